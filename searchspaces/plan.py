@@ -1,0 +1,33 @@
+"""What was drawn for a batch of images: the whole of an augmentation's randomness, as plain arrays.
+
+An engine only carries a plan out. It holds no image and no generator.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from searchspaces.arrays import PlanCodes, PlanValues
+
+NO_OP = 0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """For each image the ops to apply, in order.
+
+    `codes[i, s]` names the op of step s on image i: `code_book[codes[i, s]]`; `code_book[0]` is "identity" and means: nothing.
+    `values[i, s]` are that op's values in its physical units and its parameters' order, padded with 0 on the right.
+    """
+
+    code_book: tuple[str, ...]
+    codes: PlanCodes
+    values: PlanValues
+    fill: int = 0
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    def rows(self, index: np.ndarray | slice) -> "Plan":
+        """The plan for some of the images, in the order of `index`."""
+        return Plan(self.code_book, self.codes[index], self.values[index], self.fill)

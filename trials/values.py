@@ -1,0 +1,182 @@
+"""What one evaluation is, as values: recipe, data, spec, result. All are frozen, compared by content, and round-trip through JSON.
+
+Refuses NaN and floats as truth: errors are counted in whole images. Training is in `train`, scoring in `evaluate`.
+"""
+
+import base64
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+from searchspaces.policy import Policy
+from searchspaces.policy_json import policy_from_dict, policy_to_dict
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a trial is trained; fixed for a study. Learning rates are per batch of `batch_images`, decay per step (decoupled from none).
+
+    `precision`, `channels_last` and `device` are part of it: a worker that can't comply refuses.
+    """
+
+    model: str = "small"
+    batch_images: int = 128
+    peak_learning_rate: float = 0.1
+    momentum: float = 0.9
+    weight_decay: float = 5e-4
+    label_smoothing: float = 0.1
+    warmup_fraction: float = 0.2
+    precision: Literal["float32", "bfloat16"] = "float32"
+    channels_last: bool = True
+    device: Literal["cpu", "cuda"] = "cpu"
+
+
+@dataclass(frozen=True)
+class DataRef:
+    """Prepared data a search process may see: a directory with train and val arrays. It never names the test set."""
+
+    directory: str
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class TrialSpec:
+    """All that a trial depends on: the same spec gives the same result on the same kind of machine."""
+
+    trial_uid: str
+    policy: Policy
+    recipe: Recipe
+    data: DataRef
+    seed: int
+    budget_epochs: int
+    replicate: int = 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return {
+            "trial_uid": self.trial_uid,
+            "policy": policy_to_dict(self.policy),
+            "recipe": asdict(self.recipe),
+            "data": asdict(self.data),
+            "seed": self.seed,
+            "budget_epochs": self.budget_epochs,
+            "replicate": self.replicate,
+        }
+
+    @staticmethod
+    def from_dict(raw: Mapping[str, Any]) -> "TrialSpec":
+        """The inverse of `to_dict`."""
+        return TrialSpec(
+            trial_uid=raw["trial_uid"],
+            policy=policy_from_dict(raw["policy"]),
+            recipe=Recipe(**raw["recipe"]),
+            data=DataRef(**raw["data"]),
+            seed=raw["seed"],
+            budget_epochs=raw["budget_epochs"],
+            replicate=raw["replicate"],
+        )
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One epoch's figures: mean training loss, and validation images wrong of total. `number` counts from 1."""
+
+    number: int
+    train_loss: float
+    wrong: int
+    total: int
+
+    def __post_init__(self) -> None:
+        if not math.isfinite(self.train_loss):
+            raise ValueError(f"epoch {self.number}: train loss {self.train_loss} is not finite")
+        if not (self.total > 0 and 0 <= self.wrong <= self.total):
+            raise ValueError(f"epoch {self.number}: {self.wrong} wrong of {self.total} images is impossible")
+
+
+@dataclass(frozen=True)
+class Score:
+    """A scored pass over a split: one bit per image (True = right) in the split's order, confusion counts, summed log-loss.
+
+    `confusion[t][p]` counts images of class t taken for class p.
+    """
+
+    right: tuple[bool, ...]
+    confusion: tuple[tuple[int, ...], ...]
+    log_loss_sum: float
+
+    def __post_init__(self) -> None:
+        if not math.isfinite(self.log_loss_sum):
+            raise ValueError(f"log-loss {self.log_loss_sum} is not finite")
+        if sum(map(sum, self.confusion)) != self.total:
+            raise ValueError("the confusion counts do not add up to the number of images")
+
+    @property
+    def total(self) -> int:
+        """Images scored."""
+        return len(self.right)
+
+    @property
+    def wrong(self) -> int:
+        """Images taken for another class."""
+        return self.total - sum(self.right)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values; the bits are packed, base64."""
+        bits = np.packbits(np.array(self.right, dtype=bool)).tobytes()
+        return {
+            "right": base64.b64encode(bits).decode("ascii"),
+            "total": self.total,
+            "confusion": [list(row) for row in self.confusion],
+            "log_loss_sum": self.log_loss_sum,
+        }
+
+    @staticmethod
+    def from_dict(raw: Mapping[str, Any]) -> "Score":
+        """The inverse of `to_dict`."""
+        packed = np.frombuffer(base64.b64decode(raw["right"]), dtype=np.uint8)
+        return Score(
+            right=tuple(np.unpackbits(packed, count=raw["total"]).astype(bool).tolist()),
+            confusion=tuple(tuple(row) for row in raw["confusion"]),
+            log_loss_sum=raw["log_loss_sum"],
+        )
+
+
+@dataclass(frozen=True)
+class TrialResult:
+    """What came of a trial. A failed one has its reason in `error` and no score, so it can't win.
+
+    `span_seconds` says where the time went; `environment` on what it ran; `engine` which engine augmented; `weights_sha256` is
+    the hash of the kept weights file.
+    """
+
+    trial_uid: str
+    status: Literal["done", "failed"]
+    epochs: tuple[Epoch, ...] = ()
+    score: Score | None = None
+    error: str | None = None
+    span_seconds: Mapping[str, float] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
+    engine: str = ""
+    weights_sha256: str | None = None
+
+    def __post_init__(self) -> None:
+        if (self.status == "done") != (self.score is not None) or (self.status == "failed") != bool(self.error):
+            raise ValueError(f"trial {self.trial_uid}: a done trial has a score, a failed one has an error, and neither has both")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        raw = asdict(self)
+        raw["epochs"] = [asdict(epoch) for epoch in self.epochs]
+        raw["score"] = None if self.score is None else self.score.to_dict()
+        return raw
+
+    @staticmethod
+    def from_dict(raw: Mapping[str, Any]) -> "TrialResult":
+        """The inverse of `to_dict`."""
+        fields = dict(raw)
+        fields["epochs"] = tuple(Epoch(**epoch) for epoch in raw["epochs"])
+        fields["score"] = None if raw["score"] is None else Score.from_dict(raw["score"])
+        return TrialResult(**fields)
