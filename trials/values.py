@@ -7,12 +7,12 @@ import base64
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from searchspaces.policy import Policy
-from searchspaces.policy_json import policy_from_dict, policy_to_dict
+if TYPE_CHECKING:  # a policy brings torch; whoever only reads results (the ledger, `policysearch status`) need not wait for it
+    from searchspaces.policy import Policy
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class TrialSpec:
     """All that a trial depends on: the same spec gives the same result on the same kind of machine."""
 
     trial_uid: str
-    policy: Policy
+    policy: "Policy"
     recipe: Recipe
     data: DataRef
     seed: int
@@ -56,6 +56,8 @@ class TrialSpec:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
+        from searchspaces.policy_json import policy_to_dict
+
         return {
             "trial_uid": self.trial_uid,
             "policy": policy_to_dict(self.policy),
@@ -69,6 +71,8 @@ class TrialSpec:
     @staticmethod
     def from_dict(raw: Mapping[str, Any]) -> "TrialSpec":
         """The inverse of `to_dict`."""
+        from searchspaces.policy_json import policy_from_dict
+
         return TrialSpec(
             trial_uid=raw["trial_uid"],
             policy=policy_from_dict(raw["policy"]),

@@ -1,0 +1,46 @@
+"""The command line's front door: runs the commands and turns our errors into one line and an exit code.
+
+Holds no command itself, and imports nothing heavy: `policysearch --help` must answer at once.
+"""
+
+import os
+import sys
+
+from searchspaces.errors import PolicysearchError
+
+INTERRUPTED = 130
+
+
+def main() -> None:
+    """Run the command line; the console script `policysearch`."""
+    try:
+        from policysearch.cli.app import cli
+    except ModuleNotFoundError as missing:
+        if missing.name != "click":
+            raise
+        sys.exit('policysearch: the command line is not installed; install it with: pip install "policysearch[search]"')
+    sys.exit(run(cli, sys.argv[1:]))
+
+
+def run(cli: object, arguments: list[str]) -> int:
+    """Run `cli` (a click command) on `arguments`; returns the exit code and has printed what there is to say."""
+    import click
+
+    assert isinstance(cli, click.Command)
+    try:
+        code = cli.main(arguments, prog_name="policysearch", standalone_mode=False)
+        return code if isinstance(code, int) else 0
+    except PolicysearchError as error:
+        return _complain(str(error), error.exit_code)
+    except click.ClickException as error:
+        return _complain(f"{error.format_message()} (see policysearch --help)", 2)
+    except (KeyboardInterrupt, click.Abort):
+        return _complain("interrupted", INTERRUPTED)
+    except BrokenPipeError:  # the reader of our output (head, less) has gone; there is nobody left to tell
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _complain(message: str, code: int) -> int:
+    print(f"policysearch: {' '.join(message.split())}", file=sys.stderr)
+    return code
