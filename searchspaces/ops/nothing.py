@@ -1,0 +1,31 @@
+"""The op that does nothing. It has a place in the RandAugment and TrivialAugment choices, so it has a name."""
+
+from typing import Any
+
+from searchspaces.arrays import ImageBatch, PerImageValues
+from searchspaces.ops.op import Op, Parameter, Span
+
+
+def keep(images: ImageBatch, values: PerImageValues, fill: int) -> ImageBatch:
+    """The images as they are, copied; any `amount` is the same nothing."""
+    return images.clone()
+
+
+def keep_reference(image: Any, values: tuple[float, ...], fill: int) -> Any:
+    """What torchvision's automatic augmentations do for "Identity"."""
+    return image
+
+
+_SPAN = Span(1.0, 1.0, "it has no strength")
+
+OPS = (
+    Op(
+        name="identity",
+        parameters=(Parameter("amount", "0 or 1", identity=0.0, low=0.0, high=1.0, whole=True),),
+        kind="none",
+        kernel=keep,
+        source="torchvision 0.29 transforms/v2/_auto_augment.py, Identity",
+        reference=keep_reference,
+        spans={"standard": _SPAN, "wide": _SPAN},
+    ),
+)
