@@ -16,6 +16,28 @@ MAX_BRANCHES = 1024
 MAX_STEPS = 16
 
 
+def _check_number(thing: str, value: float) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise BadInput(f"{thing}: {value!r}; allowed is a finite number")
+
+
+def _check_probability(thing: str, value: float) -> None:
+    _check_number(f"{thing} probability", value)
+    if not 0 <= value <= 1:
+        raise BadInput(f"{thing} probability: {value}; allowed is 0 to 1")
+
+
+def _check_weight(thing: str, value: float) -> None:
+    _check_number(f"{thing} weight", value)
+    if not 0 < value <= 1e6:
+        raise BadInput(f"{thing} weight: {value}; allowed is above 0 and at most 1e6")
+
+
+def _check_weights(thing: str, weights: list[float]) -> None:
+    if not weights:
+        raise BadInput(f"{thing}: nothing to choose from; give at least one")
+
+
 @dataclass(frozen=True)
 class Constant:
     """Always `value`; where `signed`, mirrored about the op's identity value with probability one half."""
@@ -80,7 +102,9 @@ class Choice:
         _check_weight(f"choice {self.op}", self.weight)
         if len(self.values) != len(op.parameters):
             names = ", ".join(parameter.name for parameter in op.parameters)
-            raise BadInput(f"op {self.op}: {len(self.values)} distributions given; it has {len(op.parameters)} parameters ({names})")
+            raise BadInput(
+                f"op {self.op}: {len(self.values)} distributions given; it has {len(op.parameters)} parameters ({names})"
+            )
         for parameter, distribution in zip(op.parameters, self.values, strict=True):
             _check_distribution(op, parameter, distribution)
 
@@ -168,28 +192,6 @@ class Policy:
     def ops(self) -> tuple[str, ...]:
         """The names of all ops the branches can choose, each once, in order of first mention."""
         return tuple(dict.fromkeys(c.op for branch in self.branches for step in branch.steps for c in step.choices))
-
-
-def _check_number(thing: str, value: float) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise BadInput(f"{thing}: {value!r}; allowed is a finite number")
-
-
-def _check_probability(thing: str, value: float) -> None:
-    _check_number(f"{thing} probability", value)
-    if not 0 <= value <= 1:
-        raise BadInput(f"{thing} probability: {value}; allowed is 0 to 1")
-
-
-def _check_weight(thing: str, value: float) -> None:
-    _check_number(f"{thing} weight", value)
-    if not 0 < value <= 1e6:
-        raise BadInput(f"{thing} weight: {value}; allowed is above 0 and at most 1e6")
-
-
-def _check_weights(thing: str, weights: list[float]) -> None:
-    if not weights:
-        raise BadInput(f"{thing}: nothing to choose from; give at least one")
 
 
 def _check_distribution(op: Op, parameter: Parameter, distribution: Distribution) -> None:
