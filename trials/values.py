@@ -1,4 +1,4 @@
-"""What one evaluation is, as values: recipe, data, spec, result. All are frozen, compared by content, and round-trip through JSON.
+"""What one evaluation is, as values: recipe, data, spec, result. Frozen, compared by content, round-trip through JSON.
 
 Refuses NaN and floats as truth: errors are counted in whole images. Training is in `train`, scoring in `evaluate`.
 """
@@ -17,7 +17,7 @@ if TYPE_CHECKING:  # a policy brings torch; whoever only reads results (the ledg
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a trial is trained; fixed for a study. Learning rates are per batch of `batch_images`, decay per step (decoupled from none).
+    """How a trial is trained; fixed for a study. `weight_decay` is the L2 penalty's factor.
 
     `precision`, `channels_last` and `device` are part of it: a worker that can't comply refuses.
     """

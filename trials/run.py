@@ -1,0 +1,147 @@
+"""Runs one trial: a function of its spec alone, whatever process, driver or order it runs in.
+
+A training that fails (a loss that isn't finite, memory that runs out) is a failed result with its reason, never an exception.
+Refuses specs this machine can't follow. It is never told where the test images are.
+"""
+
+import json
+import os
+import platform
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from searchspaces.draw import draw
+from searchspaces.engines import ENGINE_NAME
+from searchspaces.errors import BadInput
+from searchspaces.plan import Plan
+from trials.data import Split, open_split
+from trials.evaluate import NotFinite, placed, score
+from trials.models import build_model
+from trials.pixels import Normaliser
+from trials.recipes import check_recipe, cpu_name
+from trials.seeds import numpy_generator, torch_generator
+from trials.spans import Spans
+from trials.train import Trainer
+from trials.values import Epoch, Recipe, Score, TrialResult, TrialSpec
+from trials.weights import save_weights
+
+
+def run_trial(spec: TrialSpec, on_epoch: Callable[[Epoch], None], weights_path: Path | None) -> TrialResult:
+    """Train as `spec` says, score the validation split after each epoch, keep the last weights in `weights_path` (None: nowhere).
+
+    The score is that of the last epoch. Initial weights, image order and augmentation derive from the spec's seed and replicate.
+    `on_epoch` hears of every epoch as it ends; what it raises passes through. Raises BadInput for a spec that can't be run here.
+    """
+    _check(spec)
+    spans, epochs = Spans(), list[Epoch]()
+
+    def note(epoch: Epoch) -> None:
+        epochs.append(epoch)
+        on_epoch(epoch)
+
+    trained, error = None, None
+    with reproducible(spec.recipe), spans.timed("total"):
+        try:
+            trained = _train_and_keep(spec, note, weights_path, spans)
+        except (NotFinite, MemoryError, RuntimeError) as failure:
+            error = f"epoch {len(epochs) + 1} of {spec.budget_epochs}: {_reason(failure)}"
+    return TrialResult(
+        trial_uid=spec.trial_uid,
+        status="failed" if trained is None else "done",
+        epochs=tuple(epochs),
+        score=None if trained is None else trained[0],
+        error=error,
+        span_seconds=spans.seconds,
+        environment=environment(spec.recipe),
+        engine=ENGINE_NAME,
+        weights_sha256=None if trained is None else trained[1],
+    )
+
+
+def environment(recipe: Recipe) -> dict[str, str]:
+    """What the trial runs on, as far as it may change its figures."""
+    on_gpu = recipe.device == "cuda"
+    return {
+        "python": platform.python_version(),
+        "torch": str(torch.__version__),
+        "platform": platform.platform(),
+        "device": torch.cuda.get_device_name() if on_gpu else cpu_name(),
+        "cpu_capability": torch.backends.cpu.get_cpu_capability(),
+        "threads": str(torch.get_num_threads()),
+    }
+
+
+@contextmanager
+def reproducible(recipe: Recipe) -> Iterator[None]:
+    """Inside, the same spec gives the same figures: one CPU thread, deterministic kernels on a GPU. Put back afterwards."""
+    threads, deterministic = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    benchmark = torch.backends.cudnn.benchmark
+    torch.set_num_threads(1)
+    if recipe.device == "cuda":
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.use_deterministic_algorithms(True)
+        torch.backends.cudnn.benchmark = False
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+        torch.use_deterministic_algorithms(deterministic)
+        torch.backends.cudnn.benchmark = benchmark
+
+
+def _check(spec: TrialSpec) -> None:
+    check_recipe(spec.recipe)
+    if spec.budget_epochs < 1:
+        raise BadInput(f"budget_epochs: {spec.budget_epochs}; allowed is 1 or more")
+
+
+def _train_and_keep(
+    spec: TrialSpec, note: Callable[[Epoch], None], weights_path: Path | None, spans: Spans
+) -> tuple[Score, str | None]:
+    """The last epoch's score, and the SHA-256 of the kept weights (None when none are kept)."""
+    with spans.timed("setup"):
+        train, val = open_split(Path(spec.data.directory), "train"), open_split(Path(spec.data.directory), "val")
+        mean, std = _statistics(Path(spec.data.directory))
+        model = _fresh_model(spec, train)
+        trainer = Trainer(model, train, Normaliser(mean, std, spec.recipe), spec.recipe, spec.budget_epochs, spans)
+    for number in range(1, spec.budget_epochs + 1):
+        loss = trainer.train_epoch(_order(spec, number, len(train.labels)), _plan(spec, number, train, spans))
+        with spans.timed("score"):
+            scored = score(model, val, spec.recipe, mean, std)
+        note(Epoch(number, loss, scored.wrong, scored.total))
+    return scored, None if weights_path is None else save_weights(model, weights_path)
+
+
+def _fresh_model(spec: TrialSpec, train: Split) -> nn.Module:
+    generator = torch_generator(spec.seed, spec.replicate, "weights")
+    return placed(build_model(spec.recipe.model, train.images.shape[1], len(train.classes), generator), spec.recipe)
+
+
+def _order(spec: TrialSpec, number: int, images: int) -> np.ndarray:
+    return numpy_generator(spec.seed, spec.replicate, number, "order").permutation(images)
+
+
+def _plan(spec: TrialSpec, number: int, train: Split, spans: Spans) -> Plan:
+    """The epoch's augmentation of every training image, in the order of the split."""
+    with spans.timed("augment"):
+        return draw(spec.policy, train.images.shape, numpy_generator(spec.seed, spec.replicate, number, "augment"))
+
+
+def _statistics(directory: Path) -> tuple[list[float], list[float]]:
+    """Mean and standard deviation per channel of the training part, as the data's meta.json has them."""
+    meta = json.loads((directory / "meta.json").read_text(encoding="utf-8"))
+    return meta["mean"], meta["std"]
+
+
+def _reason(failure: Exception) -> str:
+    """One line for a failure of training; anything else that escaped as a RuntimeError is a defect and is raised again."""
+    if isinstance(failure, NotFinite):
+        return str(failure)
+    if isinstance(failure, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(failure):
+        return "out of memory; give smaller batches or images"
+    raise failure

@@ -1,0 +1,93 @@
+"""The training loop: SGD with Nesterov momentum on a one-cycle schedule, one epoch at a time.
+
+Refuses to go on from a loss that isn't finite. What augmentation does is drawn before (`Plan`); the loop only has it carried out.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from searchspaces.engines import apply
+from searchspaces.plan import NO_OP, Plan
+from trials.data import Split
+from trials.evaluate import NotFinite, precision
+from trials.pixels import ImageStore, Normaliser
+from trials.schedule import learning_rate
+from trials.spans import Spans
+from trials.values import Recipe
+
+BLOCK_IMAGES = 1024  # augmented at once: enough to share an op's overhead, few enough to stay in cache
+
+
+class Trainer:
+    """A net in training for `epochs` epochs over the split `train`; `spans` receives the time of augmenting and of stepping."""
+
+    def __init__(self, model: nn.Module, train: Split, normaliser: Normaliser, recipe: Recipe, epochs: int, spans: Spans) -> None:
+        self._model, self._normaliser, self._recipe, self._spans = model, normaliser, recipe, spans
+        self._images = ImageStore(train.images, recipe.device)
+        self._labels = torch.from_numpy(np.array(train.labels)).to(recipe.device)
+        self._optimiser = _optimiser(model, recipe)
+        self._steps = epochs * batches_per_epoch(len(train.labels), recipe.batch_images)
+        self._step = 0
+
+    def train_epoch(self, order: np.ndarray, plan: Plan) -> float:
+        """One pass over the images in `order` (a permutation), augmented by `plan` (in image order); the mean loss of its images.
+
+        Raises NotFinite when the loss is NaN or infinite.
+        """
+        loss_sum = torch.zeros((), dtype=torch.float64, device=self._recipe.device)
+        batches = np.array_split(order, batches_per_epoch(len(order), self._recipe.batch_images))
+        for block in _blocks(batches, max(1, BLOCK_IMAGES // self._recipe.batch_images)):
+            index = np.concatenate(block)
+            with self._spans.timed("augment"):
+                images = augmented(self._images.take(index), plan.rows(index))
+            with self._spans.timed("step"):
+                sizes = [len(batch) for batch in block]
+                labels = self._labels[torch.from_numpy(index).to(self._recipe.device)]
+                for batch, truth in zip(torch.split(images, sizes), torch.split(labels, sizes), strict=True):
+                    loss_sum += self._one_step(batch, truth)
+        loss = float(loss_sum) / len(order)
+        if not math.isfinite(loss):
+            raise NotFinite(f"training loss is {loss}")
+        return loss
+
+    def _one_step(self, images: Tensor, labels: Tensor) -> Tensor:
+        """Take one optimiser step; the batch's summed loss."""
+        rate = learning_rate(self._step, self._steps, self._recipe.peak_learning_rate, self._recipe.warmup_fraction)
+        for group in self._optimiser.param_groups:
+            group["lr"] = rate
+        with precision(self._recipe):
+            logits = self._model(self._normaliser(images))
+        loss = functional.cross_entropy(logits.float(), labels, label_smoothing=self._recipe.label_smoothing)
+        self._optimiser.zero_grad(set_to_none=True)
+        torch.autograd.backward(loss)
+        self._optimiser.step()
+        self._step += 1
+        return loss.detach() * len(labels)
+
+
+def augmented(images: Tensor, plan: Plan) -> Tensor:
+    """What `plan` makes of uint8 `images`; the images themselves when it does nothing to any."""
+    return apply(images, plan) if (plan.codes != NO_OP).any() else images
+
+
+def batches_per_epoch(images: int, batch_images: int) -> int:
+    """Batches in a pass, each of at most `batch_images` and all as large to within one image, so that no statistics are poor."""
+    return max(1, math.ceil(images / batch_images))
+
+
+def _blocks(batches: Sequence[np.ndarray], size: int) -> Iterator[Sequence[np.ndarray]]:
+    for start in range(0, len(batches), size):
+        yield batches[start : start + size]
+
+
+def _optimiser(model: nn.Module, recipe: Recipe) -> torch.optim.SGD:
+    """Weight decay is for matrices and kernels only, not for biases and batch-norm scales."""
+    kernels = [parameter for parameter in model.parameters() if parameter.ndim > 1]
+    others = [parameter for parameter in model.parameters() if parameter.ndim <= 1]
+    groups = [{"params": kernels, "weight_decay": recipe.weight_decay}, {"params": others, "weight_decay": 0.0}]
+    return torch.optim.SGD(groups, lr=recipe.peak_learning_rate, momentum=recipe.momentum, nesterov=True)

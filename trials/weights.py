@@ -1,0 +1,61 @@
+"""A trained net's weights as a file: written whole or not at all, named by its SHA-256, read back only if that still agrees.
+
+Refuses a file that is missing, changed, or holds other tensors than the net has. Never unpickles more than plain tensors.
+"""
+
+import hashlib
+import io
+import os
+import tempfile
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from searchspaces.errors import BadInput
+
+
+def save_weights(model: nn.Module, path: Path) -> str:
+    """Write the net's state to `path` by temporary file, fsync and rename; returns the file's SHA-256 in hex."""
+    buffer = io.BytesIO()
+    torch.save({name: tensor.cpu() for name, tensor in model.state_dict().items()}, buffer)
+    data = buffer.getvalue()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    _sync_directory(path.parent)
+    return hashlib.sha256(data).hexdigest()
+
+
+def load_weights(model: nn.Module, path: Path, sha256: str) -> None:
+    """Put the weights of `path` into `model`. Raises BadInput when the file is missing, isn't the one hashed, or doesn't fit."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise BadInput(f"weights {path}: can't be read ({error.strerror}); run the search again to train them anew") from error
+    found = hashlib.sha256(data).hexdigest()
+    if found != sha256:
+        raise BadInput(
+            f"weights {path}: SHA-256 {found[:12]}... is not the recorded {sha256[:12]}...; put the recorded file back"
+        )
+    state = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+    try:
+        model.load_state_dict(state)
+    except RuntimeError as error:
+        raise BadInput(f"weights {path}: they belong to another net; give the recipe they were trained with") from error
+
+
+def _sync_directory(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
