@@ -1,0 +1,146 @@
+"""The ledger's tables, as SQLite and PostgreSQL both keep them.
+
+Errors are whole images with CHECKs, times come from the database in UTC, and JSON is text. Rows of `result`, `claim` and `figure`
+are written once: triggers refuse every UPDATE, DELETE, TRUNCATE and REPLACE, whoever asks. A figure needs its claim, a result its
+trial and a trial its study, by foreign keys.
+"""
+
+from datetime import datetime
+
+from sqlalchemy import (
+    DDL,
+    CheckConstraint,
+    Column,
+    DateTime,
+    Float,
+    ForeignKey,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    event,
+    func,
+)
+
+SCHEMA_VERSION = 1
+WRITTEN_ONCE = {"result": "trial_uid", "claim": "study_uid", "figure": "study_uid"}
+
+metadata = MetaData()
+
+
+def _time_of_writing(name: str) -> Column[datetime]:
+    return Column(name, DateTime(timezone=True), server_default=func.current_timestamp(), nullable=False)
+
+
+schema_version = Table("schema_version", metadata, Column("version", Integer, primary_key=True, autoincrement=False))
+
+study = Table(
+    "study",
+    metadata,
+    Column("uid", String(32), primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("identity", Text, nullable=False),
+    _time_of_writing("created_at"),
+)
+
+trial = Table(
+    "trial",
+    metadata,
+    Column("trial_uid", String(64), primary_key=True),
+    Column("study_uid", ForeignKey("study.uid"), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("label", Text, nullable=False),
+    Column("params", Text, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("words", Text, nullable=False),
+    Column("spec", Text, nullable=False),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("started_at", DateTime(timezone=True)),
+    Column("progress_epoch", Integer),
+    Column("progress_wrong", Integer),
+    Column("progress_total", Integer),
+    UniqueConstraint("study_uid", "number", name="one_trial_a_number"),
+    UniqueConstraint("study_uid", "digest", name="one_trial_a_policy"),
+    CheckConstraint("number >= 0", name="number_counts"),
+    CheckConstraint("role IN ('baseline', 'trial')", name="role_known"),
+    CheckConstraint("progress_total > 0 AND 0 <= progress_wrong AND progress_wrong <= progress_total", name="progress_possible"),
+)
+
+# The bounds of log_loss_sum let no infinity through, and no NaN: PostgreSQL sorts it above all numbers, SQLite stores a NULL.
+result = Table(
+    "result",
+    metadata,
+    Column("trial_uid", ForeignKey("trial.trial_uid"), primary_key=True),
+    Column("status", Text, nullable=False),
+    Column("wrong", Integer),
+    Column("total", Integer),
+    Column("log_loss_sum", Float(53)),
+    Column("body", Text, nullable=False),
+    _time_of_writing("committed_at"),
+    CheckConstraint(
+        "(status = 'done' AND wrong IS NOT NULL AND total IS NOT NULL AND log_loss_sum IS NOT NULL)"
+        " OR (status = 'failed' AND wrong IS NULL AND total IS NULL AND log_loss_sum IS NULL)",
+        name="done_has_a_score",
+    ),
+    CheckConstraint("total > 0 AND 0 <= wrong AND wrong <= total", name="wrong_possible"),
+    CheckConstraint("log_loss_sum BETWEEN -1.7e308 AND 1.7e308", name="log_loss_finite"),
+)
+
+claim = Table(
+    "claim",
+    metadata,
+    Column("study_uid", ForeignKey("study.uid"), primary_key=True),
+    Column("test_fingerprint", Text, nullable=False, index=True),
+    Column("models", Text, nullable=False),
+    Column("looks_before", Integer, nullable=False),
+    _time_of_writing("claimed_at"),
+)
+
+figure = Table(
+    "figure",
+    metadata,
+    Column("study_uid", ForeignKey("claim.study_uid"), primary_key=True),
+    Column("wrong", Integer, nullable=False),
+    Column("total", Integer, nullable=False),
+    Column("score", Text, nullable=False),
+    _time_of_writing("committed_at"),
+    CheckConstraint("total > 0 AND 0 <= wrong AND wrong <= total", name="figure_possible"),
+)
+
+mirrored = Table(
+    "mirrored",
+    metadata,
+    Column("trial_uid", ForeignKey("trial.trial_uid"), primary_key=True),
+    Column("target", Text, primary_key=True),
+)
+
+
+def _at_creation(dialect: str, statement: str) -> None:
+    ddl = DDL(statement).execute_if(dialect=dialect)  # type: ignore[no-untyped-call]  # SQLAlchemy 2.1 leaves it untyped
+    event.listen(metadata, "after_create", ddl)
+
+
+def _guard_written_once() -> None:
+    """Attach the triggers to the creation of the tables."""
+    _at_creation(
+        "postgresql",
+        "CREATE OR REPLACE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+        " RAISE EXCEPTION USING MESSAGE = 'rows of ' || TG_TABLE_NAME || ' are written once'; END $$",
+    )
+    for name, key in WRITTEN_ONCE.items():
+        _at_creation(
+            "postgresql",
+            f"CREATE TRIGGER {name}_written_once BEFORE UPDATE OR DELETE OR TRUNCATE ON {name}"
+            " FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()",
+        )
+        # SQLite's INSERT OR REPLACE deletes without a delete trigger, so that inserting over a row is refused as well.
+        over_a_row = f"INSERT ON {name} WHEN EXISTS (SELECT 1 FROM {name} WHERE {key} = NEW.{key})"
+        for verb, when in (("update", f"UPDATE ON {name}"), ("delete", f"DELETE ON {name}"), ("replace", over_a_row)):
+            refusal = f"BEGIN SELECT RAISE(ABORT, 'rows of {name} are written once'); END"
+            _at_creation("sqlite", f"CREATE TRIGGER {name}_no_{verb} BEFORE {when} {refusal}")
+
+
+_guard_written_once()
