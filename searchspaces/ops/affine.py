@@ -1,0 +1,122 @@
+"""Ops that resample an image through a straight-lined map: shear and rotate. Nearest pixel, fill outside.
+
+The grid is computed in float32 in torchvision's order of operations, because at half-way places the last bit decides which pixel
+is the nearest.
+"""
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from searchspaces.arrays import ImageBatch, PerImage, PerImageValues
+from searchspaces.ops.nearest import take_nearest
+from searchspaces.ops.op import Op, Parameter, Span
+
+
+def shear_x(images: ImageBatch, values: PerImageValues, fill: int) -> ImageBatch:
+    """Row y taken from factor * (y + 1/2) pixels further right; the upper edge stays."""
+    slope = values[:, 0]
+    one, zero = torch.ones_like(slope), torch.zeros_like(slope)
+    return _resampled(images, (one, slope, slope * (0.5 * images.shape[2])), (zero, one, zero), fill)
+
+
+def shear_y(images: ImageBatch, values: PerImageValues, fill: int) -> ImageBatch:
+    """Column x taken from factor * (x + 1/2) pixels further down; the left edge stays."""
+    slope = values[:, 0]
+    one, zero = torch.ones_like(slope), torch.zeros_like(slope)
+    return _resampled(images, (one, zero, zero), (slope, one, slope * (0.5 * images.shape[3])), fill)
+
+
+def rotate(images: ImageBatch, values: PerImageValues, fill: int) -> ImageBatch:
+    """Turned anticlockwise about the centre by so many degrees; corners are cut off."""
+    angle = torch.deg2rad(-torch.remainder(values[:, 0], 360.0))
+    cosine, sine, zero = torch.cos(angle), torch.sin(angle), torch.zeros_like(angle)
+    return _resampled(images, (cosine, sine, zero), (-sine, cosine, zero), fill)
+
+
+def _resampled(
+    images: ImageBatch,
+    to_x: tuple[PerImage, PerImage, PerImage],
+    to_y: tuple[PerImage, PerImage, PerImage],
+    fill: int,
+) -> ImageBatch:
+    """Pixel (x, y), counted from the image's centre, taken from `to_x` and `to_y` of (x, y, 1)."""
+    height, width = images.shape[2:]
+    x, y = _centred(width, images.device).view(1, 1, -1), _centred(height, images.device).view(1, -1, 1)
+    return take_nearest(images, _source(to_y, x, y, height), _source(to_x, x, y, width), fill)
+
+
+def _source(row: tuple[PerImage, PerImage, PerImage], x: Tensor, y: Tensor, side: int) -> Tensor:
+    """One source coordinate in pixels from the edge, rounded half to even: torchvision's `_affine_grid`, then torch's grid_sample."""
+    half = torch.tensor(0.5 * side, dtype=torch.float32, device=x.device)
+    a, b, c = ((entry.to(torch.float32) / half).view(-1, 1, 1) for entry in row)
+    grid = (x * a + y * b).add_(c)
+    return grid.add_(1.0).mul_(half).sub_(0.5).round_()
+
+
+def _centred(side: int, device: torch.device) -> Tensor:
+    """Pixel centres counted from the middle of the image, float32."""
+    return torch.arange(side, dtype=torch.float32, device=device) - 0.5 * (side - 1)
+
+
+def shear_x_reference(image: Any, values: tuple[float, ...], fill: int) -> Any:
+    """RandAugment's ShearX."""
+    return _sheared(image, [math.degrees(math.atan(values[0])), 0.0], fill)
+
+
+def shear_y_reference(image: Any, values: tuple[float, ...], fill: int) -> Any:
+    """RandAugment's ShearY."""
+    return _sheared(image, [0.0, math.degrees(math.atan(values[0]))], fill)
+
+
+def _sheared(image: Any, shear: list[float], fill: int) -> Any:
+    from torchvision.transforms.v2 import functional
+
+    return functional.affine(image, angle=0.0, translate=[0, 0], scale=1.0, shear=shear, fill=float(fill), center=[0, 0])
+
+
+def rotate_reference(image: Any, values: tuple[float, ...], fill: int) -> Any:
+    """RandAugment's Rotate."""
+    from torchvision.transforms.v2 import functional
+
+    return functional.rotate(image, angle=values[0], fill=float(fill))
+
+
+_RANDAUGMENT = "torchvision 0.29 transforms/v2/_auto_augment.py, RandAugment"
+_TRIVIALAUGMENT = "torchvision 0.29 transforms/v2/_auto_augment.py, TrivialAugmentWide"
+_SHEAR = {"standard": Span(0.0, 0.3, _RANDAUGMENT), "wide": Span(0.0, 0.99, _TRIVIALAUGMENT)}
+
+OPS = (
+    Op(
+        name="shear_x",
+        parameters=(Parameter("factor", "pixels per pixel", identity=0.0, low=-2.0, high=2.0),),
+        kind="geometry",
+        kernel=shear_x,
+        source=_RANDAUGMENT,
+        reference=shear_x_reference,
+        signed=True,
+        spans=_SHEAR,
+    ),
+    Op(
+        name="shear_y",
+        parameters=(Parameter("factor", "pixels per pixel", identity=0.0, low=-2.0, high=2.0),),
+        kind="geometry",
+        kernel=shear_y,
+        source=_RANDAUGMENT,
+        reference=shear_y_reference,
+        signed=True,
+        spans=_SHEAR,
+    ),
+    Op(
+        name="rotate",
+        parameters=(Parameter("degrees", "degrees", identity=0.0, low=-180.0, high=180.0),),
+        kind="geometry",
+        kernel=rotate,
+        source=_RANDAUGMENT,
+        reference=rotate_reference,
+        signed=True,
+        spans={"standard": Span(0.0, 30.0, _RANDAUGMENT), "wide": Span(0.0, 135.0, _TRIVIALAUGMENT)},
+    ),
+)

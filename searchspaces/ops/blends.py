@@ -1,0 +1,156 @@
+"""Ops that mix an image with a plainer version of itself by a factor: brightness, saturation, contrast, sharpness.
+
+Factor 0 is the plain version, 1 the image, above 1 away from the plain version. Results are truncated, as torchvision stores them.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from searchspaces.arrays import ImageBatch, PerImage, PerImageValues
+from searchspaces.ops.op import Op, Parameter, Span
+from searchspaces.ops.tables import column, ramp, through_tables, truncated
+
+GREY_OR_RGB = frozenset({1, 3})
+
+
+def brightness(images: ImageBatch, values: PerImageValues, fill: int) -> ImageBatch:
+    """factor * x, a mix with black."""
+    return through_tables(images, truncated(ramp(values) * column(values[:, 0])))
+
+
+def saturation(images: ImageBatch, values: PerImageValues, fill: int) -> ImageBatch:
+    """A mix with the image's own grey version (PIL's Color); grey images stay as they are."""
+    if images.shape[1] == 1:
+        return images.clone()
+    factor = values[:, 0].view(-1, 1, 1, 1)
+    return truncated(_fused(images * factor.to(torch.float32), _grey(images), factor))
+
+
+def contrast(images: ImageBatch, values: PerImageValues, fill: int) -> ImageBatch:
+    """A mix with the image's own mean grey level."""
+    grey = images if images.shape[1] == 1 else _grey(images)
+    # The sum is one of whole numbers, exact in float64 in any order; torchvision's float32 sum is exact up to 256 x 256 pixels.
+    total = grey.sum(dim=(1, 2, 3), dtype=torch.float64).to(torch.float32)
+    mean = total / torch.tensor(grey[0].numel() if len(grey) else 1, dtype=torch.float32, device=images.device)
+    factor = values[:, :1]
+    return through_tables(images, truncated(_fused(ramp(values) * factor.to(torch.float32), mean.view(-1, 1), factor)))
+
+
+def sharpness(images: ImageBatch, values: PerImageValues, fill: int) -> ImageBatch:
+    """A mix with the image smoothed by [[1, 1, 1], [1, 5, 1], [1, 1, 1]] / 13; the outermost pixels stay as they are."""
+    sharp = images.clone()
+    if images.shape[2] <= 2 or images.shape[3] <= 2:
+        return sharp
+    inner = images[:, :, 1:-1, 1:-1].to(torch.float32)
+    difference = _smoothed(images).sub_(inner)
+    sharp[:, :, 1:-1, 1:-1] = truncated(_fused(inner, difference, values[:, 0].view(-1, 1, 1, 1)))
+    return sharp
+
+
+def _fused(own: Tensor, other: Tensor, factor: PerImage) -> Tensor:
+    """own + other * (1 - factor), rounded to float32 once: torch's CPU kernels fuse this product and sum, and truncation shows it.
+
+    `own` and `other` are float32, `factor` float64. A product of two float32 is exact in float64, so only the sum is rounded.
+    """
+    weight = (1.0 - factor).to(torch.float32).to(torch.float64)
+    return torch.addcmul(own.to(torch.float64), other.to(torch.float64), weight).to(torch.float32)
+
+
+def _grey(images: ImageBatch) -> Tensor:
+    """Whole grey levels of RGB images as float32 (images, 1, height, width), with torchvision's weights."""
+    red, green, blue = (channel.contiguous() for channel in images.split(1, dim=1))
+    return red.mul(0.2989).add_(green, alpha=0.587).add_(blue, alpha=0.114).floor_()
+
+
+def _smoothed(images: ImageBatch) -> Tensor:
+    """The smoothed inner pixels, rounded, as float32 (images, channels, height - 2, width - 2).
+
+    The sums are whole numbers below 2 ** 15 and a thirteenth of one is never half-way, so the rounding is exact.
+    """
+    levels = images.to(torch.int16)
+    rows = levels[:, :, :-2] + levels[:, :, 1:-1] + levels[:, :, 2:]
+    sums = rows[..., :-2] + rows[..., 1:-1] + rows[..., 2:] + 4 * levels[:, :, 1:-1, 1:-1]
+    return sums.to(torch.float32).mul_(1 / 13).round_()
+
+
+def brightness_reference(image: Any, values: tuple[float, ...], fill: int) -> Any:
+    """torchvision's adjust_brightness."""
+    from torchvision.transforms.v2 import functional
+
+    return functional.adjust_brightness(image, values[0])
+
+
+def saturation_reference(image: Any, values: tuple[float, ...], fill: int) -> Any:
+    """torchvision's adjust_saturation."""
+    from torchvision.transforms.v2 import functional
+
+    return functional.adjust_saturation(image, values[0])
+
+
+def contrast_reference(image: Any, values: tuple[float, ...], fill: int) -> Any:
+    """torchvision's adjust_contrast."""
+    from torchvision.transforms.v2 import functional
+
+    return functional.adjust_contrast(image, values[0])
+
+
+def sharpness_reference(image: Any, values: tuple[float, ...], fill: int) -> Any:
+    """torchvision's adjust_sharpness."""
+    from torchvision.transforms.v2 import functional
+
+    return functional.adjust_sharpness(image, values[0])
+
+
+_FACTOR = Parameter("factor", "times", identity=1.0, low=0.0, high=10.0)
+_SPANS = {
+    "standard": Span(1.0, 1.9, "torchvision 0.29 transforms/v2/_auto_augment.py, RandAugment: 1 +- 0.9"),
+    "wide": Span(1.0, 1.99, "torchvision 0.29 transforms/v2/_auto_augment.py, TrivialAugmentWide: 1 +- 0.99"),
+}
+_SOURCE = "torchvision 0.29 transforms/v2/functional/_color.py"
+
+OPS = (
+    Op(
+        name="brightness",
+        parameters=(_FACTOR,),
+        kind="tone",
+        kernel=brightness,
+        source=f"{_SOURCE}, adjust_brightness",
+        reference=brightness_reference,
+        signed=True,
+        spans=_SPANS,
+    ),
+    Op(
+        name="saturation",
+        parameters=(_FACTOR,),
+        kind="colour",
+        kernel=saturation,
+        source=f"{_SOURCE}, adjust_saturation",
+        reference=saturation_reference,
+        signed=True,
+        channels=GREY_OR_RGB,
+        spans=_SPANS,
+    ),
+    Op(
+        name="contrast",
+        parameters=(_FACTOR,),
+        kind="tone",
+        kernel=contrast,
+        source=f"{_SOURCE}, adjust_contrast",
+        reference=contrast_reference,
+        signed=True,
+        channels=GREY_OR_RGB,
+        spans=_SPANS,
+    ),
+    Op(
+        name="sharpness",
+        parameters=(_FACTOR,),
+        kind="tone",
+        kernel=sharpness,
+        source=f"{_SOURCE}, adjust_sharpness",
+        reference=sharpness_reference,
+        signed=True,
+        spans=_SPANS,
+    ),
+)

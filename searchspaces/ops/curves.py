@@ -1,0 +1,119 @@
+"""Ops that map grey levels by a curve that is the same all over the image: posterize, solarize, gamma, brightness_shift, contrast_about_128.
+
+The last two round to the nearest level (half to even), so that a small shift has no bias; the others follow torchvision.
+"""
+
+from typing import Any
+
+import torch
+
+from searchspaces.arrays import ImageBatch, PerImageValues
+from searchspaces.ops.op import Op, Parameter, Span
+from searchspaces.ops.tables import column, ramp, rounded, through_tables, truncated
+
+
+def posterize(images: ImageBatch, values: PerImageValues, fill: int) -> ImageBatch:
+    """The lower bits of each level cleared, so that `bits_kept` remain."""
+    lower = torch.pow(2.0, 8.0 - values[:, 0])
+    mask = (256.0 - lower).to(torch.uint8)
+    return images & mask.view(-1, 1, 1, 1)
+
+
+def solarize(images: ImageBatch, values: PerImageValues, fill: int) -> ImageBatch:
+    """Levels at or above the threshold inverted; 256 inverts none."""
+    levels = ramp(values)
+    inverted = torch.where(levels >= column(values[:, 0]), 255.0 - levels, levels)
+    return through_tables(images, truncated(inverted))
+
+
+def gamma(images: ImageBatch, values: PerImageValues, fill: int) -> ImageBatch:
+    """255 * (x / 255) ** exponent; above 1 darkens."""
+    share = ramp(values) * (1.0 / 255)
+    exponent = column(values[:, 0])
+    power = torch.pow(share, exponent)
+    # torch takes these exponents by shorter ways when they come as a Python number, as torchvision gives them.
+    for special, exact in ((0.5, share.sqrt()), (2.0, share * share), (3.0, share * share * share)):
+        power = torch.where(exponent == special, exact, power)
+    # torchvision's way back from [0, 1] to whole levels.
+    return through_tables(images, truncated(power * (256.0 - 1e-3)))
+
+
+def brightness_shift(images: ImageBatch, values: PerImageValues, fill: int) -> ImageBatch:
+    """x + levels."""
+    return through_tables(images, rounded(ramp(values) + column(values[:, 0])))
+
+
+def contrast_about_128(images: ImageBatch, values: PerImageValues, fill: int) -> ImageBatch:
+    """factor * (x - 128) + 128."""
+    return through_tables(images, rounded((ramp(values) - 128.0) * column(values[:, 0]) + 128.0))
+
+
+def posterize_reference(image: Any, values: tuple[float, ...], fill: int) -> Any:
+    """torchvision's posterize."""
+    from torchvision.transforms.v2 import functional
+
+    return functional.posterize(image, bits=int(values[0]))
+
+
+def solarize_reference(image: Any, values: tuple[float, ...], fill: int) -> Any:
+    """torchvision's solarize up to its highest threshold, 255; above it no level is reached, so nothing is inverted."""
+    from torchvision.transforms.v2 import functional
+
+    return functional.solarize(image, threshold=values[0]) if values[0] <= 255 else image
+
+
+def gamma_reference(image: Any, values: tuple[float, ...], fill: int) -> Any:
+    """torchvision's adjust_gamma with gain 1."""
+    from torchvision.transforms.v2 import functional
+
+    return functional.adjust_gamma(image, gamma=values[0], gain=1)
+
+
+_RANDAUGMENT = "torchvision 0.29 transforms/v2/_auto_augment.py, RandAugment"
+_TRIVIALAUGMENT = "torchvision 0.29 transforms/v2/_auto_augment.py, TrivialAugmentWide"
+_SOLARIZE = "; but level 0 inverts nothing, where torchvision's 255 turns white to black"
+_SOURCE = "torchvision 0.29 transforms/v2/functional/_color.py"
+_PHOTOMETRIC = "the plain photometric model: shift by C, contrast C * (x - 128) + 128, on levels 0 to 255"
+
+OPS = (
+    Op(
+        name="posterize",
+        parameters=(Parameter("bits_kept", "bits", identity=8.0, low=1.0, high=8.0, whole=True),),
+        kind="tone",
+        kernel=posterize,
+        source=f"{_SOURCE}, posterize",
+        reference=posterize_reference,
+        spans={"standard": Span(8.0, 4.0, _RANDAUGMENT), "wide": Span(8.0, 2.0, _TRIVIALAUGMENT)},
+    ),
+    Op(
+        name="solarize",
+        parameters=(Parameter("threshold", "levels", identity=256.0, low=0.0, high=256.0),),
+        kind="tone",
+        kernel=solarize,
+        source=f"{_SOURCE}, solarize",
+        reference=solarize_reference,
+        spans={"standard": Span(256.0, 0.0, _RANDAUGMENT + _SOLARIZE), "wide": Span(256.0, 0.0, _TRIVIALAUGMENT + _SOLARIZE)},
+    ),
+    Op(
+        name="gamma",
+        parameters=(Parameter("exponent", "power", identity=1.0, low=0.1, high=10.0),),
+        kind="tone",
+        kernel=gamma,
+        source=f"{_SOURCE}, adjust_gamma",
+        reference=gamma_reference,
+    ),
+    Op(
+        name="brightness_shift",
+        parameters=(Parameter("levels", "levels", identity=0.0, low=-255.0, high=255.0),),
+        kind="tone",
+        kernel=brightness_shift,
+        source=_PHOTOMETRIC,
+    ),
+    Op(
+        name="contrast_about_128",
+        parameters=(Parameter("factor", "times", identity=1.0, low=0.0, high=10.0),),
+        kind="tone",
+        kernel=contrast_about_128,
+        source=_PHOTOMETRIC,
+    ),
+)

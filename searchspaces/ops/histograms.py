@@ -1,0 +1,84 @@
+"""Ops that stretch each channel's levels by what the image holds: autocontrast and equalize. Their amount is 0 or 1: on or off."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from searchspaces.arrays import ImageBatch, PerImageValues
+from searchspaces.ops.op import Op, Parameter, Span
+from searchspaces.ops.tables import LEVELS, ramp, through_tables, truncated
+
+
+def autocontrast(images: ImageBatch, values: PerImageValues, fill: int) -> ImageBatch:
+    """Each channel stretched so that its darkest level becomes 0 and its brightest 255; a channel of one level stays."""
+    darkest, brightest = images.amin(dim=(2, 3)).unsqueeze(2), images.amax(dim=(2, 3)).unsqueeze(2)
+    flat = darkest == brightest
+    scale = (brightest - darkest).to(torch.float32) * (1.0 / 255)
+    stretched = (ramp(values) - darkest.masked_fill(flat, 0)) / scale.masked_fill(flat, 1.0)
+    return _where_on(images, values, truncated(stretched))
+
+
+def equalize(images: ImageBatch, values: PerImageValues, fill: int) -> ImageBatch:
+    """Each channel's histogram made as even as a map of levels can, by PIL's rule; a channel with too few levels stays."""
+    counts = _counts(images)
+    below = counts.cumsum(2) - counts
+    brightest = images.amax(dim=(2, 3)).unsqueeze(2).long()
+    step = below.gather(2, brightest).div(255, rounding_mode="floor")
+    even = (below + step.div(2, rounding_mode="floor")).div(step.clamp(min=1), rounding_mode="floor")
+    table = torch.where(step == 0, ramp(values).long(), even.clamp(max=255))
+    return _where_on(images, values, table.to(torch.uint8))
+
+
+def _counts(images: ImageBatch) -> Tensor:
+    """How many pixels have each level, int64 (images, channels, 256)."""
+    count, channels = images.shape[:2]
+    tables = torch.arange(count * channels, dtype=torch.int32, device=images.device) * LEVELS
+    cells = images.reshape(count * channels, -1) + tables.view(-1, 1)
+    return torch.bincount(cells.view(-1), minlength=count * channels * LEVELS).view(count, channels, LEVELS)
+
+
+def _where_on(images: ImageBatch, values: PerImageValues, tables: Tensor) -> ImageBatch:
+    """The images through their tables, (images, channels, 256), where the amount is 1."""
+    off = (values[:, 0] == 0).view(-1, 1, 1)
+    return through_tables(images, torch.where(off, ramp(values).to(torch.uint8), tables))
+
+
+def autocontrast_reference(image: Any, values: tuple[float, ...], fill: int) -> Any:
+    """torchvision's autocontrast."""
+    from torchvision.transforms.v2 import functional
+
+    return functional.autocontrast(image) if values[0] else image
+
+
+def equalize_reference(image: Any, values: tuple[float, ...], fill: int) -> Any:
+    """torchvision's equalize."""
+    from torchvision.transforms.v2 import functional
+
+    return functional.equalize(image) if values[0] else image
+
+
+_AMOUNT = Parameter("amount", "0 or 1", identity=0.0, low=0.0, high=1.0, whole=True)
+_SPAN = Span(1.0, 1.0, "it has no strength")
+_SOURCE = "torchvision 0.29 transforms/v2/functional/_color.py"
+
+OPS = (
+    Op(
+        name="autocontrast",
+        parameters=(_AMOUNT,),
+        kind="tone",
+        kernel=autocontrast,
+        source=f"{_SOURCE}, autocontrast",
+        reference=autocontrast_reference,
+        spans={"standard": _SPAN, "wide": _SPAN},
+    ),
+    Op(
+        name="equalize",
+        parameters=(_AMOUNT,),
+        kind="tone",
+        kernel=equalize,
+        source=f"{_SOURCE}, equalize",
+        reference=equalize_reference,
+        spans={"standard": _SPAN, "wide": _SPAN},
+    ),
+)

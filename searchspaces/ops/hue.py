@@ -1,0 +1,73 @@
+"""Turning the colours of an image: hue. Refuses nothing that it can't see: grey images have no hue and stay as they are."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from searchspaces.arrays import ImageBatch, PerImageValues
+from searchspaces.ops.op import Op, Parameter
+
+_SEXTANTS = ((0, 2, 1, 1, 3, 0), (3, 0, 0, 2, 1, 1), (1, 1, 3, 0, 0, 2))
+"""For red, green, blue: which of (value, p, q, t) each sixth of the colour circle takes."""
+
+
+def hue(images: ImageBatch, values: PerImageValues, fill: int) -> ImageBatch:
+    """Hues turned by `turn` of a full circle, through float32 HSV as torchvision does it; a turn of 0 changes nothing."""
+    if images.shape[1] == 1:
+        return images.clone()
+    turn = values[:, 0].to(torch.float32).view(-1, 1, 1)
+    angle, saturation, value = _to_hsv(images.to(torch.float32) * (1.0 / 255))
+    turned = _to_rgb((angle + turn).remainder_(1.0), saturation, value)
+    # torchvision's way back from [0, 1] to whole levels; it isn't always the way it came, so unturned images are kept.
+    levels = turned.mul_(256.0 - 1e-3).to(torch.uint8)
+    return torch.where((values[:, 0] == 0).view(-1, 1, 1, 1), images, levels)
+
+
+def _to_hsv(shares: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Hue (of a circle), saturation and value, each (images, height, width), of RGB in [0, 1]; in torchvision's order of operations."""
+    red, green, _ = shares.unbind(1)
+    lowest, value = torch.aminmax(shares, dim=1)
+    is_grey = lowest == value
+    spread = value - lowest
+    saturation = spread / torch.where(is_grey, 1.0, value)
+    distance = (value.unsqueeze(1) - shares) / torch.where(is_grey, 1.0, spread).unsqueeze(1)
+    from_red, from_green, from_blue = distance.unbind(1)
+    is_red, is_green = value == red, value == green
+    when_green = (from_red + 2.0) - from_blue
+    when_blue = (from_green + 4.0) - from_red
+    sixths = torch.where(is_red, from_blue - from_green, torch.where(is_green, when_green, when_blue))
+    return (sixths * (1.0 / 6.0) + 1.0).fmod_(1.0), saturation, value
+
+
+def _to_rgb(angle: Tensor, saturation: Tensor, value: Tensor) -> Tensor:
+    """RGB in [0, 1], (images, 3, height, width)."""
+    sixths = angle * 6
+    sextant = torch.floor(sixths)
+    along = sixths - sextant
+    scaled, rest = saturation * along, 1.0 - saturation
+    p = (rest * value).clamp_(0.0, 1.0)
+    q = ((1.0 - scaled) * value).clamp_(0.0, 1.0)
+    t = ((scaled + rest) * value).clamp_(0.0, 1.0)
+    choice = torch.tensor(_SEXTANTS, device=angle.device)[:, sextant.long().remainder_(6)].movedim(0, 1)
+    return torch.stack((value, p, q, t), dim=1).gather(1, choice)
+
+
+def hue_reference(image: Any, values: tuple[float, ...], fill: int) -> Any:
+    """torchvision's adjust_hue; unlike it, a turn of 0 is the identity here."""
+    from torchvision.transforms.v2 import functional
+
+    return functional.adjust_hue(image, values[0]) if values[0] else image
+
+
+OPS = (
+    Op(
+        name="hue",
+        parameters=(Parameter("turn", "of a full circle", identity=0.0, low=-0.5, high=0.5),),
+        kind="colour",
+        kernel=hue,
+        source="torchvision 0.29 transforms/v2/functional/_color.py, adjust_hue",
+        reference=hue_reference,
+        channels=frozenset({1, 3}),
+    ),
+)
