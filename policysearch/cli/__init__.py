@@ -18,7 +18,7 @@ def main() -> None:
     except ModuleNotFoundError as missing:
         if missing.name != "click":
             raise
-        sys.exit('policysearch: the command line is not installed; install it with: pip install "policysearch[search]"')
+        sys.exit(_complain('the command line is not installed; install it with: pip install "policysearch[search]"', 2))
     sys.exit(run(cli, sys.argv[1:]))
 
 

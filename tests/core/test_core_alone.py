@@ -1,0 +1,88 @@
+"""The light core: what must work without the search extra. `make core` runs this in an environment that lacks it.
+
+Elsewhere the extra's libraries are made unimportable first, so that the quick tests notice too.
+"""
+
+import json
+import subprocess
+import sys
+
+HIDE = """
+import sys
+HIDDEN = {"ray", "mlflow", "optuna", "sqlalchemy", "click", "rich", "matplotlib", "platformdirs"}
+class Hide:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in HIDDEN:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+sys.meta_path.insert(0, Hide())
+"""
+
+
+def python(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run code in a fresh interpreter that can't import the search extra."""
+    return subprocess.run([sys.executable, "-c", HIDE + code, *arguments], capture_output=True, text=True, check=False)
+
+
+def printed(code: str) -> object:
+    ran = python("import json\n" + code)
+    assert ran.returncode == 0, ran.stderr
+    return json.loads(ran.stdout)
+
+
+def test_the_extra_is_hidden() -> None:
+    assert "No module named 'optuna'" in python("import optuna").stderr
+
+
+def test_importing_the_packages_brings_no_library() -> None:
+    loaded = printed("import searchspaces, trials, policysearch\nprint(json.dumps(sorted(sys.modules)))")
+    assert isinstance(loaded, list)
+    assert {"searchspaces", "trials", "policysearch"} <= set(loaded)
+    assert {"torch", "torchvision", "numpy", "PIL"} & set(loaded) == set()
+
+
+def test_every_module_of_a_policy_and_of_a_trial_imports() -> None:
+    count = printed("""
+import importlib, pkgutil, searchspaces, trials
+found = [m.name for p in (searchspaces, trials) for m in pkgutil.walk_packages(p.__path__, p.__name__ + ".")]
+for name in found:
+    importlib.import_module(name)
+print(json.dumps(found))""")
+    assert isinstance(count, list)
+    assert {"searchspaces.draw", "searchspaces.space", "trials.run", "trials.data"} <= set(count)
+
+
+def test_drawing_and_applying_does_without_torchvision() -> None:
+    loaded = printed("""
+import numpy as np, torch
+from searchspaces.draw import draw
+from searchspaces.engines import apply
+from searchspaces.families.fixed import baselines
+from searchspaces.policy import Base
+images = torch.zeros(4, 3, 8, 8, dtype=torch.uint8)
+for policy in baselines(3, Base()).values():
+    apply(images, draw(policy, (4, 3, 8, 8), np.random.default_rng(0)))
+print(json.dumps(sorted(sys.modules)))""")
+    assert isinstance(loaded, list)
+    assert "torch" in loaded
+    assert "torchvision" not in loaded
+
+
+def test_a_policy_file_becomes_a_transform() -> None:
+    facts = printed("""
+import pathlib, searchspaces, torch
+from PIL import Image
+from policysearch import load_policy
+path = pathlib.Path(searchspaces.__file__).parent / "zoo" / "trivialaugment-wide.json"
+transform = load_policy(path).to_torchvision()
+picture = transform(Image.new("RGB", (40, 30), (200, 90, 10)))
+tensor = transform(torch.zeros(3, 30, 40, dtype=torch.uint8))
+print(json.dumps([picture.mode, picture.size, str(tensor.dtype), list(tensor.shape)]))""")
+    assert facts == ["RGB", [40, 30], "torch.uint8", [3, 30, 40]]
+
+
+def test_the_command_says_in_one_line_how_to_get_it() -> None:
+    ran = python("from policysearch.cli import main\nmain()", "--help")
+    assert ran.returncode == 2
+    assert ran.stdout == ""
+    assert ran.stderr.count("\n") == 1
+    assert 'pip install "policysearch[search]"' in ran.stderr
