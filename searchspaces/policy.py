@@ -1,7 +1,8 @@
 """The normal form: every policy, whatever family it comes from, is one `Policy`.
 
 Holds values only, checked when they are made: an invalid policy can't exist. Refuses ops outside the table and library-specific
-magnitudes: every number is in the op's physical unit. Drawing is in `draw`, applying in `engines`, the file format in `policy_json`.
+magnitudes: every number is in the op's physical unit. Drawing is in `draw`, applying in `engines`, the file format in
+`policy_json`.
 """
 
 import math

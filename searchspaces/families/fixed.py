@@ -1,0 +1,25 @@
+"""The free baselines: policies that need no search, which every searched one must beat."""
+
+from searchspaces.levels import all_levels, scale_ops
+from searchspaces.ops import find_op
+from searchspaces.policy import Base, Branch, Choice, Policy, Step
+
+
+def baselines(channels: int, base: Base) -> dict[str, Policy]:
+    """The three free baselines by label: nothing at all, the base alone, and the base with TrivialAugment wide."""
+    return {
+        "none": Policy(),
+        "flip+crop": Policy(base),
+        "trivialaugment-wide": trivialaugment_wide(channels, base),
+    }
+
+
+def trivialaugment_wide(channels: int, base: Base) -> Policy:
+    """TrivialAugment (Müller and Hutter 2021, arXiv 2103.10158) in its wide space: one op of 14 at one of 31 levels.
+
+    As published, ops that can't change an image stay among the 14 (saturation on a grey one); only those that can't be given
+    images with this many channels are left out. Runs after the base's crop, as every policy searched here does.
+    """
+    names = [name for name in scale_ops("trivialaugment-wide") if find_op(name).accepts(channels)]
+    choices = tuple(Choice(name, (all_levels(name, "trivialaugment-wide"),)) for name in names)
+    return Policy(base, (Branch(steps=(Step(choices),)),))

@@ -1,0 +1,30 @@
+"""A search space in Ray Tune's words.
+
+Ray's `randint` leaves the upper bound out and its `qrandint` counts steps from 0 instead of from the lower bound; so bounds are
+raised by one here, and stepped whole numbers become choices.
+"""
+
+from typing import Any, assert_never
+
+from searchspaces.space import Categorical, Parameter, Real, SearchSpace, Whole
+
+
+def param_space(space: SearchSpace) -> dict[str, Any]:
+    """A `param_space` for `tune.Tuner`: one domain for each parameter, by our names."""
+    return {parameter.name: _domain(parameter) for parameter in space.parameters}
+
+
+def _domain(parameter: Parameter) -> Any:
+    from ray import tune
+
+    match parameter:
+        case Real():
+            return (tune.loguniform if parameter.log else tune.uniform)(parameter.low, parameter.high)
+        case Whole(step=1):
+            return tune.randint(parameter.low, parameter.high + 1)
+        case Whole():
+            return tune.choice(list(parameter.points))
+        case Categorical():
+            return tune.choice(list(parameter.choices))
+        case _:
+            assert_never(parameter)

@@ -1,0 +1,96 @@
+"""A policy in plain English: one or two sentences for a person who chooses what to train with. It decides nothing."""
+
+from searchspaces.ops import find_op
+from searchspaces.ops.op import Parameter
+from searchspaces.policy import Base, Branch, Choice, Constant, Distribution, Policy, Step
+
+_LONGEST_LIST = 20
+
+
+def policy_in_words(policy: Policy) -> str:
+    """What the policy does to an image, in one or two sentences."""
+    base = _base_in_words(policy.base)
+    if not policy.ops:
+        return f"No ops; {base}." if base else "No augmentation."
+    chains = _branch_in_words(policy.branches[0]) if len(policy.branches) == 1 else _branches_in_words(policy)
+    place = "after" if policy.placement == "after-crop" else "before"
+    return f"{_capital(chains)}; {place} {base}." if base else f"{_capital(chains)}."
+
+
+def _branches_in_words(policy: Policy) -> str:
+    steps = sorted({len(branch.steps) for branch in policy.branches})
+    lengths = str(steps[0]) if len(steps) == 1 else f"{steps[0]} to {steps[-1]}"
+    return f"one of {len(policy.branches)} chains of {lengths} steps an image, from {_listed(list(policy.ops))}"
+
+
+def _branch_in_words(branch: Branch) -> str:
+    first = branch.steps[0]
+    if len(first.choices) > 1 and all(step == first for step in branch.steps):
+        return _repeated_in_words(first, len(branch.steps))
+    steps = ", ".join(_step_in_words(step) for step in branch.steps)
+    return f"in order: {steps}" if len(branch.steps) > 1 else f"on every image: {steps}"
+
+
+def _repeated_in_words(step: Step, times: int) -> str:
+    """The RandAugment shape: so many draws from one list of ops."""
+    choices = [_choice_in_words(choice) for choice in step.choices]
+    each = "each " if times > 1 else ""
+    chance = "" if step.probability == 1 else f" with probability {step.probability:g}"
+    weights = "" if len({choice.weight for choice in step.choices}) == 1 else ", by weight"
+    ops = "op" if times == 1 else "ops"
+    return f"{times} {ops} an image, {each}one of {len(choices)}{weights}{chance} ({_listed(choices)})"
+
+
+def _step_in_words(step: Step) -> str:
+    choices = [_choice_in_words(choice) for choice in step.choices]
+    what = choices[0] if len(choices) == 1 else f"one of ({_listed(choices)})"
+    return what if step.probability == 1 else f"{what} with probability {step.probability:g}"
+
+
+def _choice_in_words(choice: Choice) -> str:
+    parameters = find_op(choice.op).parameters
+    values = [_values_in_words(p, d) for p, d in zip(parameters, choice.values, strict=True) if not _is_switch(p)]
+    return " ".join([choice.op, " and ".join(values)] if values else [choice.op])
+
+
+def _values_in_words(parameter: Parameter, distribution: Distribution) -> str:
+    text = _range_in_words(parameter.identity, distribution)
+    # "rotate ±27 degrees", but "brightness factor 1.27" and "gamma exponent 0.8"
+    return f"{text} {parameter.unit}" if parameter.name == parameter.unit else f"{parameter.name.replace('_', ' ')} {text}"
+
+
+def _range_in_words(identity: float, distribution: Distribution) -> str:
+    ends = distribution.ends
+    if distribution.signed and identity == 0 and min(ends) >= 0:
+        text = _span_in_words(sorted({*ends}), " to ")
+        return f"±({text})" if " " in text else f"±{text}"
+    mirrored = [2 * identity - end for end in ends] if distribution.signed else []
+    return _span_in_words(sorted({*ends, *mirrored}), " or " if isinstance(distribution, Constant) else " to ")
+
+
+def _span_in_words(values: list[float], between: str) -> str:
+    return f"{values[0]:.4g}" if len(values) == 1 else f"{values[0]:.4g}{between}{values[-1]:.4g}"
+
+
+def _is_switch(parameter: Parameter) -> bool:
+    """Whether the parameter only says that the op is on: nothing to tell."""
+    return parameter.whole and (parameter.low, parameter.high) == (0, 1)
+
+
+def _base_in_words(base: Base) -> str:
+    parts = []
+    if base.crop is not None:
+        parts.append(f"a crop with {100 * base.crop.padding:g} % padding")
+    if base.hflip:
+        parts.append("a horizontal flip " + ("always" if base.hflip == 1 else f"of {100 * base.hflip:g} % of the images"))
+    return " and ".join(parts)
+
+
+def _listed(items: list[str]) -> str:
+    if len(items) <= _LONGEST_LIST:
+        return ", ".join(items)
+    return ", ".join(items[:_LONGEST_LIST]) + f" and {len(items) - _LONGEST_LIST} more"
+
+
+def _capital(sentence: str) -> str:
+    return sentence[:1].upper() + sentence[1:]
