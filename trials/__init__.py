@@ -1,1 +1,1 @@
-"""What one evaluation is: data, nets, the training loop, scoring. `run.run_trial` is its door; importing the package alone loads nothing."""
+"""What one evaluation is: data and splits, models, training, scoring. It knows what a policy is, and nothing of searches."""

@@ -56,7 +56,7 @@ def load_model(weights_path: Path, sha256: str, channels: int, classes: int, rec
 def placed(model: nn.Module, recipe: Recipe) -> nn.Module:
     """`model` on the recipe's device and in its memory format."""
     memory_format = torch.channels_last if recipe.channels_last else torch.contiguous_format
-    return model.to(recipe.device).to(memory_format=memory_format)  # type: ignore[call-overload, no-any-return]  # torch's stub lacks it
+    return model.to(recipe.device).to(memory_format=memory_format)
 
 
 def precision(recipe: Recipe) -> torch.autocast:

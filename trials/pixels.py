@@ -23,20 +23,19 @@ class ImageStore:
     def take(self, index: np.ndarray) -> ImageBatch:
         """A copy of the images at `index`, in its order."""
         if self._on_device is None:
-            return torch.from_numpy(self._images[index])
+            return torch.from_numpy(np.asarray(self._images[index]))
         return self._on_device[torch.from_numpy(index).to(self._on_device.device)]
 
 
 class Normaliser:
     """Maps uint8 images to float32 ones with the training part's mean 0 and deviation 1 per channel.
 
-    `mean` and `std` are per channel, in grey levels from 0 to 1; a channel that never varies is only shifted.
+    `mean` and `std` (above 0) are per channel, of pixels / 255.
     """
 
     def __init__(self, mean: Sequence[float], std: Sequence[float], recipe: Recipe) -> None:
-        self._mean = torch.tensor(mean, dtype=torch.float32, device=recipe.device).view(1, -1, 1, 1) * 255
-        scale = [1 / (255 * value) if value > 0 else 1.0 for value in std]
-        self._scale = torch.tensor(scale, dtype=torch.float32, device=recipe.device).view(1, -1, 1, 1)
+        self._mean = (255 * torch.tensor(mean, dtype=torch.float32, device=recipe.device)).view(1, -1, 1, 1)
+        self._scale = (1 / (255 * torch.tensor(std, dtype=torch.float32, device=recipe.device))).view(1, -1, 1, 1)
         self._memory_format = torch.channels_last if recipe.channels_last else torch.contiguous_format
 
     def __call__(self, images: ImageBatch) -> Tensor:

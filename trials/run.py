@@ -4,7 +4,6 @@ A training that fails (a loss that isn't finite, memory that runs out) is a fail
 Refuses specs this machine can't follow. It is never told where the test images are.
 """
 
-import json
 import os
 import platform
 from collections.abc import Callable, Iterator
@@ -19,7 +18,7 @@ from searchspaces.draw import draw
 from searchspaces.engines import ENGINE_NAME
 from searchspaces.errors import BadInput
 from searchspaces.plan import Plan
-from trials.data import Split, open_split
+from trials.data import Split, open_split, read_meta
 from trials.evaluate import NotFinite, placed, score
 from trials.models import build_model
 from trials.pixels import Normaliser
@@ -106,13 +105,14 @@ def _train_and_keep(
     """The last epoch's score, and the SHA-256 of the kept weights (None when none are kept)."""
     with spans.timed("setup"):
         train, val = open_split(Path(spec.data.directory), "train"), open_split(Path(spec.data.directory), "val")
-        mean, std = _statistics(Path(spec.data.directory))
+        meta = read_meta(Path(spec.data.directory))
         model = _fresh_model(spec, train)
-        trainer = Trainer(model, train, Normaliser(mean, std, spec.recipe), spec.recipe, spec.budget_epochs, spans)
+        normaliser = Normaliser(meta["mean"], meta["std"], spec.recipe)
+        trainer = Trainer(model, train, normaliser, spec.recipe, spec.budget_epochs, spans)
     for number in range(1, spec.budget_epochs + 1):
         loss = trainer.train_epoch(_order(spec, number, len(train.labels)), _plan(spec, number, train, spans))
         with spans.timed("score"):
-            scored = score(model, val, spec.recipe, mean, std)
+            scored = score(model, val, spec.recipe, meta["mean"], meta["std"])
         note(Epoch(number, loss, scored.wrong, scored.total))
     return scored, None if weights_path is None else save_weights(model, weights_path)
 
@@ -130,12 +130,6 @@ def _plan(spec: TrialSpec, number: int, train: Split, spans: Spans) -> Plan:
     """The epoch's augmentation of every training image, in the order of the split."""
     with spans.timed("augment"):
         return draw(spec.policy, train.images.shape, numpy_generator(spec.seed, spec.replicate, number, "augment"))
-
-
-def _statistics(directory: Path) -> tuple[list[float], list[float]]:
-    """Mean and standard deviation per channel of the training part, as the data's meta.json has them."""
-    meta = json.loads((directory / "meta.json").read_text(encoding="utf-8"))
-    return meta["mean"], meta["std"]
 
 
 def _reason(failure: Exception) -> str:

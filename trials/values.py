@@ -116,6 +116,8 @@ class Score:
             raise ValueError(f"log-loss {self.log_loss_sum} is not finite")
         if sum(map(sum, self.confusion)) != self.total:
             raise ValueError("the confusion counts do not add up to the number of images")
+        if sum(row[label] for label, row in enumerate(self.confusion)) != sum(self.right):
+            raise ValueError("the confusion counts' diagonal is not the number of images right")
 
     @property
     def total(self) -> int:

@@ -1,0 +1,216 @@
+"""One trial, really trained on tiny data: it learns, it repeats itself bit for bit, and scoring never sees augmentation."""
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from searchspaces.errors import BadInput
+from searchspaces.policy import Base, Branch, Choice, Constant, PadCrop, Policy, Step
+from trials.data import Prepared, Source, open_split, prepare, read_meta
+from trials.evaluate import NotFinite, load_model, score
+from trials.recipes import default_recipe
+from trials.run import run_trial
+from trials.values import DataRef, Epoch, Score, TrialResult, TrialSpec
+
+CLASSES = 3
+NONE = Policy()
+MIRRORED_HALF = Policy(Base(hflip=0.5))
+BLACK = Choice("brightness", (Constant(0.0),))
+BLACK_HALF = Policy(branches=(Branch((Step((BLACK,), probability=0.5),)),))
+CROPPED = Policy(Base(crop=PadCrop(0.125)))
+
+
+def bars(images: int, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Noisy grey images, mirror-symmetric, whose class is the height of a bright bar."""
+    labels = np.arange(images) % CLASSES
+    pixels = generator.integers(0, 160, (images, 13, 13))
+    for label in range(CLASSES):
+        pixels[labels == label, 1 + 4 * label : 4 + 4 * label] += 60
+    return np.maximum(pixels, pixels[:, :, ::-1]).astype(np.uint8), labels.astype(np.int64)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
+    """Prepared data (240 train, 120 val) as a study would have them."""
+    folder = tmp_path_factory.mktemp("data")
+    generator = np.random.default_rng(5)
+    arrays = {}
+    for split, images in (("train", 240), ("val", 120), ("test", 30)):
+        arrays[f"{split}_images"], arrays[f"{split}_labels"] = bars(images, generator)
+    np.savez(folder / "bars.npz", allow_pickle=False, **arrays)
+    return prepare(Source(data=str(folder / "bars.npz")), folder / "home")
+
+
+@pytest.fixture(scope="module")
+def spec(data: Prepared) -> TrialSpec:
+    recipe = dataclasses.replace(default_recipe("cpu"), batch_images=32)
+    return TrialSpec("t0", NONE, recipe, DataRef(str(data.directory), data.fingerprint), seed=11, budget_epochs=3)
+
+
+def run(spec: TrialSpec, weights_path: Path | None = None, **changes: Any) -> TrialResult:
+    return run_trial(dataclasses.replace(spec, **changes), lambda epoch: None, weights_path)
+
+
+@pytest.fixture(scope="module")
+def plain(spec: TrialSpec, tmp_path_factory: pytest.TempPathFactory) -> tuple[TrialResult, Path]:
+    """The trial without augmentation, and its weights."""
+    path = tmp_path_factory.mktemp("plain") / "weights.pt"
+    return run(spec, path), path
+
+
+def figures(result: TrialResult) -> tuple[object, ...]:
+    """What a trial found, without the time it took."""
+    return result.status, result.epochs, result.score, result.weights_sha256
+
+
+def score_of(result: TrialResult) -> Score:
+    assert result.score is not None, result.error
+    return result.score
+
+
+def reloaded(spec: TrialSpec, result: TrialResult, path: Path) -> nn.Module:
+    """The net read back from its file."""
+    assert result.weights_sha256 is not None
+    return load_model(path, result.weights_sha256, 1, CLASSES, spec.recipe)
+
+
+def rescored(spec: TrialSpec, model: nn.Module) -> Score:
+    """The score of a net on the validation images."""
+    directory = Path(spec.data.directory)
+    meta = read_meta(directory)
+    return score(model, open_split(directory, "val"), spec.recipe, meta["mean"], meta["std"])
+
+
+def test_it_learns(plain: tuple[TrialResult, Path]) -> None:
+    result, _ = plain
+    assert result.status == "done"
+    assert score_of(result).wrong < 0.3 * score_of(result).total  # chance is 0.67; over 120 images that is 9 standard errors away
+    assert result.epochs[-1].train_loss < result.epochs[0].train_loss
+
+
+def test_the_result_says_all_it_should(plain: tuple[TrialResult, Path], data: Prepared) -> None:
+    result, _ = plain
+    assert [epoch.number for epoch in result.epochs] == [1, 2, 3]
+    assert (result.epochs[-1].wrong, result.epochs[-1].total) == (score_of(result).wrong, score_of(result).total)
+    assert score_of(result).total == data.counts["val"] == 120
+    assert set(result.span_seconds) == {"setup", "augment", "step", "score", "total"}
+    assert sum(result.span_seconds.values()) <= 2 * result.span_seconds["total"]
+    assert result.environment["threads"] == "1"
+    assert result.environment["torch"] == str(torch.__version__)
+    assert TrialResult.from_dict(json.loads(json.dumps(result.to_dict(), allow_nan=False))) == result
+
+
+def test_the_same_spec_gives_the_same_figures_bits_and_weights(
+    spec: TrialSpec, plain: tuple[TrialResult, Path], tmp_path: Path
+) -> None:
+    again = run(spec, tmp_path / "again.pt", trial_uid="of another name")
+    assert figures(again) == figures(plain[0])
+
+
+def test_augmented_trials_repeat_themselves_too(spec: TrialSpec, tmp_path: Path) -> None:
+    one, other = (run(spec, tmp_path / name, policy=CROPPED, budget_epochs=1) for name in ("one.pt", "other.pt"))
+    assert figures(one) == figures(other)
+
+
+@pytest.mark.parametrize("change", [{"seed": 12}, {"replicate": 1}, {"policy": CROPPED}])
+def test_another_seed_replicate_or_policy_gives_other_weights(
+    spec: TrialSpec, plain: tuple[TrialResult, Path], tmp_path: Path, change: dict[str, Any]
+) -> None:
+    assert run(spec, tmp_path / "w.pt", **change).weights_sha256 != plain[0].weights_sha256
+
+
+def test_every_policy_meets_the_same_initial_weights_and_order(
+    spec: TrialSpec, plain: tuple[TrialResult, Path], tmp_path: Path
+) -> None:
+    """Mirroring leaves these images as they are, so whatever else a policy changed would show."""
+    assert figures(run(spec, tmp_path / "w.pt", policy=MIRRORED_HALF)) == figures(plain[0])
+
+
+def test_scoring_never_sees_augmentation_and_the_weights_file_gives_the_same_score(spec: TrialSpec, tmp_path: Path) -> None:
+    result = run(spec, tmp_path / "w.pt", policy=BLACK_HALF)
+    assert score_of(result).wrong < 0.5 * score_of(result).total
+    assert rescored(spec, reloaded(spec, result, tmp_path / "w.pt")) == result.score
+
+
+def test_scoring_changes_nothing_in_the_net(spec: TrialSpec, plain: tuple[TrialResult, Path]) -> None:
+    model = reloaded(spec, *plain).train()
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    rescored(spec, model)
+    assert model.training
+    assert all(torch.equal(before[name], tensor) for name, tensor in model.state_dict().items())
+
+
+def test_a_loss_that_explodes_fails_the_trial_with_its_reason(spec: TrialSpec, tmp_path: Path) -> None:
+    wild = dataclasses.replace(spec.recipe, peak_learning_rate=1e30)
+    result = run(spec, tmp_path / "w.pt", recipe=wild)
+    assert result.status == "failed"
+    assert result.error in {"epoch 1 of 3: training loss is nan", "epoch 1 of 3: training loss is inf"}
+    assert result.score is None
+    assert result.weights_sha256 is None
+    assert not list(tmp_path.iterdir())
+
+
+def test_outputs_that_are_not_finite_have_no_score(spec: TrialSpec, plain: tuple[TrialResult, Path]) -> None:
+    model = reloaded(spec, *plain)
+    with torch.no_grad():
+        next(model.parameters())[0] = torch.inf
+    with pytest.raises(NotFinite, match="not finite"):
+        rescored(spec, model)
+
+
+def test_changed_weights_are_refused(spec: TrialSpec, plain: tuple[TrialResult, Path], tmp_path: Path) -> None:
+    result, path = plain
+    changed = tmp_path / "w.pt"
+    changed.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(BadInput, match="SHA-256"):
+        reloaded(spec, result, changed)
+
+
+def test_epochs_are_heard_as_they_end_and_an_interrupt_passes_through(spec: TrialSpec) -> None:
+    heard: list[int] = []
+    threads = torch.get_num_threads()
+
+    def listen(epoch: Epoch) -> None:
+        heard.append(epoch.number)
+        if epoch.number == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_trial(spec, listen, None)
+    assert heard == [1, 2]
+    assert torch.get_num_threads() == threads
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [({"model": "huge"}, "model: 'huge'"), ({"batch_images": 1}, "batch_images: 1")],
+)
+def test_recipes_that_nobody_can_follow_are_refused(spec: TrialSpec, changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(BadInput, match=message):
+        run(spec, recipe=dataclasses.replace(spec.recipe, **changes))
+
+
+def test_no_epochs_are_refused(spec: TrialSpec) -> None:
+    with pytest.raises(BadInput, match="budget_epochs: 0"):
+        run(spec, budget_epochs=0)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
+def test_a_gpu_recipe_is_refused_where_there_is_none(spec: TrialSpec) -> None:
+    with pytest.raises(BadInput, match="no usable GPU"):
+        run(spec, recipe=dataclasses.replace(spec.recipe, device="cuda"))
+
+
+@pytest.mark.gpu
+def test_on_a_gpu_the_same_spec_gives_the_same_figures(spec: TrialSpec, tmp_path: Path) -> None:
+    recipe = dataclasses.replace(default_recipe("cuda"), batch_images=32)
+    one, other = (run(spec, tmp_path / name, recipe=recipe, policy=CROPPED) for name in ("one.pt", "other.pt"))
+    assert figures(one) == figures(other)
+    on_gpu = dataclasses.replace(spec, recipe=recipe)
+    assert rescored(on_gpu, reloaded(on_gpu, one, tmp_path / "one.pt")) == one.score
