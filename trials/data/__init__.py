@@ -1,0 +1,7 @@
+"""Data for trials: `prepare` a `Source` once, `open_split` it in every trial. Readers, splits and store are modules of their own."""
+
+from trials.data.prepared import Prepared, prepare
+from trials.data.source import Source
+from trials.data.store import Split, open_split, read_meta
+
+__all__ = ["Prepared", "Source", "Split", "open_split", "prepare", "read_meta"]

@@ -1,0 +1,86 @@
+"""CIFAR-10's python batches. They are pickles, so: the md5 of the bytes first, then an unpickler that knows numpy arrays and nothing else.
+
+Refuses any file that is not, byte for byte, the published one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from searchspaces.errors import BadInput
+from trials.data.pools import ArrayPool
+
+FOLDER = "cifar-10-batches-py"
+# As torchvision.datasets.CIFAR10 has them.
+MD5 = {
+    "data_batch_1": "c99cafc152244af753f735de768cd75f",
+    "data_batch_2": "d4bba439e000b95fd0a9bffe97cbabec",
+    "data_batch_3": "54ebc095f3ab1f0389bbae665268c751",
+    "data_batch_4": "634d18415352ddfa80567beed471001a",
+    "data_batch_5": "482c414d41f54cd18b22e5b47cb7c3cb",
+    "test_batch": "40351d587109b95175f43aff81a1287e",
+}
+CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+
+_RECONSTRUCT = np.empty(0, dtype=np.uint8).__reduce__()[0]
+_ADMITTED: dict[tuple[str, str], Any] = {
+    ("numpy.core.multiarray", "_reconstruct"): _RECONSTRUCT,
+    ("numpy._core.multiarray", "_reconstruct"): _RECONSTRUCT,
+    ("numpy", "ndarray"): np.ndarray,
+    ("numpy", "dtype"): np.dtype,
+}
+
+
+class _ArraysOnly(pickle.Unpickler):
+    """Builds dicts, lists, strings, numbers and numpy arrays; any other name in the pickle is an error, and nothing is imported."""
+
+    def find_class(self, module_name: str, global_name: str, /) -> Any:
+        if (module_name, global_name) not in _ADMITTED:
+            raise pickle.UnpicklingError(f"{module_name}.{global_name} is not admitted")
+        return _ADMITTED[module_name, global_name]
+
+
+def cifar_files(data_root: Path) -> dict[str, tuple[Path, ...]]:
+    """The batches per split under `data_root`, not yet opened."""
+    folder = data_root / FOLDER
+    missing = [name for name in MD5 if not (folder / name).is_file()]
+    if missing:
+        raise BadInput(
+            f"cifar10: {str(folder / missing[0])!r} does not exist; point --data-root at the folder that holds {FOLDER}/ "
+            "(cifar-10-python.tar.gz unpacked, as torchvision does)"
+        )
+    return {
+        "train": tuple(folder / name for name in MD5 if name.startswith("data_")),
+        "test": (folder / "test_batch",),
+    }
+
+
+def read_cifar_pool(paths: tuple[Path, ...]) -> ArrayPool:
+    """The images of some batches, in order; `BadInput` before anything is unpickled if a file is not the published one."""
+    batches = [read_batch(path) for path in paths]
+    images = np.concatenate([images for images, _ in batches])
+    return ArrayPool(str(paths[0].parent), images, np.concatenate([labels for _, labels in batches]))
+
+
+def read_batch(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """(images uint8 (n, 3, 32, 32), labels int64 (n,)) of one batch file. The bytes that were hashed are those that are read."""
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise BadInput(f"{str(path)!r} can't be read ({error.strerror}); check its permissions") from error
+    md5 = hashlib.md5(raw, usedforsecurity=False).hexdigest()
+    if md5 != MD5[path.name]:
+        raise BadInput(f"{str(path)!r} has md5 {md5}, not CIFAR-10's {MD5[path.name]}; it was not opened: download it again")
+    try:
+        batch = _ArraysOnly(io.BytesIO(raw), encoding="bytes").load()
+        images = batch[b"data"].reshape(-1, 3, 32, 32)
+        labels = np.array(batch[b"labels"], dtype=np.int64)
+    except (pickle.UnpicklingError, KeyError, TypeError, ValueError, AttributeError) as error:
+        raise BadInput(f"{str(path)!r} does not hold a CIFAR-10 batch ({error}); download it again") from error
+    return images, labels

@@ -1,0 +1,173 @@
+"""What a source was understood to be: labelled images that can be asked for by row, before any of them is chosen or decoded.
+
+Readers (folders, npz, cifar, idx) make `Material`; `splits` chooses rows; `prepared` stores them. Refuses arrays that are not
+uint8 images of one size, and labels that are not the whole numbers 0 to K-1.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+import numpy as np
+
+from searchspaces.errors import BadInput
+
+if TYPE_CHECKING:
+    from searchspaces.arrays import Images, Labels
+
+Domain = Literal["photos", "digits"]
+ImageShape = tuple[int, int, int]
+Rows = np.ndarray[tuple[int], np.dtype[np.int64]]
+
+
+class Pool(Protocol):
+    """Labelled images in a fixed order. `where` names them in messages."""
+
+    @property
+    def where(self) -> str: ...
+
+    @property
+    def labels(self) -> Labels: ...
+
+    def shape(self, rows: Rows) -> ImageShape:
+        """(channels, height, width) that these rows need, found without decoding them."""
+        ...
+
+    def read(self, rows: Rows, out: Images, tick: Callable[[int], None]) -> None:
+        """Write these rows' pixels to `out` (rows, channels, height, width), calling `tick(images)` as they are done."""
+        ...
+
+    def notes(self) -> tuple[str, ...]:
+        """What a user should know about the images looked at so far, a line each."""
+        ...
+
+
+@dataclass(frozen=True)
+class Pools:
+    """The images of a source by role. `val` None: to be split from train. `test` None: there is none, or it is cut from train.
+
+    `notes` may be shown to a search; `heldout_notes` speak of the test set and are kept with it.
+    """
+
+    classes: tuple[str, ...]
+    train: Pool
+    val: Pool | None
+    test: Pool | None
+    cut_test: bool = False
+    notes: tuple[str, ...] = ()
+    heldout_notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Material:
+    """A source before its pixels are read. `identity` (JSON values) keys the prepared copy; `origin` says where it came from."""
+
+    name: str
+    domain: Domain
+    origin: str
+    identity: Mapping[str, Any]
+    has_test: bool
+    load: Callable[[], Pools]
+
+
+@dataclass(frozen=True)
+class ArrayPool:
+    """Images that came as one uint8 array (images, channels, height, width), in any memory order."""
+
+    where: str
+    images: Images
+    labels: Labels
+
+    def shape(self, rows: Rows) -> ImageShape:
+        """The array's own: arrays are never resized."""
+        channels, height, width = self.images.shape[1:]
+        return channels, height, width
+
+    def read(self, rows: Rows, out: Images, tick: Callable[[int], None]) -> None:
+        """Copy the rows in blocks."""
+        for start in range(0, len(rows), 4096):
+            block = rows[start : start + 4096]
+            out[start : start + len(block)] = self.images[block]
+            tick(len(block))
+
+    def notes(self) -> tuple[str, ...]:
+        """Their size, which --image-size does not change."""
+        return (f"images keep their own size, {self.images.shape[2]} x {self.images.shape[3]} (--image-size is for folders)",)
+
+
+def array_pool(where: str, images: np.ndarray, labels: np.ndarray) -> ArrayPool:
+    """A pool from (n, h, w), (n, h, w, 1) or (n, h, w, 3) uint8 images and (n,) or (n, 1) whole labels; else `BadInput`.
+
+    The labels' range is checked by `check_labels`, which needs the class count.
+    """
+    if images.dtype != np.uint8:
+        raise BadInput(
+            f"{where}: images are {images.dtype}, and only uint8 (0 to 255) is read; convert them by a rule of your own"
+        )
+    if images.ndim == 3:
+        images = images[..., np.newaxis]
+    if images.ndim != 4 or images.shape[3] not in (1, 3) or 0 in images.shape:
+        raise BadInput(
+            f"{where}: images of shape {images.shape}; allowed are (n, height, width) grey and (n, height, width, 3) RGB"
+        )
+    if labels.ndim == 2 and labels.shape[1] == 1:
+        labels = labels[:, 0]
+    if labels.ndim != 1:
+        raise BadInput(f"{where}: labels of shape {labels.shape}; one class per image is read, of shape (n,) or (n, 1)")
+    if labels.dtype.kind not in "iu":
+        raise BadInput(f"{where}: labels are {labels.dtype}; they must be whole numbers (an integer dtype) from 0 up")
+    if len(labels) != len(images):
+        raise BadInput(f"{where}: {len(images)} images but {len(labels)} labels; there must be one label per image")
+    return ArrayPool(where, images.transpose(0, 3, 1, 2), labels.astype(np.int64))
+
+
+def check_labels(train: Pool, others: tuple[Pool, ...], classes: tuple[str, ...] | None) -> tuple[str, ...]:
+    """The class names (`classes`, else "0" to "K-1" with K from train). `BadInput` for a label out of range or a class that a part lacks."""
+    found = np.unique(train.labels)
+    count = len(found) if classes is None else len(classes)
+    for pool in (train, *others):
+        _check_range(pool, count)
+    names = tuple(str(k) for k in range(count)) if classes is None else classes
+    check_classes(names, train, others)
+    return names
+
+
+def _check_range(pool: Pool, count: int) -> None:
+    wrong = np.flatnonzero((pool.labels < 0) | (pool.labels >= count))
+    if len(wrong):
+        raise BadInput(
+            f"{pool.where}: label {pool.labels[wrong[0]]} of image {wrong[0]} is out of range ({len(wrong)} such); "
+            f"train has {count} classes, so labels must be 0 to {count - 1} without gaps: renumber them"
+        )
+
+
+def check_classes(classes: tuple[str, ...], train: Pool, others: tuple[Pool, ...]) -> None:
+    """`BadInput` unless there are two classes or more and each is present in every pool."""
+    if len(classes) < 2:
+        raise BadInput(f"{train.where}: only one class ({classes[0]!r}); a search needs at least 2 classes, so add another")
+    for pool in (train, *others):
+        missing = np.setdiff1d(np.arange(len(classes)), pool.labels)
+        if len(missing):
+            name = classes[missing[0]]
+            raise BadInput(
+                f"{pool.where}: no image of class {name!r}; every class of train must be in each split: add some or drop the class"
+            )
+
+
+def file_identity(paths: Iterable[Path]) -> list[list[Any]]:
+    """What tells a changed file from an unchanged one: absolute path, bytes, modification time in ns."""
+    try:
+        return [[str(path.absolute()), (facts := path.stat()).st_size, facts.st_mtime_ns] for path in paths]
+    except OSError as error:
+        raise BadInput(
+            f"{error.filename!r} can't be read ({error.strerror}); check that it is still there, and its permissions"
+        ) from error
+
+
+def data_name(raw: str) -> str:
+    """A name fit for a folder, an experiment and a study: lower case letters, digits, `.`, `_`, `-`, at most 40."""
+    return re.sub(r"[^a-z0-9._-]+", "-", raw.lower()).strip("-.")[:40] or "data"

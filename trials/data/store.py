@@ -1,0 +1,134 @@
+"""Prepared arrays on disk: written whole or not at all, then only read.
+
+A directory appears by one rename, after every byte is on disk; what a killed process leaves has another name and is swept by the
+next. Arrays are uint8 (images, channels, height, width) and int64 (images,), write-protected, and opened as memory maps, so that all
+trials of a machine share one copy. Refuses a directory that is not whole.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from searchspaces.errors import BadInput
+
+if TYPE_CHECKING:
+    from searchspaces.arrays import Images, Labels
+
+SplitName = Literal["train", "val", "test"]
+META = "meta.json"
+_UNFINISHED = ".making-"
+
+
+@dataclass(frozen=True)
+class Split:
+    """One split, read-only: `images` a memory map, `fingerprint` the SHA-256 of shape, pixels and labels, which fixes their order."""
+
+    images: Images
+    labels: Labels
+    classes: tuple[str, ...]
+    fingerprint: str
+
+
+def open_split(directory: Path, name: SplitName) -> Split:
+    """A split of a prepared directory. `BadInput` if it is not there, or not whole."""
+    meta = read_meta(directory)
+    images_path, labels_path = _array_paths(directory, name)
+    try:
+        images = np.load(images_path, mmap_mode="r", allow_pickle=False)
+        labels = np.load(labels_path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise BadInput(f"{str(images_path)!r} can't be read ({error}); delete {str(directory)!r} and search again") from error
+    return Split(images, labels, tuple(meta["classes"]), meta["fingerprints"][name])
+
+
+def read_meta(directory: Path) -> dict[str, Any]:
+    """A prepared directory's meta.json: name, domain, classes, counts, fingerprints, mean and std per channel (of pixels / 255), notes."""
+    try:
+        meta: dict[str, Any] = json.loads((directory / META).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise BadInput(f"{str(directory)!r} is not prepared data ({error}); delete it and search again") from error
+    return meta
+
+
+def fingerprint(images: Images, labels: Labels) -> str:
+    """SHA-256, in hex, of the images' shape, their pixels and the labels as little-endian int64, in order."""
+    digest = hashlib.sha256(json.dumps(list(images.shape)).encode())
+    for start in range(0, len(images), 4096):
+        digest.update(np.ascontiguousarray(images[start : start + 4096]).data)
+    digest.update(np.ascontiguousarray(labels, dtype="<i8").data)
+    return digest.hexdigest()
+
+
+class Draft:
+    """A directory in the making. `create_images` gives a writable memory map; `finish` makes it appear under its final name."""
+
+    def __init__(self, final: Path) -> None:
+        self.final = final
+        self.path = Path(tempfile.mkdtemp(prefix=_UNFINISHED, dir=final.parent))
+
+    def create_images(self, name: SplitName, shape: tuple[int, int, int, int]) -> Images:
+        """Room for a split's images, to be filled in place."""
+        return np.lib.format.open_memmap(_array_paths(self.path, name)[0], mode="w+", dtype=np.uint8, shape=shape)
+
+    def save_labels(self, name: SplitName, labels: Labels) -> None:
+        """The labels of a split, in its images' order."""
+        np.save(_array_paths(self.path, name)[1], labels.astype(np.int64), allow_pickle=False)
+
+    def finish(self, meta: Mapping[str, Any]) -> None:
+        """Write meta.json, get all of it onto the disk, protect it, rename. A directory that stood there is replaced."""
+        (self.path / META).write_text(json.dumps(meta, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+        for file in self.path.iterdir():
+            file.chmod(0o444)
+            _sync(file)
+        _sync(self.path)
+        if self.final.exists():
+            self.final.rename(self.path.with_name(f"{self.path.name}-old"))  # swept below, or by the next draft
+        self.path.rename(self.final)
+        _sync(self.final.parent)
+        sweep(self.final.parent)
+
+
+@contextmanager
+def only_maker(directory: Path) -> Iterator[None]:
+    """Hold the lock of a folder of prepared directories: of several processes one makes, the others wait. Leftovers are swept first.
+
+    The lock goes with the process, so whatever looks unfinished under it was left by a dead one.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    with (directory / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        sweep(directory)
+        try:
+            yield
+        finally:
+            sweep(directory)
+
+
+def sweep(directory: Path) -> None:
+    """Remove what is unfinished. Only under the lock of `only_maker`."""
+    for path in directory.glob(f"{_UNFINISHED}*"):
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _array_paths(directory: Path, name: SplitName) -> tuple[Path, Path]:
+    return directory / f"{name}_images.npy", directory / f"{name}_labels.npy"
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
