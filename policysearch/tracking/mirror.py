@@ -1,0 +1,122 @@
+"""The outbox: brings an MLflow store up to date with the ledger, one study at a time.
+
+Kill it anywhere and run it again: a run is looked up by its tags before it is made, and a trial is marked as copied only when
+MLflow has all of it. It raises nothing when MLflow is away: it says what is still missing, and why.
+"""
+
+import fcntl
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+from policysearch.ledger import Ledger, StudyRecord, TrialRecord
+from policysearch.tracking.runs import best_of, data_name, study_run, trial_run
+from policysearch.tracking.store import Store
+from policysearch.tracking.target import Target
+from searchspaces.errors import BadInput
+
+Answer = TypeVar("Answer")
+
+BEST_WITH_FILES = 3
+FAILURES_IN_A_ROW = 2  # after so many a pass gives up: a server that never answers costs two time-outs, not one a trial
+
+
+@dataclass(frozen=True)
+class Shipped:
+    """Where MLflow stands after a pass: so many finished trials are there as `runs`, so many are missing, and why if known."""
+
+    runs: int
+    behind: int
+    reason: str | None = None
+
+
+def mirror_study(ledger: Ledger, study_name: str, target: Target, study_directory: Path, closing: bool = True) -> Shipped:
+    """Copy to MLflow what it lacks of a study; raises only BadInput, for a study that isn't there.
+
+    While a search runs, `closing=False` copies the trials that finished since. At its end, `closing=True` looks at all trials
+    anew (so that a store that was wiped is filled again), writes the study's summary, and gives the best three their policy and,
+    where `<study_directory>/pictures/<trial_uid>.png` exists, their picture.
+    """
+    study = ledger.study(study_name)
+    if study is None:
+        raise BadInput(f"study {study_name!r}: not in this ledger; `policysearch status` lists what there is")
+    with _one_at_a_time(study_directory):
+        over = [trial for trial in ledger.trials(study.uid) if trial.result is not None]
+        known = set() if closing else ledger.mirrored(study.uid, target.label)
+        missing = [trial for trial in over if trial.trial_uid not in known]
+        if not missing:
+            return Shipped(len(over), 0)
+        attempts = _Attempts(target)
+        store = attempts.made(partial(Store.open, target, target.experiment or f"policysearch/{data_name(study)}", study.uid))
+        if store is None:
+            return Shipped(len(known), len(missing), attempts.reason)
+        behind = [trial for trial in missing if not attempts.made(partial(_copy, ledger, study, trial, target, store))]
+        if closing:
+            attempts.made(partial(_summarise, ledger, study, over, store))
+            for trial in best_of(over, BEST_WITH_FILES):
+                attempts.made(partial(_attach, study, trial, store, study_directory))
+        return Shipped(len(over) - len(behind), len(behind), attempts.reason)
+
+
+class _Attempts:
+    """Calls that may fail without harm. It keeps the last failure's reason, and after two in a row makes no more calls."""
+
+    def __init__(self, target: Target) -> None:
+        self.reason: str | None = None
+        self._target = target
+        self._failures = 0
+
+    def made(self, work: Callable[[], Answer]) -> Answer | None:
+        """What `work` gives; None when it failed."""
+        if self._failures >= FAILURES_IN_A_ROW:
+            return None
+        try:
+            answer = work()
+        except Exception as error:  # whatever client, network, database and disk raise: the mirror is behind, the search goes on
+            self._failures += 1
+            line = " ".join(f"{type(error).__name__}: {error}".split())
+            self.reason = self._target.without_password(line)[:300]
+            return None
+        self._failures = 0
+        return answer
+
+
+def _copy(ledger: Ledger, study: StudyRecord, trial: TrialRecord, target: Target, store: Store) -> bool:
+    assert trial.result is not None
+    if not store.has(trial.trial_uid):
+        store.put(trial_run(study, trial, trial.result))
+    ledger.mark_mirrored(trial.trial_uid, target.label)
+    return True
+
+
+def _summarise(ledger: Ledger, study: StudyRecord, over: Sequence[TrialRecord], store: Store) -> None:
+    claim = ledger.claim(study.uid)
+    store.put(study_run(study, over, claim.figure if claim else None))
+
+
+def _attach(study: StudyRecord, trial: TrialRecord, store: Store, study_directory: Path) -> None:
+    """The policy as a file that `load_policy` reads, and the picture if somebody has drawn one."""
+    from searchspaces.policy_json import policy_from_dict, write_policy_file
+
+    with tempfile.TemporaryDirectory() as folder:
+        files = [Path(folder) / "policy.json"]
+        provenance = {"study": study.name, "trial_uid": trial.trial_uid, "params": trial.params}
+        write_policy_file(files[0], policy_from_dict(trial.spec["policy"]), provenance)
+        picture = study_directory / "pictures" / f"{trial.trial_uid}.png"
+        if picture.is_file():
+            files.append(Path(folder) / "augmented.png")
+            files[1].write_bytes(picture.read_bytes())
+        store.attach(trial.trial_uid, files)
+
+
+@contextmanager
+def _one_at_a_time(study_directory: Path) -> Iterator[None]:
+    """Two passes over one study at once could both make the run that neither found; the second waits for the first."""
+    study_directory.mkdir(parents=True, exist_ok=True)
+    with (study_directory / "mirror.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

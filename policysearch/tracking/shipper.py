@@ -1,0 +1,93 @@
+"""The mirror's own process, beside a search: `python -m policysearch.tracking.shipper --home DIR --study NAME`.
+
+It watches the ledger until its standard input ends (the search is over, or dead), then makes one closing pass and leaves. It says
+one line of JSON at its end and nothing before; nobody waits for it longer than they said they would.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import threading
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+
+from policysearch.home import Home
+from policysearch.ledger import Ledger
+from policysearch.tracking.mirror import Shipped, mirror_study
+from policysearch.tracking.target import PATIENCE, locate
+from searchspaces.errors import BadInput
+
+POLL_SECONDS = 3.0
+NICENESS = 10  # trials come first
+
+
+class Shipper:
+    """A running shipper, as the search sees it."""
+
+    def __init__(self, process: "subprocess.Popen[str]") -> None:
+        self._process = process
+
+    def finish(self, timeout_seconds: float) -> Shipped | None:
+        """Ask for the closing pass and wait for it at most so long; a shipper that takes longer is ended, which does no harm.
+
+        Returns where MLflow stands, or None when that is not known: `policysearch mirror` then goes on where it stopped.
+        """
+        try:
+            said, _ = self._process.communicate(timeout=timeout_seconds)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.communicate()
+            return None
+        try:
+            return Shipped(**json.loads(said))
+        except ValueError:
+            return None
+
+
+def start_shipper(home: Home, study_name: str) -> Shipper:
+    """Start the mirror of a study beside the search. It is out of the reach of Ctrl-C, and ends when this process does."""
+    command = [sys.executable, "-m", "policysearch.tracking.shipper", "--home", str(home.root), "--study", study_name]
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=PATIENCE | os.environ,
+        start_new_session=True,
+        text=True,
+    )
+    return Shipper(process)
+
+
+def ship(home: Home, study_name: str, stop: threading.Event) -> Shipped:
+    """Copy what finishes, every few seconds, until `stop`; then everything. A study that isn't there yet is waited for."""
+    target, directory = locate(home.root), home.study_directory(study_name)
+    while not stop.wait(POLL_SECONDS):
+        with suppress(BadInput):
+            mirror_study(Ledger(home.ledger_url), study_name, target, directory, closing=False)
+    return mirror_study(Ledger(home.ledger_url), study_name, target, directory)
+
+
+def main() -> None:
+    """Run until standard input ends."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--home", type=Path, required=True)
+    parser.add_argument("--study", required=True)
+    wishes = parser.parse_args()
+    os.nice(NICENESS)
+    stop = threading.Event()
+
+    def wait_for_the_end() -> None:
+        sys.stdin.buffer.read()
+        stop.set()
+
+    threading.Thread(target=wait_for_the_end, daemon=True).start()
+    with suppress(BadInput):  # nothing was ever recorded
+        print(json.dumps(asdict(ship(Home(wishes.home), wishes.study, stop))))
+
+
+if __name__ == "__main__":
+    main()

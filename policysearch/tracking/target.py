@@ -1,0 +1,70 @@
+"""Which MLflow the mirror writes to: the one the environment names, else a SQLite store under the home.
+
+Holds addresses only; nothing is opened here, and no password leaves in `label`.
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+# A server that refuses costs nothing, one that never answers costs 5 s a call. No retries: what failed stays in the outbox, and a
+# repeated "create" whose first answer was lost would make a second run.
+PATIENCE = {
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+}
+
+
+@dataclass(frozen=True)
+class Target:
+    """An MLflow store. `artifact_location` is where new experiments keep files (None: the server says).
+
+    `experiment` is the name the user asked for (None: one experiment a data set).
+    """
+
+    tracking_uri: str
+    artifact_location: str | None = None
+    experiment: str | None = None
+
+    @property
+    def is_server(self) -> bool:
+        """Whether somebody else's server answers there, with a UI of its own."""
+        return urlsplit(self.tracking_uri).scheme in ("http", "https")
+
+    @property
+    def label(self) -> str:
+        """The store and the experiment wished for, without user and password: the ledger's name for this target."""
+        return f"{self.shown_uri} {self.experiment or ''}".rstrip()
+
+    @property
+    def shown_uri(self) -> str:
+        """The address without user and password, fit to be shown."""
+        parts = urlsplit(self.tracking_uri)
+        return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+
+    def without_password(self, text: str) -> str:
+        """`text` with this store's password blotted out."""
+        password = urlsplit(self.tracking_uri).password
+        return text.replace(password, "***") if password else text
+
+
+def locate(home_root: Path) -> Target:
+    """The target for a home: $MLFLOW_TRACKING_URI if set, else `<home>/mlflow.db` with files under `<home>/mlflow-artifacts`.
+
+    $MLFLOW_EXPERIMENT_NAME, if set, names the experiment for every study.
+    """
+    experiment = os.environ.get("MLFLOW_EXPERIMENT_NAME") or None
+    uri = os.environ.get("MLFLOW_TRACKING_URI")
+    if uri:
+        return Target(uri, None, experiment)
+    root = home_root.resolve()
+    return Target(f"sqlite:///{root / 'mlflow.db'}", (root / "mlflow-artifacts").as_uri(), experiment)
+
+
+def be_patient() -> None:
+    """Set, where the user has not, how long this process waits for MLflow, and keep it quiet. Call it before MLflow is imported."""
+    for name, value in PATIENCE.items():
+        os.environ.setdefault(name, value)

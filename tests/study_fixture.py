@@ -1,0 +1,144 @@
+"""A study as it stands in a real ledger, with made-up results: what mirror, report and gallery are tested on.
+
+The images are the shipped sample's, the policies are real ones; only the trainings are imagined.
+"""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from policysearch.home import Home
+from policysearch.ledger import Ledger, StudyRecord, TrialRecord
+from policysearch.selection import winner
+from searchspaces.families.fixed import baselines
+from searchspaces.policy import Policy
+from searchspaces.policy_json import digest
+from searchspaces.spaces import PHOTO_BASE, build_space
+from searchspaces.words import policy_in_words
+from trials.data import Prepared, Source, prepare
+from trials.values import DataRef, Epoch, Recipe, Score, TrialResult, TrialSpec
+
+EPOCHS = 30
+VAL_IMAGES = 1000
+TEST_IMAGES = 2000
+SEED = 7
+ENVIRONMENT = {"python": "3.11.7", "torch": "2.14.1", "platform": "Linux", "device": "a processor", "cpu_capability": "AVX512", "threads": "1"}
+
+
+class StudyInLedger:
+    """A home with a ledger and one study, to which trials can be added."""
+
+    def __init__(self, root: Path, name: str = "sample-randaugment-0f3a9c21", data: str = "sample") -> None:
+        root.mkdir(parents=True, exist_ok=True)
+        self.home = Home(root)
+        self.ledger = Ledger.open(self.home.ledger_url)
+        self.name = name
+        self.prepared = prepare(Source(data, None, 64, None, None, None, SEED), root)
+        self.space = build_space("randaugment", self.prepared.channels, PHOTO_BASE)
+        self.recipe = Recipe()
+        self.study: StudyRecord = self.ledger.create_study(name, identity(self.prepared, self.space.to_dict(), self.recipe))
+        self.generator = np.random.default_rng(SEED)
+        self.difficulty = self.generator.normal(size=VAL_IMAGES)  # some images are hard for every policy
+
+    def add(self, role: Any, label: str, params: dict[str, Any], policy: Policy) -> TrialRecord:
+        """A trial without a result."""
+        number = len(self.ledger.trials(self.study.uid))
+        spec = TrialSpec(
+            trial_uid=f"{self.study.uid[:12]}{number:04d}",
+            policy=policy,
+            recipe=self.recipe,
+            data=DataRef(str(self.prepared.directory), self.prepared.fingerprint),
+            seed=SEED,
+            budget_epochs=EPOCHS,
+        )
+        words = policy_in_words(policy)
+        return self.ledger.add_trial(self.study.uid, number, role, label, params, digest(policy), words, spec.to_dict())
+
+    def add_baselines(self, errors: tuple[float, float, float] = (0.152, 0.137, 0.129)) -> None:
+        """The three free baselines, done."""
+        policies = baselines(self.prepared.channels, PHOTO_BASE)
+        for (label, policy), error in zip(policies.items(), errors, strict=True):
+            self.finish(self.add("baseline", label, {}, policy), error)
+
+    def add_searched(self, count: int, best_error: float = 0.121) -> None:
+        """`count` searched trials, done; the one at 2 ops, level 9 is the best."""
+        cells = self.space.cells()
+        assert cells is not None
+        for params in cells[:count]:
+            away = abs(int(params["level"]) - 9) / 18 + abs(int(params["ops"]) - 2) / 2
+            self.finish(self.add_cell(params), best_error + 0.022 * away + 0.002 * self.generator.random())
+
+    def add_cell(self, params: dict[str, Any]) -> TrialRecord:
+        """A searched trial without a result."""
+        label = "randaugment " + " ".join(f"{name}={value}" for name, value in params.items())
+        return self.add("trial", label, params, self.space.decode(params))
+
+    def finish(self, trial: TrialRecord, error: float) -> TrialResult:
+        """Give the trial a result with about that validation error."""
+        self.ledger.start_attempt(trial.trial_uid)
+        noisy = self.difficulty + self.generator.normal(scale=0.5, size=VAL_IMAGES)
+        right = noisy < np.quantile(noisy, 1 - error)
+        wrong = int((~right).sum())
+        result = TrialResult(
+            trial_uid=trial.trial_uid,
+            status="done",
+            epochs=tuple(self._epoch(number, wrong) for number in range(1, EPOCHS)) + (Epoch(EPOCHS, 0.61, wrong, VAL_IMAGES),),
+            score=Score(tuple(right.tolist()), ((VAL_IMAGES - wrong, wrong), (0, 0)), 1.9 * wrong),
+            span_seconds={"setup": 0.4, "augment": 9.5, "train": 31.0, "score": 2.0, "total": 43.1 + trial.number},
+            environment=ENVIRONMENT,
+            engine="torch-grouped",
+            weights_sha256=f"{trial.number:064x}",
+        )
+        return self.ledger.commit_result(result)
+
+    def fail(self, trial: TrialRecord, reason: str) -> TrialResult:
+        """Give the trial a failed result, after four epochs."""
+        self.ledger.start_attempt(trial.trial_uid)
+        epochs = tuple(self._epoch(number, 400) for number in range(1, 5))
+        spans = {"setup": 0.4, "total": 6.5}
+        failed = TrialResult(trial.trial_uid, "failed", epochs, None, reason, spans, ENVIRONMENT, "torch-grouped")
+        return self.ledger.commit_result(failed)
+
+    def disclose(self, wrong: int = 262) -> None:
+        """The test figure of the winner, claimed and recorded."""
+        best = winner(self.ledger.trials(self.study.uid))
+        assert best.result is not None and best.result.weights_sha256 is not None and self.prepared.heldout_fingerprint is not None
+        model: Any = {"trial_uid": best.trial_uid, "label": best.label, "weights_sha256": best.result.weights_sha256}
+        self.ledger.claim_test(self.study.uid, self.prepared.heldout_fingerprint, [model])
+        right = (False,) * wrong + (True,) * (TEST_IMAGES - wrong)
+        self.ledger.commit_figure(self.study.uid, Score(right, ((TEST_IMAGES - wrong, wrong), (0, 0)), 2.0 * wrong))
+
+    def _epoch(self, number: int, last_wrong: int) -> Epoch:
+        progress = number / EPOCHS
+        error = last_wrong / VAL_IMAGES + 0.45 * (1 - progress) ** 2.2 + 0.03 * (1 - progress) * self.generator.normal()
+        wrong = min(VAL_IMAGES, max(1, round(VAL_IMAGES * error)))
+        return Epoch(number, float(0.6 + 1.6 * (1 - progress) ** 1.5), wrong, VAL_IMAGES)
+
+
+def identity(prepared: Prepared, space: dict[str, Any], recipe: Recipe) -> dict[str, Any]:
+    """A study's identity as `search` records it."""
+    return {
+        "data": {"name": prepared.name, "fingerprint": prepared.fingerprint, "counts": dict(prepared.counts)},
+        "space": space,
+        "epochs": EPOCHS,
+        "sampler": "tpe",
+        "seed": SEED,
+        "recipe": asdict(recipe),
+    }
+
+
+def whole_study(root: Path) -> StudyInLedger:
+    """The study a person sees at the end: baselines, 12 searched trials, one failed, one under way, the test set spent."""
+    made = StudyInLedger(root)
+    made.add_baselines()
+    made.add_searched(12)
+    cells = made.space.cells()
+    assert cells is not None
+    made.fail(made.add_cell(cells[12]), "epoch 5 of 30: the loss is nan")
+    running = made.add_cell(cells[13])
+    made.ledger.start_attempt(running.trial_uid)
+    made.ledger.note_progress(running.trial_uid, Epoch(11, 1.2, 310, VAL_IMAGES))
+    made.disclose()
+    return made
