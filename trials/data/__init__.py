@@ -1,4 +1,7 @@
-"""Data for trials: `prepare` a `Source` once, `open_split` it in every trial. Readers, splits and store are modules of their own."""
+"""Data for trials: `prepare` a `Source` once, `open_split` it in every trial.
+
+Readers (folders, images, npz, cifar, idx), splits and store are modules of their own; what each refuses, it says.
+"""
 
 from trials.data.prepared import Prepared, prepare
 from trials.data.source import Source

@@ -1,4 +1,4 @@
-"""CIFAR-10's python batches. They are pickles, so: the md5 of the bytes first, then an unpickler that knows numpy arrays and nothing else.
+"""CIFAR-10's python batches. They are pickles, so: first the md5 of the bytes, then an unpickler that knows numpy arrays alone.
 
 Refuses any file that is not, byte for byte, the published one.
 """
@@ -38,7 +38,7 @@ _ADMITTED: dict[tuple[str, str], Any] = {
 
 
 class _ArraysOnly(pickle.Unpickler):
-    """Builds dicts, lists, strings, numbers and numpy arrays; any other name in the pickle is an error, and nothing is imported."""
+    """Builds dicts, lists, strings, numbers and numpy arrays; another name in the pickle is an error, and nothing is imported."""
 
     def find_class(self, module_name: str, global_name: str, /) -> Any:
         if (module_name, global_name) not in _ADMITTED:

@@ -1,11 +1,11 @@
 """Folders of class folders: which folder is what, which files are images, and their decoding in threads.
 
-    photos/train/cat/1.jpg, photos/val/..., photos/test/...     three folders: what they say
-    photos/train/..., photos/val/... (or test/)                 two: the second is the held-out test set, validation is split from train
-    photos/cat/1.jpg, photos/dog/...                            one folder of class folders: split in three
+    photos/train/cat/1.jpg, photos/val/..., photos/test/...   three folders: what they say
+    photos/train/..., photos/val/... (or test/)               two: the second is held out for the test, validation comes from train
+    photos/cat/1.jpg, photos/dog/...                          one folder of class folders: split in three
 
-Class folders are searched to any depth. Hidden names are ignored. Refuses links that leave the folder, links to folders, class folders
-that differ between splits, and files that are images by name but in a format that is not read.
+Class folders are searched to any depth. Hidden names are ignored. Refuses links that leave the folder, links to folders, class
+folders that differ between splits, and files that are images by name but in a format that is not read.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class FilePool:
     modes: Counter[str] = field(default_factory=Counter)
 
     def shape(self, rows: Rows) -> ImageShape:
-        """1 channel if all are grey, else 3. Looks at every header, so a file that the rules refuse is named before any is decoded."""
+        """1 channel if all are grey, else 3. Looks at every header: what the rules refuse is named before any is decoded."""
         modes = Counter(_threaded(lambda path: look(path, self.size), [self.paths[row] for row in rows]))
         self.modes.update(modes)
         return 3 if COLOUR_MODES & modes.keys() else 1, self.size, self.size
@@ -71,14 +71,15 @@ class FilePool:
     def notes(self) -> tuple[str, ...]:
         """Mixed grey and colour, dropped alpha, files left out."""
         notes = []
+        name = Path(self.where).name
         grey = sum(self.modes[mode] for mode in GREY_MODES)
         alpha = self.modes["RGBA"] + self.modes["LA"]
         if 0 < grey < self.modes.total():
-            notes.append(f"{self.where}: {grey} of {self.modes.total()} images are grey; they become RGB like the others")
+            notes.append(f"{name}/: {grey} of {self.modes.total()} images are grey; they become RGB like the others")
         if alpha:
-            notes.append(f"{self.where}: alpha is dropped from {alpha} images")
+            notes.append(f"{name}/: alpha is dropped from {alpha} images")
         if self.left_out:
-            notes.append(f"{self.where}: {self.left_out} files are left out, not images by their names")
+            notes.append(f"{name}/: {self.left_out} files are left out, not images by their names")
         return tuple(notes)
 
 
@@ -215,7 +216,7 @@ def _check_link(entry: os.DirEntry[str], root: Path) -> None:
         target = Path(os.path.realpath(entry.path))
         if not target.is_relative_to(os.path.realpath(root)) or not target.is_file():
             raise BadInput(
-                f"{entry.path!r} is a link to {str(target)!r}; links may only point at files inside {str(root)!r}: copy what is meant"
+                f"{entry.path!r} is a link to {str(target)!r}; links may only point at files inside {str(root)!r}: copy it there"
             )
 
 

@@ -37,8 +37,8 @@ def idx_files(name: str, data_root: Path) -> dict[str, tuple[Path, Path]]:
         if all(path is not None for pair in found.values() for path in pair):
             return {split: (images, labels) for split, (images, labels) in found.items() if images and labels}
     raise BadInput(
-        f"{name}: no idx files under {str(data_root)!r}; looked for {FILES['train'][0]}[.gz] and its like in {FOLDERS[name]}/ and in the "
-        "folder itself; point --data-root at the folder that torchvision downloaded to"
+        f"{name}: no {FILES['train'][0]}[.gz] and its like in {str(data_root)!r} or in {FOLDERS[name]}/ below it; "
+        "point --data-root at the folder that torchvision downloaded to"
     )
 
 

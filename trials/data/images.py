@@ -9,8 +9,8 @@
 | MPO (a phone's JPEG with extras) | its first picture |
 | 16-bit, 32-bit, float channels; animations and multi-page files; over 64 megapixels; other formats | refused |
 
-The short side is resized to the size (bilinear, antialiased), then the centre is cut out: torchvision's Resize and CenterCrop on a PIL
-image, pixel for pixel.
+The short side is resized to the size (bilinear, antialiased), then the centre is cut out: pixel for pixel torchvision's Resize and
+CenterCrop on a PIL image.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageFile, ImageOps
 
 from searchspaces.errors import BadInput
 
@@ -74,7 +74,7 @@ def _named(path: Path) -> Iterator[None]:
         raise BadInput(f"{str(path)!r} can't be read as an image ({reason}); repair or remove it") from error
 
 
-def _refuse(path: Path, image: Image.Image, size: int) -> None:
+def _refuse(path: Path, image: ImageFile.ImageFile, size: int) -> None:
     width, height = image.size
     if width * height > MOST_PIXELS:
         raise BadInput(f"{str(path)!r} has {width} x {height} pixels; at most {MOST_PIXELS:,} are decoded: shrink or remove it")
@@ -83,14 +83,14 @@ def _refuse(path: Path, image: Image.Image, size: int) -> None:
     if image.mode not in GREY_MODES | COLOUR_MODES or _deep(image):
         kind = f"{image.mode} with more than 8 bits a channel" if _deep(image) else image.mode
         raise BadInput(
-            f"{str(path)!r} has pixels of kind {kind}; 8-bit grey, RGB, palette and CMYK are read: convert it by a rule of your own"
+            f"{str(path)!r} has pixels of kind {kind}; 8-bit grey, RGB, palette and CMYK are read: convert it yourself"
         )
     if image.format != "MPO" and getattr(image, "n_frames", 1) > 1:
         raise BadInput(f"{str(path)!r} holds several pictures; one per file is read: split or remove it")
 
 
-def _deep(image: Image.Image) -> bool:
-    """More than 8 bits a channel. Pillow would cut 16-bit RGB down to 8 bits; the raw mode in its decoder's arguments gives it away."""
+def _deep(image: ImageFile.ImageFile) -> bool:
+    """More than 8 bits a channel. Pillow would cut 16-bit RGB down to 8 in silence; its decoder's arguments give it away."""
     if image.mode.startswith(("I", "F")):
         return True
     for tile in image.tile:

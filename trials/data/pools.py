@@ -28,10 +28,14 @@ class Pool(Protocol):
     """Labelled images in a fixed order. `where` names them in messages."""
 
     @property
-    def where(self) -> str: ...
+    def where(self) -> str:
+        """The file or folder they come from."""
+        ...
 
     @property
-    def labels(self) -> Labels: ...
+    def labels(self) -> Labels:
+        """Class numbers from 0, one per image."""
+        ...
 
     def shape(self, rows: Rows) -> ImageShape:
         """(channels, height, width) that these rows need, found without decoding them."""
@@ -126,7 +130,10 @@ def array_pool(where: str, images: np.ndarray, labels: np.ndarray) -> ArrayPool:
 
 
 def check_labels(train: Pool, others: tuple[Pool, ...], classes: tuple[str, ...] | None) -> tuple[str, ...]:
-    """The class names (`classes`, else "0" to "K-1" with K from train). `BadInput` for a label out of range or a class that a part lacks."""
+    """The class names: `classes`, else "0" to "K-1" with K from train.
+
+    `BadInput` for a label out of range and for a class that a part lacks.
+    """
     found = np.unique(train.labels)
     count = len(found) if classes is None else len(classes)
     for pool in (train, *others):
@@ -154,7 +161,7 @@ def check_classes(classes: tuple[str, ...], train: Pool, others: tuple[Pool, ...
         if len(missing):
             name = classes[missing[0]]
             raise BadInput(
-                f"{pool.where}: no image of class {name!r}; every class of train must be in each split: add some or drop the class"
+                f"{pool.where}: no image of class {name!r}; each class of train must be in every split: add some or drop it"
             )
 
 

@@ -127,7 +127,7 @@ class _Making:
 
 
 def channel_statistics(images: np.ndarray) -> tuple[list[float], list[float]]:
-    """Mean and standard deviation per channel of pixels / 255, exact (whole-number sums), deviation at least `DEVIATION_FLOOR`."""
+    """Mean and standard deviation per channel of pixels / 255, from whole-number sums; deviation at least `DEVIATION_FLOOR`."""
     levels = np.arange(256)
     means, deviations = [], []
     for channel in range(images.shape[1]):

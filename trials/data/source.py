@@ -1,6 +1,6 @@
 """What the user said the data is, and which reader understands it.
 
-`understand` looks at names, sizes and dates only; pixels are read when a prepared copy must be made. Refuses what no reader knows.
+`understand` looks at names, sizes and dates; pixels are read when a prepared copy must be made. Refuses what no reader knows.
 """
 
 from __future__ import annotations
@@ -124,6 +124,6 @@ def _check_one_shape(train: ArrayPool, *others: ArrayPool) -> None:
     for pool in others:
         if pool.images.shape[1:] != train.images.shape[1:]:
             raise BadInput(
-                f"{pool.where}: images of (channels, height, width) {pool.images.shape[1:]}, but train has {train.images.shape[1:]}; "
-                "all splits must agree"
+                f"{pool.where}: images are {pool.images.shape[1:]} (channels, height, width), "
+                f"but train has {train.images.shape[1:]}; all splits must agree"
             )

@@ -36,8 +36,8 @@ class Part:
 def stratified_parts(labels: Labels, counts: Sequence[int], least: Sequence[int], seed: int) -> tuple[Rows, ...]:
     """Disjoint rows, `counts[p]` of them in part p, each class in proportion to its size and at least `least[p]` times.
 
-    labels: whole numbers 0 to K-1. The draw depends on labels, counts, least and seed (>= 0) alone; rows come ascending. `ValueError`
-    if it can't be done: callers check first and can name the class.
+    labels: whole numbers 0 to K-1. The draw depends on labels, counts, least and seed (>= 0) alone; rows come ascending.
+    `ValueError` if it can't be done: callers check first and can name the class.
     """
     sizes = np.bincount(labels)
     if (
@@ -67,7 +67,7 @@ def _apportion(sizes: np.ndarray, count: int, least: int, room: np.ndarray) -> n
         share[np.argmax(np.where(share < room, quota - share, -np.inf))] += 1
     while share.sum() > count:
         share[np.argmin(np.where(share > least, quota - share, np.inf))] -= 1
-    return share
+    return np.asarray(share)
 
 
 def choose_parts(pools: Pools, train_images: int | None, val_images: int | None, seed: int) -> dict[str, Part]:

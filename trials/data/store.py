@@ -1,8 +1,8 @@
 """Prepared arrays on disk: written whole or not at all, then only read.
 
 A directory appears by one rename, after every byte is on disk; what a killed process leaves has another name and is swept by the
-next. Arrays are uint8 (images, channels, height, width) and int64 (images,), write-protected, and opened as memory maps, so that all
-trials of a machine share one copy. Refuses a directory that is not whole.
+next. Arrays are uint8 (images, channels, height, width) and int64 (images,), write-protected, and opened as memory maps, so that
+all trials of a machine share one copy. Refuses a directory that is not whole.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _UNFINISHED = ".making-"
 
 @dataclass(frozen=True)
 class Split:
-    """One split, read-only: `images` a memory map, `fingerprint` the SHA-256 of shape, pixels and labels, which fixes their order."""
+    """One split, read-only: `images` a memory map; `fingerprint` the SHA-256 of shape, pixels and labels, in order."""
 
     images: Images
     labels: Labels
@@ -54,7 +54,10 @@ def open_split(directory: Path, name: SplitName) -> Split:
 
 
 def read_meta(directory: Path) -> dict[str, Any]:
-    """A prepared directory's meta.json: name, domain, classes, counts, fingerprints, mean and std per channel (of pixels / 255), notes."""
+    """A prepared directory's meta.json: name, domain, classes, counts, fingerprints, notes.
+
+    `mean` and `std` (lists, per channel, of pixels / 255) are the training images', in the held-out directory too.
+    """
     try:
         meta: dict[str, Any] = json.loads((directory / META).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -78,7 +81,7 @@ class Draft:
         self.final = final
         self.path = Path(tempfile.mkdtemp(prefix=_UNFINISHED, dir=final.parent))
 
-    def create_images(self, name: SplitName, shape: tuple[int, int, int, int]) -> Images:
+    def create_images(self, name: SplitName, shape: tuple[int, int, int, int]) -> np.memmap[Any, Any]:
         """Room for a split's images, to be filled in place."""
         return np.lib.format.open_memmap(_array_paths(self.path, name)[0], mode="w+", dtype=np.uint8, shape=shape)
 
@@ -102,7 +105,7 @@ class Draft:
 
 @contextmanager
 def only_maker(directory: Path) -> Iterator[None]:
-    """Hold the lock of a folder of prepared directories: of several processes one makes, the others wait. Leftovers are swept first.
+    """Hold the lock of a folder of prepared directories: of several processes one makes, the others wait. Leftovers are swept.
 
     The lock goes with the process, so whatever looks unfinished under it was left by a dead one.
     """
