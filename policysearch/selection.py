@@ -30,4 +30,4 @@ def _nobody(trials: Sequence[TrialRecord]) -> str:
         return f"no trial of {len(trials)} has finished, so none can win; run the search again to go on"
     first = min(failed, key=lambda trial: trial.number)
     reason = one_line((first.result and first.result.error) or "no reason given")
-    return f"all {len(failed)} finished trials failed, so none can win; trial {first.number} said: {reason}; mend it and search again"
+    return f"all {len(failed)} finished trials failed, none can win; trial {first.number} said: {reason}; mend it, search again"
