@@ -67,7 +67,7 @@ clean:
 
 .venv-lowest/.made: pyproject.toml | .venv/.dev
 	$(call make_environment,.venv-lowest)
-	$(BIN)/uv pip install --quiet --python .venv-lowest/bin/python --compile-bytecode --resolution lowest-direct -e '$(EVERYTHING)'
+	$(BIN)/uv pip install --python .venv-lowest/bin/python --compile-bytecode --resolution lowest-direct -e '$(EVERYTHING)'
 	@touch $@
 
 .venv/.made:
