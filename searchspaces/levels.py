@@ -2,8 +2,8 @@
 
 Both scales run from an op's weakest to its strongest value in 30 equal steps: "torchvision" over its standard span
 (v2.RandAugment), "trivialaugment-wide" over its wide one (v2.TrivialAugmentWide); tested against torchvision's own tables.
-Refuses levels outside 0 to 30 and ops that a scale lacks. One deviation, meant: at level 0 torchvision solarizes at 255, which turns
-white black; here level 0 is the identity, 256.
+Refuses levels outside 0 to 30 and ops that a scale lacks. One deviation, meant: at level 0 torchvision solarizes at 255, which
+turns white black; here level 0 is the identity, 256.
 """
 
 from typing import Literal

@@ -81,8 +81,9 @@ def read_policy_file(path: Path | str) -> PolicyFile:
             data = file.read(MAX_BYTES + 1)
     except (OSError, ValueError) as error:
         raise BadInput(f"policy file {name}: can't be read ({error})") from None
+    value = parse_json(data, f"policy file {name}")
     try:
-        return policy_file_from_dict(parse_json(data, "text"))
+        return policy_file_from_dict(value)
     except BadInput as error:
         raise BadInput(one_line(f"policy file {name}: {error}", 800)) from None
 

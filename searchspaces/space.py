@@ -42,7 +42,7 @@ class Real:
 
     def checked(self, value: object) -> float:
         """The value as a float, if it is in the range."""
-        if isinstance(value, bool) or not isinstance(value, numbers.Real) or not self.low <= value <= self.high:
+        if isinstance(value, bool) or not isinstance(value, numbers.Real) or not self.low <= float(value) <= self.high:
             raise BadInput(f"parameter {self.name}: {value!r}; allowed is a number from {self.low:g} to {self.high:g}")
         return float(value)
 

@@ -55,8 +55,9 @@ def _choice_in_words(choice: Choice) -> str:
 
 def _values_in_words(parameter: Parameter, distribution: Distribution) -> str:
     text = _range_in_words(parameter.identity, distribution)
-    # "rotate ±27 degrees", but "brightness factor 1.27" and "gamma exponent 0.8"
-    return f"{text} {parameter.unit}" if parameter.name == parameter.unit else f"{parameter.name.replace('_', ' ')} {text}"
+    name = parameter.name.replace("_", " ")
+    # "rotate ±27 degrees" and "posterize 4 bits kept", but "brightness factor 1.27" and "gamma exponent 0.8"
+    return f"{text} {name}" if name.startswith(parameter.unit) else f"{name} {text}"
 
 
 def _range_in_words(identity: float, distribution: Distribution) -> str:

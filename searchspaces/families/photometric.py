@@ -1,8 +1,7 @@
 """Distributions of light and colour: each op's value is uniform on [centre - half width, centre + half width].
 
-Each op has its own probability.
-Centre and half width, not two ends: so low <= high at every point, and neighbours of a good point are good. The ops run in one
-fixed order, as `_OPS` lists them. The geometry is the base's alone.
+Each op has its own probability. Centre and half width, not two ends: so low <= high at every point, and neighbours of a good
+point are good. The ops run in one fixed order, as `_OPS` lists them. The geometry is the base's alone.
 """
 
 from collections.abc import Mapping

@@ -1,0 +1,1 @@
+"""Policies as other libraries use them: one module each."""

@@ -1,0 +1,34 @@
+"""Policy files as their users meet them: load one, then ask for a transform. Needs neither ray, mlflow nor optuna."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from searchspaces.policy import Policy
+from searchspaces.policy_json import PolicyFile, read_policy_file
+from searchspaces.zoo import read_zoo
+
+if TYPE_CHECKING:
+    from searchspaces.export.torchvision import PolicyTransform
+
+
+@dataclass(frozen=True)
+class LoadedPolicy:
+    """A policy, where it comes from, and the ways to use it."""
+
+    policy: Policy
+    provenance: Mapping[str, Any]
+
+    def to_torchvision(self) -> "PolicyTransform":
+        """A transform for PIL images and uint8 tensors that does what was searched; it composes with torchvision's v2 ones."""
+        from searchspaces.export.torchvision import to_torchvision
+
+        return to_torchvision(PolicyFile(self.policy, self.provenance))
+
+
+def load_policy(path: Path | str) -> LoadedPolicy:
+    """The policy in a file, or a published one by "zoo:NAME". BadInput names the file, the field and what is allowed there."""
+    name = str(path)
+    file = read_zoo(name.removeprefix("zoo:")) if name.startswith("zoo:") else read_policy_file(path)
+    return LoadedPolicy(file.policy, file.provenance)
