@@ -49,7 +49,7 @@ def _resampled(
 
 
 def _source(row: tuple[PerImage, PerImage, PerImage], x: Tensor, y: Tensor, side: int) -> Tensor:
-    """One source coordinate in pixels from the edge, rounded half to even: torchvision's `_affine_grid`, then torch's grid_sample."""
+    """One source coordinate, a whole number of pixels from the edge: torchvision's `_affine_grid`, then torch's grid_sample."""
     half = torch.tensor(0.5 * side, dtype=torch.float32, device=x.device)
     a, b, c = ((entry.to(torch.float32) / half).view(-1, 1, 1) for entry in row)
     grid = (x * a + y * b).add_(c)

@@ -1,6 +1,6 @@
 """Ops that mix an image with a plainer version of itself by a factor: brightness, saturation, contrast, sharpness.
 
-Factor 0 is the plain version, 1 the image, above 1 away from the plain version. Results are truncated, as torchvision stores them.
+Factor 0 is the plain version, 1 the image, above 1 away from the plain version. Results are truncated, as in torchvision.
 """
 
 from typing import Any
@@ -16,7 +16,7 @@ GREY_OR_RGB = frozenset({1, 3})
 
 
 def brightness(images: ImageBatch, values: PerImageValues, fill: int) -> ImageBatch:
-    """factor * x, a mix with black."""
+    """The image times the factor: a mix with black."""
     return through_tables(images, truncated(ramp(values) * column(values[:, 0])))
 
 
@@ -29,7 +29,11 @@ def saturation(images: ImageBatch, values: PerImageValues, fill: int) -> ImageBa
 
 
 def contrast(images: ImageBatch, values: PerImageValues, fill: int) -> ImageBatch:
-    """A mix with the image's own mean grey level."""
+    """A mix with the image's own mean grey level.
+
+    Where a one-channel image's pixel count is no multiple of 16, torch's own kernel doesn't fuse on the last few (at most 12)
+    pixels, and torchvision can be one level off from what it gives elsewhere in the same image; here all pixels are alike.
+    """
     grey = images if images.shape[1] == 1 else _grey(images)
     # The sum is one of whole numbers, exact in float64 in any order; torchvision's float32 sum is exact up to 256 x 256 pixels.
     total = grey.sum(dim=(1, 2, 3), dtype=torch.float64).to(torch.float32)
@@ -50,7 +54,7 @@ def sharpness(images: ImageBatch, values: PerImageValues, fill: int) -> ImageBat
 
 
 def _fused(own: Tensor, other: Tensor, factor: PerImage) -> Tensor:
-    """own + other * (1 - factor), rounded to float32 once: torch's CPU kernels fuse this product and sum, and truncation shows it.
+    """The sum own + other * (1 - factor), rounded to float32 once, as torch's CPU kernels do (truncation shows the difference).
 
     `own` and `other` are float32, `factor` float64. A product of two float32 is exact in float64, so only the sum is rounded.
     """
@@ -60,8 +64,9 @@ def _fused(own: Tensor, other: Tensor, factor: PerImage) -> Tensor:
 
 def _grey(images: ImageBatch) -> Tensor:
     """Whole grey levels of RGB images as float32 (images, 1, height, width), with torchvision's weights."""
-    red, green, blue = (channel.contiguous() for channel in images.split(1, dim=1))
-    return red.mul(0.2989).add_(green, alpha=0.587).add_(blue, alpha=0.114).floor_()
+    red, green, blue = (channel.contiguous() for channel in (images[:, :1], images[:, 1:2], images[:, 2:]))
+    grey: Tensor = red.mul(0.2989).add_(green, alpha=0.587).add_(blue, alpha=0.114)
+    return grey.floor_()
 
 
 def _smoothed(images: ImageBatch) -> Tensor:
@@ -76,28 +81,28 @@ def _smoothed(images: ImageBatch) -> Tensor:
 
 
 def brightness_reference(image: Any, values: tuple[float, ...], fill: int) -> Any:
-    """torchvision's adjust_brightness."""
+    """Torchvision's adjust_brightness."""
     from torchvision.transforms.v2 import functional
 
     return functional.adjust_brightness(image, values[0])
 
 
 def saturation_reference(image: Any, values: tuple[float, ...], fill: int) -> Any:
-    """torchvision's adjust_saturation."""
+    """Torchvision's adjust_saturation."""
     from torchvision.transforms.v2 import functional
 
     return functional.adjust_saturation(image, values[0])
 
 
 def contrast_reference(image: Any, values: tuple[float, ...], fill: int) -> Any:
-    """torchvision's adjust_contrast."""
+    """Torchvision's adjust_contrast."""
     from torchvision.transforms.v2 import functional
 
     return functional.adjust_contrast(image, values[0])
 
 
 def sharpness_reference(image: Any, values: tuple[float, ...], fill: int) -> Any:
-    """torchvision's adjust_sharpness."""
+    """Torchvision's adjust_sharpness."""
     from torchvision.transforms.v2 import functional
 
     return functional.adjust_sharpness(image, values[0])

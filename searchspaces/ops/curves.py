@@ -1,4 +1,4 @@
-"""Ops that map grey levels by a curve that is the same all over the image: posterize, solarize, gamma, brightness_shift, contrast_about_128.
+"""Ops that map levels by one curve all over the image: posterize, solarize, gamma, brightness_shift, contrast_about_128.
 
 The last two round to the nearest level (half to even), so that a small shift has no bias; the others follow torchvision.
 """
@@ -39,31 +39,31 @@ def gamma(images: ImageBatch, values: PerImageValues, fill: int) -> ImageBatch:
 
 
 def brightness_shift(images: ImageBatch, values: PerImageValues, fill: int) -> ImageBatch:
-    """x + levels."""
+    """So many levels added, or taken away where negative."""
     return through_tables(images, rounded(ramp(values) + column(values[:, 0])))
 
 
 def contrast_about_128(images: ImageBatch, values: PerImageValues, fill: int) -> ImageBatch:
-    """factor * (x - 128) + 128."""
+    """Each level's distance from 128 times the factor."""
     return through_tables(images, rounded((ramp(values) - 128.0) * column(values[:, 0]) + 128.0))
 
 
 def posterize_reference(image: Any, values: tuple[float, ...], fill: int) -> Any:
-    """torchvision's posterize."""
+    """Torchvision's posterize."""
     from torchvision.transforms.v2 import functional
 
     return functional.posterize(image, bits=int(values[0]))
 
 
 def solarize_reference(image: Any, values: tuple[float, ...], fill: int) -> Any:
-    """torchvision's solarize up to its highest threshold, 255; above it no level is reached, so nothing is inverted."""
+    """Torchvision's solarize up to its highest threshold, 255; above it no level is reached, so nothing is inverted."""
     from torchvision.transforms.v2 import functional
 
     return functional.solarize(image, threshold=values[0]) if values[0] <= 255 else image
 
 
 def gamma_reference(image: Any, values: tuple[float, ...], fill: int) -> Any:
-    """torchvision's adjust_gamma with gain 1."""
+    """Torchvision's adjust_gamma with gain 1."""
     from torchvision.transforms.v2 import functional
 
     return functional.adjust_gamma(image, gamma=values[0], gain=1)

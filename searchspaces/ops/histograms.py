@@ -1,4 +1,4 @@
-"""Ops that stretch each channel's levels by what the image holds: autocontrast and equalize. Their amount is 0 or 1: on or off."""
+"""Ops that stretch each channel's levels by what the image holds: autocontrast, equalize. Their amount is 0 or 1: off or on."""
 
 from typing import Any
 
@@ -45,14 +45,14 @@ def _where_on(images: ImageBatch, values: PerImageValues, tables: Tensor) -> Ima
 
 
 def autocontrast_reference(image: Any, values: tuple[float, ...], fill: int) -> Any:
-    """torchvision's autocontrast."""
+    """Torchvision's autocontrast."""
     from torchvision.transforms.v2 import functional
 
     return functional.autocontrast(image) if values[0] else image
 
 
 def equalize_reference(image: Any, values: tuple[float, ...], fill: int) -> Any:
-    """torchvision's equalize."""
+    """Torchvision's equalize."""
     from torchvision.transforms.v2 import functional
 
     return functional.equalize(image) if values[0] else image

@@ -25,7 +25,7 @@ def hue(images: ImageBatch, values: PerImageValues, fill: int) -> ImageBatch:
 
 
 def _to_hsv(shares: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Hue (of a circle), saturation and value, each (images, height, width), of RGB in [0, 1]; in torchvision's order of operations."""
+    """Hue (of a circle), saturation and value of RGB in [0, 1], each (images, height, width), computed in torchvision's order."""
     red, green, _ = shares.unbind(1)
     lowest, value = torch.aminmax(shares, dim=1)
     is_grey = lowest == value
@@ -54,7 +54,7 @@ def _to_rgb(angle: Tensor, saturation: Tensor, value: Tensor) -> Tensor:
 
 
 def hue_reference(image: Any, values: tuple[float, ...], fill: int) -> Any:
-    """torchvision's adjust_hue; unlike it, a turn of 0 is the identity here."""
+    """Torchvision's adjust_hue; unlike it, a turn of 0 is the identity here."""
     from torchvision.transforms.v2 import functional
 
     return functional.adjust_hue(image, values[0]) if values[0] else image

@@ -54,7 +54,7 @@ def _column(per_image: Tensor) -> Tensor:
 
 
 def translate_reference(image: Any, right: int, down: int, fill: int) -> Any:
-    """torchvision's affine, as its RandAugment calls it to translate."""
+    """Torchvision's affine, as its RandAugment calls it to translate."""
     from torchvision.transforms.v2 import functional
 
     return functional.affine(image, angle=0.0, translate=[right, down], scale=1.0, shear=[0.0, 0.0], fill=float(fill))
@@ -81,7 +81,7 @@ def translate_y_px_reference(image: Any, values: tuple[float, ...], fill: int) -
 
 
 def crop_reference(image: Any, values: tuple[float, ...], fill: int) -> Any:
-    """torchvision's pad by as much as the window can leave the image, then its crop: what RandomCrop with padding does."""
+    """Torchvision's pad by as much as the window can leave the image, then its crop: what RandomCrop with padding does."""
     from torchvision.transforms.v2 import functional
 
     x_px, y_px = int(values[0]), int(values[1])
@@ -91,7 +91,7 @@ def crop_reference(image: Any, values: tuple[float, ...], fill: int) -> Any:
 
 
 def hflip_reference(image: Any, values: tuple[float, ...], fill: int) -> Any:
-    """torchvision's horizontal flip."""
+    """Torchvision's horizontal flip."""
     from torchvision.transforms.v2 import functional
 
     return functional.horizontal_flip(image) if values[0] else image

@@ -9,7 +9,7 @@ LEVELS = 256
 
 
 def through_tables(images: ImageBatch, tables: Tensor) -> ImageBatch:
-    """Each pixel replaced by its entry; `tables` is uint8, (images, 256) or, with one table a channel, (images, channels, 256)."""
+    """Each pixel replaced by its entry; `tables` is uint8, (images, 256) or, with one a channel, (images, channels, 256)."""
     count = len(images)
     per_table = tables.view(count, -1, LEVELS)
     pixels = images.reshape(count, per_table.shape[1], -1)

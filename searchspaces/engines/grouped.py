@@ -1,0 +1,46 @@
+"""The engine in plain torch: for each step, the images that meet the same op are gathered and go through its kernel together.
+
+Works on any device. Refuses anything but a batch of uint8 images with one row of the plan each. Draws nothing.
+"""
+
+import numpy as np
+import torch
+
+from searchspaces.arrays import ImageBatch
+from searchspaces.errors import BadInput
+from searchspaces.ops import find_op
+from searchspaces.ops.op import Op
+from searchspaces.plan import NO_OP, Plan
+
+ENGINE_NAME = "torch-grouped"
+
+
+def apply(images: ImageBatch, plan: Plan) -> ImageBatch:
+    """New images (images, channels, height, width), each changed as its row of the plan says; the given ones stay as they are.
+
+    Raises BadInput where the images are not uint8 of four dimensions, the plan has another number of rows, or one of its ops
+    can't take so many channels.
+    """
+    ops = tuple(find_op(name) for name in plan.code_book)
+    _check(images, plan, ops)
+    done = images.clone(memory_format=torch.contiguous_format)
+    values = torch.from_numpy(plan.values).to(images.device)
+    for step, codes in enumerate(plan.codes.T):
+        for code in np.unique(codes[codes != NO_OP]):
+            op = ops[code]
+            rows = torch.from_numpy(np.flatnonzero(codes == code)).to(images.device)
+            given = values[rows, step, : len(op.parameters)]
+            done.index_copy_(0, rows, op.kernel(done.index_select(0, rows), given, plan.fill))
+    return done
+
+
+def _check(images: ImageBatch, plan: Plan, ops: tuple[Op, ...]) -> None:
+    if images.dtype != torch.uint8 or images.ndim != 4:
+        raise BadInput(
+            f"images: {images.dtype} of shape {tuple(images.shape)}; allowed is torch.uint8, images x channels x height x width"
+        )
+    if len(images) != len(plan):
+        raise BadInput(f"plan: {len(plan)} rows for {len(images)} images; draw it for this batch")
+    for op in ops:
+        if not op.accepts(images.shape[1]):
+            raise BadInput(f"op {op.name}: the images have {images.shape[1]} channels; leave it out of the policy")
