@@ -1,0 +1,75 @@
+"""What a study concludes: its policy as a file with its provenance, and, if asked for, the one look at the test set.
+
+The policy is the winner's by validation error alone; a test figure never changes it. The look itself is the held-out gate's.
+"""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from policysearch.heldout import disclose
+from policysearch.home import Home
+from policysearch.kept_weights import KeptWeights
+from policysearch.ledger import Claim, Figure, Ledger, StudyRecord, TrialRecord
+from policysearch.selection import winner
+from searchspaces.errors import BadInput
+from searchspaces.json_text import canonical_json
+from searchspaces.policy_json import policy_from_dict, write_policy_file
+from trials.data import read_meta
+
+
+def still_to_test(claim: Claim | None) -> tuple[str, ...]:
+    """The trials whose weights an interrupted look at the test set still needs."""
+    return tuple(model["trial_uid"] for model in claim.models) if claim is not None and claim.figure is None else ()
+
+
+def disclose_test(home: Home, ledger: Ledger, study: StudyRecord) -> Figure:
+    """The study's one test figure, through the held-out gate; policy.json is written again with it.
+
+    An interrupted look is finished for the model it claimed, even if another trial has won since. Raises LookRefused for another
+    look, NoTrialSucceeded where there is nothing to test, and BadInput where test images or weights are missing.
+    """
+    interrupted = still_to_test(ledger.claim(study.uid))
+    trial = ledger.trial(interrupted[0]) if interrupted else winner(ledger.trials(study.uid))
+    images = home.heldout_directory(trial.spec["data"]["directory"])
+    if study.identity["test"] is None:
+        raise BadInput(f"study {study.name!r}: its data has no test set; search again with data that has one")
+    if not images.is_dir() or read_meta(images)["fingerprints"]["test"] != study.identity["test"]:
+        raise BadInput(f"study {study.name!r}: {images} does not hold its test images; run its search again to prepare them")
+    with home.lock(study.name) as directory:  # a search would drop weights that no longer win
+        figure = disclose(ledger, study, images, KeptWeights(directory / "weights").path(trial.trial_uid), trial)
+        write_policy(home, ledger, study)
+    return figure
+
+
+def write_policy(home: Home, ledger: Ledger, study: StudyRecord) -> Path:
+    """Write the winner's policy with all that is known about where it comes from; the path of policy.json."""
+    best, claim = winner(ledger.trials(study.uid)), ledger.claim(study.uid)
+    path = home.study_directory(study.name) / "policy.json"
+    policy = policy_from_dict(best.spec["policy"])
+    write_policy_file(path, policy, provenance(study, best, claim.figure if claim else None))
+    return path
+
+
+def provenance(study: StudyRecord, trial: TrialRecord, figure: Figure | None) -> dict[str, Any]:
+    """Where a trial's policy comes from, as JSON values. Errors are whole images; a test figure goes with its own model only."""
+    assert trial.result is not None and trial.result.score is not None
+    identity, score = study.identity, trial.result.score
+    image = identity["image"]
+    tested = figure is not None and any(model["trial_uid"] == trial.trial_uid for model in figure.models)
+    return {
+        "family": identity["space"]["name"] if trial.role == "trial" else trial.label,
+        "params": trial.params,
+        "words": trial.words,
+        "study": study.name,
+        "trial": {"uid": trial.trial_uid, "number": trial.number, "role": trial.role},
+        "data": {**identity["data"], "test_fingerprint": identity["test"], "images": identity["splits"]},
+        "size": [image["height"], image["width"]],
+        "channels": image["channels"],
+        "dtype": "uint8",
+        "epochs": identity["epochs"],
+        "seed": identity["seed"],
+        "recipe": {**identity["recipe"], "digest": hashlib.sha256(canonical_json(identity["recipe"]).encode()).hexdigest()},
+        "validation": {"wrong": score.wrong, "total": score.total, "log_loss_sum": score.log_loss_sum},
+        "test": {"wrong": figure.wrong, "total": figure.total} if figure is not None and tested else None,
+    }

@@ -1,0 +1,73 @@
+"""What a driver is: something that runs the tasks it is given, wherever it can, and tells a listener how they go.
+
+A driver may run, retry, time and place trials. It chooses no policy and is never the truth: results are rows of the ledger,
+written by the workers themselves before they report. Holds the protocols only; a driver is a module of this package.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol, TypeAlias
+
+
+@dataclass(frozen=True)
+class Task:
+    """One trial to run: its spec as plain JSON values, the ledger its result belongs in, the file its weights belong in."""
+
+    spec: Mapping[str, Any]
+    ledger_url: str
+    weights_path: str
+
+    @property
+    def trial_uid(self) -> str:
+        """Which trial it is."""
+        uid = self.spec["trial_uid"]
+        assert isinstance(uid, str)
+        return uid
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values; `Task(**values)` is the inverse."""
+        return {"spec": dict(self.spec), "ledger_url": self.ledger_url, "weights_path": self.weights_path}
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something a person may want to see at once.
+
+    `ready`: the study stands, `text` is its name. `started`: `text` is the trial's label. `epoch`: `wrong` of `total` validation
+    images after `epoch`. `finished`: the figures of the last epoch, `text` is the label. `failed`: `text` is the reason.
+    `note`: `text` says something about the whole search.
+    """
+
+    kind: Literal["ready", "started", "epoch", "finished", "failed", "note"]
+    trial_uid: str = ""
+    epoch: int = 0
+    wrong: int = 0
+    total: int = 0
+    text: str = ""
+
+
+Listener: TypeAlias = Callable[[Event], None]
+
+
+class TaskSource(Protocol):
+    """Where a driver gets its tasks from. Always called from the thread that called `Driver.run`."""
+
+    def next_task(self) -> Task | None:
+        """A task to start now, or None when there is none left; None is final."""
+
+    def started(self, trial_uid: str) -> None:
+        """A worker has taken up the trial (again, after a worker was lost)."""
+
+    def finished(self, trial_uid: str) -> None:
+        """The trial is over: its result, done or failed, is in the ledger."""
+
+
+class Driver(Protocol):
+    """Runs every task of a source."""
+
+    def run(self, source: TaskSource, listener: Listener) -> None:
+        """Return when the source has no task left and every task given out is over.
+
+        The listener hears of epochs and of what happens to workers (`epoch`, `note`); what it raises, KeyboardInterrupt
+        included, stops the workers within seconds and passes through. Nothing is written to standard output.
+        """

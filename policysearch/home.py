@@ -1,0 +1,109 @@
+"""Where everything lives that studies write: one directory, its ledger and its folders. Refuses names that aren't plain.
+
+A study that is being searched is locked by its searching process; the lock goes with the process, however it ends.
+"""
+
+import fcntl
+import os
+import re
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from searchspaces.errors import BadInput
+
+VARIABLE = "POLICYSEARCH_HOME"
+LOCK_PATIENCE_SECONDS = 1.0  # somebody who only looks (`is_locked`) holds the lock for a moment
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]{0,99}")
+
+
+@dataclass(frozen=True)
+class Home:
+    """A directory: `ledger.sqlite`, `data/` and `heldout/` (prepared images), `studies/NAME/` (weights, policy.json)."""
+
+    root: Path
+
+    @staticmethod
+    def locate(flag: str | Path | None = None) -> "Home":
+        """The directory that `flag` names, else `$POLICYSEARCH_HOME`, else the user's data folder. Creates nothing."""
+        chosen = flag or os.environ.get(VARIABLE)
+        if not chosen:
+            from platformdirs import user_data_path
+
+            chosen = user_data_path("policysearch", appauthor=False)
+        return Home(Path(chosen).expanduser().absolute())
+
+    @property
+    def ledger_url(self) -> str:
+        """The SQLAlchemy URL of this home's ledger."""
+        from policysearch.ledger import sqlite_url
+
+        return sqlite_url(self.root / "ledger.sqlite")
+
+    def study_directory(self, name: str) -> Path:
+        """Where the study of this name keeps its files. Raises BadInput for a name that is no plain file name."""
+        if not _NAME.fullmatch(name):
+            allowed = "1 to 100 letters, digits and . _ + -, beginning with a letter, a digit or _"
+            raise BadInput(f"study name {name!r}: allowed are {allowed}; choose another")
+        return self.root / "studies" / name
+
+    def heldout_directory(self, data_directory: str) -> Path:
+        """Where the test images are that were prepared together with `data_directory`; whether or not there are any."""
+        return self.root / "heldout" / Path(data_directory).name
+
+    def make(self) -> "Home":
+        """Create the directory if need be. Raises BadInput when it can't be written to."""
+        cure = f"give a directory that can be written with --home or ${VARIABLE}"
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise BadInput(f"home {self.root}: can't be created ({error.strerror}); {cure}") from error
+        try:
+            with tempfile.TemporaryFile(dir=self.root):
+                return self
+        except OSError as error:
+            raise BadInput(f"home {self.root}: can't be written to ({error.strerror}); {cure}") from error
+
+    @contextmanager
+    def lock(self, name: str) -> Iterator[Path]:
+        """Hold the study for this process alone; gives its directory, made if need be. BadInput when another process holds it."""
+        directory = self.study_directory(name)
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(directory / "lock", os.O_RDWR | os.O_CREAT, 0o644)
+        except OSError as error:
+            raise BadInput(f"study directory {directory}: can't be written to ({error.strerror}); give another --home") from error
+        try:
+            give_up_at = time.monotonic() + LOCK_PATIENCE_SECONDS
+            while not _locked(descriptor, fcntl.LOCK_EX):
+                if time.monotonic() > give_up_at:
+                    holder = os.read(descriptor, 100).decode("ascii", errors="replace").strip() or "unknown"
+                    raise BadInput(f"study {name!r}: process {holder} is at work on it; wait for it, or stop it and try again")
+                time.sleep(0.05)
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, f"{os.getpid()}\n".encode("ascii"), 0)
+            yield directory
+        finally:
+            os.close(descriptor)
+
+    def is_locked(self, name: str) -> bool:
+        """Whether a process is searching the study now."""
+        try:
+            descriptor = os.open(self.study_directory(name) / "lock", os.O_RDONLY)
+        except OSError:
+            return False
+        try:
+            return not _locked(descriptor, fcntl.LOCK_SH)
+        finally:
+            os.close(descriptor)
+
+
+def _locked(descriptor: int, kind: int) -> bool:
+    try:
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
