@@ -1,0 +1,66 @@
+"""Commands that list what exists: the families of policies, the ops, this machine. They read, and change nothing."""
+
+from typing import Any
+
+import click
+
+from policysearch.cli.options import home_option, json_option, open_home, print_json
+
+
+@click.command()
+@json_option
+def spaces(as_json: bool) -> None:
+    """The families of policies that can be searched with --space."""
+    from searchspaces.families import family_table
+
+    facts = [{"name": family.name, "summary": family.summary, "source": family.source} for family in family_table()]
+    if as_json:
+        return print_json(facts)
+    for fact in facts:
+        click.echo(f"{fact['name']}\n  {fact['summary']}\n  source: {fact['source']}")
+    return None
+
+
+@click.command()
+@json_option
+def ops(as_json: bool) -> None:
+    """The image operations: parameters with units and limits, named spans, channels."""
+    from searchspaces.ops import op_table
+
+    facts = [_op_facts(op) for op in op_table()]
+    if as_json:
+        return print_json(facts)
+    for fact in facts:
+        limits = "; ".join(f"{p['name']} {p['low']:g} to {p['high']:g} {p['unit']}, identity {p['identity']:g}" for p in fact["parameters"])
+        spans = "".join(f"; {name} {span[0]:g} to {span[1]:g}" for name, span in fact["spans"].items())
+        click.echo(f"{fact['name']:<20} {limits}{spans}{'; signed' if fact['signed'] else ''}")
+    return None
+
+
+def _op_facts(op: Any) -> dict[str, Any]:
+    return {
+        "name": op.name,
+        "kind": op.kind,
+        "signed": op.signed,
+        "channels": "any" if op.channels is None else sorted(op.channels),
+        "parameters": [{"name": p.name, "unit": p.unit, "identity": p.identity, "low": p.low, "high": p.high} for p in op.parameters],
+        "spans": {name: (span.weak, span.strong) for name, span in op.spans.items()},
+        "source": op.source,
+    }
+
+
+@click.command()
+@home_option
+@json_option
+def doctor(home: str | None, as_json: bool) -> None:
+    """What this machine can do: packages, processor, GPU; where studies are kept, and how large that is."""
+    from policysearch.doctor import examine
+
+    facts = examine(open_home(home))
+    if as_json:
+        return print_json(facts)
+    for section, lines in facts.items():
+        click.echo(click.style(section, bold=True))
+        for name, value in lines.items():
+            click.echo(f"  {name:<18} {value}")
+    return None

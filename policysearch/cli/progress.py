@@ -1,0 +1,170 @@
+"""What a person sees while a search runs: bars on a terminal, plain lines elsewhere.
+
+It only listens to the driver's events; it knows nothing of the ledger and decides nothing.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+    from policysearch.drivers import Event
+
+PLAIN_LINE_EVERY_SECONDS = 15.0
+
+
+@dataclass
+class Tally:
+    """Where the search stands, counted from events: epochs done, trials over, the best error so far."""
+
+    planned_trials: int
+    budget_epochs: int
+    labels: dict[str, str] = field(default_factory=dict)
+    epochs: dict[str, int] = field(default_factory=dict)
+    errors: dict[str, float] = field(default_factory=dict)
+    over: dict[str, str] = field(default_factory=dict)
+    first_epoch_at: float | None = None
+    epochs_before: int = 0
+
+    def hear(self, event: "Event") -> None:
+        """Count one event."""
+        uid = event.trial_uid
+        if event.kind == "started":
+            self.labels[uid] = event.text
+            self.epochs[uid] = 0
+        elif event.kind == "epoch":
+            self.epochs[uid] = event.epoch
+            self.errors[uid] = event.wrong / event.total
+        elif event.kind in ("finished", "failed"):
+            self.labels.setdefault(uid, event.text)
+            self.over[uid] = event.kind
+            self.epochs[uid] = self.budget_epochs
+            if event.kind == "finished" and event.total:
+                self.errors[uid] = event.wrong / event.total
+        if event.kind == "epoch" and self.first_epoch_at is None:
+            self.first_epoch_at, self.epochs_before = time.monotonic(), self.epochs_done
+
+    @property
+    def epochs_done(self) -> int:
+        """Epochs trained, over all trials heard of; a failed trial counts as trained to the end."""
+        return sum(self.epochs.values())
+
+    @property
+    def epochs_planned(self) -> int:
+        """Epochs of the whole search."""
+        return self.planned_trials * self.budget_epochs
+
+    @property
+    def running(self) -> list[str]:
+        """The trials under way, in the order they started."""
+        return [uid for uid in self.labels if uid not in self.over]
+
+    @property
+    def best(self) -> tuple[float, str] | None:
+        """The lowest error of a finished trial, and its label."""
+        finished = [(self.errors[uid], self.labels[uid]) for uid, how in self.over.items() if how == "finished" and uid in self.errors]
+        return min(finished) if finished else None
+
+    def seconds_left(self) -> float | None:
+        """Estimated from the epochs done since the first was heard of; None before there is anything to go by."""
+        done = self.epochs_done - self.epochs_before
+        if self.first_epoch_at is None or done < 2:
+            return None
+        return (self.epochs_planned - self.epochs_done) * (time.monotonic() - self.first_epoch_at) / done
+
+    def standing(self) -> str:
+        """One line: trials over, best so far, time left."""
+        parts = [f"{len(self.over)} of {self.planned_trials} trials"]
+        if self.best:
+            parts.append(f"best {100 * self.best[0]:.1f} % wrong ({self.best[1]})")
+        left = self.seconds_left()
+        if left is not None:
+            parts.append(f"about {duration(left)} left")
+        return ", ".join(parts)
+
+    def ending(self, event: "Event") -> str:
+        """One line about a trial that is over."""
+        label = self.labels[event.trial_uid]
+        if event.kind == "failed":
+            return f"{label}: failed: {event.text}"
+        return f"{label}: {100 * self.errors[event.trial_uid]:.1f} % wrong after {self.budget_epochs} epochs"
+
+
+class PlainLines:
+    """For pipes and log files: a line when a trial is over, and one every quarter of a minute."""
+
+    def __init__(self, tally: Tally) -> None:
+        self.tally = tally
+        self.last_line_at = time.monotonic()
+
+    def hear(self, event: "Event") -> None:
+        """Count the event, and print a line where one is due."""
+        self.tally.hear(event)
+        if event.kind in ("finished", "failed"):
+            self._say(f"{self.tally.ending(event)}  [{self.tally.standing()}]")
+        elif event.kind == "note":
+            self._say(event.text)
+        elif event.kind == "epoch" and time.monotonic() - self.last_line_at > PLAIN_LINE_EVERY_SECONDS:
+            now = "; ".join(f"{self.tally.labels[uid]} epoch {self.tally.epochs[uid]}/{self.tally.budget_epochs}" for uid in self.tally.running)
+            self._say(f"{now}  [{self.tally.standing()}]")
+
+    def _say(self, line: str) -> None:
+        self.last_line_at = time.monotonic()
+        click.echo(line)
+
+
+class Bars:
+    """For terminals: one bar for the whole search, one for each running trial, a line for each that is over."""
+
+    def __init__(self, tally: Tally, progress: "Progress") -> None:
+        self.tally = tally
+        self.progress = progress
+        self.whole = progress.add_task("search", total=tally.epochs_planned, figure="")
+        self.bars: dict[str, TaskID] = {}
+
+    def hear(self, event: "Event") -> None:
+        """Count the event, and move the bars."""
+        self.tally.hear(event)
+        if event.kind == "note":
+            self.progress.console.print(event.text, markup=False, highlight=False)
+        if event.kind == "started":
+            self.bars[event.trial_uid] = self.progress.add_task(event.text, total=self.tally.budget_epochs, figure="")
+        if event.kind == "epoch" and event.trial_uid in self.bars:
+            error = f"epoch {event.epoch}/{self.tally.budget_epochs}, {100 * event.wrong / event.total:.1f} % wrong"
+            self.progress.update(self.bars[event.trial_uid], completed=event.epoch, figure=error)
+        if event.kind in ("finished", "failed"):
+            self.progress.console.print(self.tally.ending(event), markup=False, highlight=False)
+            if event.trial_uid in self.bars:
+                self.progress.remove_task(self.bars.pop(event.trial_uid))
+        self.progress.update(self.whole, completed=self.tally.epochs_done, figure=self.tally.standing())
+
+
+@contextmanager
+def progress(planned_trials: int, budget_epochs: int) -> Iterator[PlainLines | Bars]:
+    """A listener for the driver's events, fit for where the output goes."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn
+
+    tally = Tally(planned_trials, budget_epochs)
+    console = Console()
+    if not console.is_terminal:
+        yield PlainLines(tally)
+        return
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(bar_width=24), TextColumn("{task.fields[figure]}", markup=False))
+    with Progress(*columns, console=console, transient=True) as bars:
+        yield Bars(tally, bars)
+
+
+def duration(seconds: float) -> str:
+    """A length of time in words fit for a progress line: "40 s", "7 min", "3.5 h"."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"

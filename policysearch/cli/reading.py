@@ -1,0 +1,180 @@
+"""Commands that read the ledger and print: `status` and `show`. They steer nothing, and need neither torch nor ray."""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from policysearch.cli.options import home_option, json_option, open_home, open_study, print_json
+
+if TYPE_CHECKING:
+    from policysearch.home import Home
+    from policysearch.ledger import Claim, Ledger, StudyRecord, TrialRecord
+
+
+@click.command()
+@click.argument("study", required=False)
+@home_option
+@json_option
+def status(study: str | None, home: str | None, as_json: bool) -> None:
+    """What your studies are doing; with STUDY, that one trial by trial."""
+    from policysearch.ledger import Ledger
+
+    place = open_home(home)
+    if study is not None:
+        ledger, record = open_study(place, study)
+        facts: Any = [trial_facts(trial) for trial in ledger.trials(record.uid)]
+        columns = ["number", "role", "label", "state", "epoch", "error_percent", "seconds"]
+    else:
+        known = Ledger.open(place.make().ledger_url)
+        facts = [_study_facts(known, record, place) for record in known.studies()]
+        columns = ["study", "state", "done", "failed", "unfinished", "best_error_percent", "best", "test_error_percent"]
+    if as_json:
+        return print_json(facts)
+    if not facts:
+        click.echo(f"no study in {place.root} yet; start with: policysearch demo")
+        return None
+    print_table(columns, facts)
+    return None
+
+
+@click.command()
+@click.argument("study")
+@home_option
+@json_option
+def show(study: str, home: str | None, as_json: bool) -> None:
+    """One study: its winner, the baselines, the test figure, and the wishes it was made with."""
+    place = open_home(home)
+    ledger, record = open_study(place, study)
+    facts = _study_facts(ledger, record, place) | {
+        "winner": _winner_facts(ledger, record),
+        "baselines": [trial_facts(trial) for trial in ledger.trials(record.uid) if trial.role == "baseline"],
+        "test": test_facts(ledger.claim(record.uid)),
+        "wishes": record.identity,
+    }
+    if as_json:
+        return print_json(facts)
+    _print_study(facts)
+    return None
+
+
+def trial_facts(trial: "TrialRecord") -> dict[str, Any]:
+    """A trial as JSON values; figures of a trial under way are those of its last epoch."""
+    result = trial.result
+    facts: dict[str, Any] = {
+        "number": trial.number,
+        "role": trial.role,
+        "label": trial.label,
+        "state": result.status if result else ("running" if trial.started_at else "waiting"),
+        "epoch": trial.progress[0] if trial.progress else 0,
+        "error_percent": None,
+        "seconds": None,
+        "attempts": trial.attempts,
+        "trial_uid": trial.trial_uid,
+        "digest": trial.digest,
+        "words": trial.words,
+    }
+    if result is not None:
+        facts["epoch"] = len(result.epochs)
+        facts["seconds"] = round(result.span_seconds.get("total", 0.0), 1)
+        facts["reason"] = result.error
+        if result.score is not None:
+            facts |= {"wrong": result.score.wrong, "total": result.score.total}
+            facts["error_percent"] = round(100 * result.score.wrong / result.score.total, 2)
+    elif trial.progress:
+        facts["error_percent"] = round(100 * trial.progress[1] / trial.progress[2], 2)
+    return facts
+
+
+def test_facts(claim: "Claim | None") -> dict[str, Any] | None:
+    """The look at the test set as JSON values; None while the test set is closed."""
+    from policysearch.statistics import wilson_interval
+
+    if claim is None:
+        return None
+    if claim.figure is None:
+        return {"state": "claimed, not finished: policysearch test finishes it", "models": list(claim.models)}
+    figure = claim.figure
+    low, high = wilson_interval(figure.wrong, figure.total)
+    return {
+        "state": "disclosed",
+        "wrong": figure.wrong,
+        "total": figure.total,
+        "error_percent": round(100 * figure.wrong / figure.total, 2),
+        "interval_95_percent": [round(100 * low, 2), round(100 * high, 2)],
+        "looks_by_other_studies_before": figure.looks_before,
+        "models": list(figure.models),
+    }
+
+
+def print_table(columns: list[str], rows: list[dict[str, Any]]) -> None:
+    """A plain table: as wide as it needs to be where it's piped, as the window where it's read."""
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=250)
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for column in columns:
+        table.add_column(column.replace("_percent", " %").replace("_", " "), overflow="fold")
+    for row in rows:
+        table.add_row(*("" if row.get(column) is None else str(row[column]) for column in columns))
+    console.print(table, highlight=False, markup=False)
+
+
+def _study_facts(ledger: "Ledger", record: "StudyRecord", home: "Home") -> dict[str, Any]:
+    trials = ledger.trials(record.uid)
+    done = [trial for trial in trials if trial.result and trial.result.status == "done"]
+    failed = [trial for trial in trials if trial.result and trial.result.status == "failed"]
+    best = _winner_facts(ledger, record)
+    test = test_facts(ledger.claim(record.uid)) or {}
+    unfinished = len(trials) - len(done) - len(failed)
+    return {
+        "study": record.name,
+        "state": "running" if home.is_locked(record.name) else ("unfinished" if unfinished else "idle"),
+        "created_at": record.created_at.isoformat(timespec="seconds"),
+        "done": len(done),
+        "failed": len(failed),
+        "unfinished": unfinished,
+        "best": best["label"] if best else None,
+        "best_error_percent": best["error_percent"] if best else None,
+        "test_error_percent": test.get("error_percent"),
+        "directory": str(home.study_directory(record.name)),
+    }
+
+
+def _winner_facts(ledger: "Ledger", record: "StudyRecord") -> dict[str, Any] | None:
+    from policysearch.selection import winner
+    from searchspaces.errors import NoTrialSucceeded
+
+    try:
+        return trial_facts(winner(ledger.trials(record.uid)))
+    except NoTrialSucceeded:
+        return None
+
+
+def _print_study(facts: dict[str, Any]) -> None:
+    click.echo(click.style(facts["study"], bold=True) + f"  ({facts['state']}; {facts['done']} trials done, {facts['failed']} failed)")
+    if facts["winner"]:
+        winner = facts["winner"]
+        click.echo(f"  winner      {winner['label']}: {winner['error_percent']} % of {winner['total']} validation images wrong")
+        click.echo(f"              {winner['words']}")
+    for baseline in facts["baselines"]:
+        click.echo(f"  baseline    {baseline['label']}: {_error_or_state(baseline)}")
+    test = facts["test"]
+    if test is None:
+        click.echo(f"  test set    closed; to open it, once: policysearch test {facts['study']}")
+    elif test["state"] != "disclosed":
+        click.echo(f"  test set    {test['state']}")
+    else:
+        low, high = test["interval_95_percent"]
+        click.echo(f"  test set    {test['error_percent']} % of {test['total']} images wrong (95 % interval {low} to {high} %)")
+    click.echo(f"  files       {facts['directory']}")
+    for name, wish in facts["wishes"].items():
+        click.echo(f"  {name:<11} {wish if not isinstance(wish, dict) else ', '.join(f'{k} {v}' for k, v in wish.items())}")
+
+
+def _error_or_state(trial: dict[str, Any]) -> str:
+    if trial["error_percent"] is None:
+        return str(trial["state"])
+    return f"{trial['error_percent']} % wrong" + ("" if trial["state"] == "done" else f" so far ({trial['state']})")

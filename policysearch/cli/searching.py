@@ -1,0 +1,152 @@
+"""Commands that search: `search` on your images, `demo` on those that ship with policysearch.
+
+They only turn options into a `Study`, show its progress, and look at the result; what is done, and in which order, is the study's.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from policysearch.cli.options import home_option
+
+if TYPE_CHECKING:
+    from policysearch.cli.progress import Bars, PlainLines
+    from policysearch.drivers import Event
+    from policysearch.home import Home
+    from policysearch.search import Outcome
+    from policysearch.study import Study
+    from policysearch.tracking.shipper import Shipper
+
+DEMO_TRIALS = 8
+DEMO_EPOCHS = 30
+DEMO_TEXT = """\
+A real search, small: RandAugment policies against three free baselines, on 4,000 training and 1,000 validation
+images of Fashion-MNIST (Zalando Research, MIT licence) that ship with policysearch. The best policy is then tested,
+once, on 2,000 images held out. It takes a few minutes; Ctrl-C stops it, and the same command goes on from there.
+"""
+MIRROR_PATIENCE_SECONDS = 60.0
+
+
+@click.command()
+@click.option("--data", required=True, metavar="DIR|FILE.npz|NAME", help="Class folders, MedMNIST arrays, or sample, cifar10, ...")
+@click.option("--data-root", metavar="DIR", help="Where cifar10, mnist or fashion-mnist lie, as torchvision lays them out.")
+@click.option("--image-size", type=int, default=64, show_default=True, metavar="PIXELS", help="Images of folders are made this size.")
+@click.option("--train-images", type=int, metavar="N", help="Train on a stratified part.")
+@click.option("--val-images", type=int, metavar="N", help="Validate on a stratified part.")
+@click.option("--val-folder", metavar="NAME", help="The folder that is for validation.")
+@click.option("--space", default="randaugment", show_default=True, metavar="FAMILY", help="What to search: see policysearch spaces.")
+@click.option("--trials", type=int, default=32, show_default=True, metavar="N", help="Policies to try beside the baselines.")
+@click.option("--epochs", type=int, default=40, show_default=True, metavar="E", help="Epochs a trial; few can't judge a policy.")
+@click.option("--max-hours", type=float, metavar="H", help="Start no trial that would end later.")
+@click.option("--sampler", default="tpe", show_default=True, metavar="NAME", help="tpe, random or grid.")
+@click.option("--driver", default="local", show_default=True, metavar="NAME", help="Where trials run: local or ray.")
+@click.option("--address", metavar="ADDRESS", help="The Ray cluster to run on, such as auto.")
+@click.option("--workers", type=int, metavar="N", help="Trials at once (default: one a core).")
+@click.option("--gpus-per-trial", type=float, metavar="SHARE", help="The share of a GPU that a trial takes, such as 0.25.")
+@click.option("--study", "name", metavar="NAME", help="The study's name (default: made from the wishes).")
+@click.option("--seed", type=int, default=0, show_default=True, help="All randomness of the study derives from it.")
+@click.option("--test", is_flag=True, help="Open the test set at the end, once, for the best policy.")
+@click.option("--yes", is_flag=True, help="Don't ask before --test.")
+@home_option
+def search(trials: int, test: bool, yes: bool, **wishes: Any) -> None:
+    """Search a policy for your images.
+
+    The same command again goes on with an unfinished study, and prints the result of a finished one.
+
+    \b
+    policysearch search --data photos/
+    policysearch search --data cifar10 --data-root DIR --train-images 4000 --val-images 1000
+    """
+    from policysearch.study import Study
+
+    study = Study(**wishes)
+    if test and not yes and _is_terminal():
+        click.confirm("The test set will be opened at the end, once, for the best policy. Go on?", abort=True)
+    conduct(study, trials, test)
+
+
+@click.command()
+@click.option("--workers", type=int, metavar="N", help="Trials at once (default: one a core).")
+@click.option("--driver", default="local", show_default=True, metavar="NAME", help="Where trials run: local or ray.")
+@home_option
+def demo(workers: int | None, driver: str, home: str | None) -> None:
+    """The whole path on the images that ship with policysearch: search, test, policy file, report."""
+    from policysearch.study import Study
+
+    click.echo(DEMO_TEXT)
+    study = Study("sample", space="randaugment", epochs=DEMO_EPOCHS, workers=workers, driver=driver, home=home)
+    conduct(study, DEMO_TRIALS, test=True)
+
+
+def conduct(study: "Study", trials: int, test: bool) -> None:
+    """Run a study in front of a person: progress while it runs, then its pictures, report and result."""
+    from policysearch.cli.ending import print_ending, print_places
+    from policysearch.cli.progress import progress
+    from policysearch.home import Home
+    from searchspaces.families.fixed import BASELINES
+
+    home = Home.locate(study.home)
+    with progress(trials + len(BASELINES), study.epochs) as view:
+        beside = Beside(home, view, f"{len(BASELINES)} baselines and {trials} trials of {study.space}, {study.epochs} epochs each")
+        try:
+            outcome = study.run(trials, beside.hear, test)
+        except KeyboardInterrupt:
+            beside.stop()
+            click.echo(f"\n{len(view.tally.over)} trials are finished and kept; the same command goes on from there.", err=True)
+            raise
+    show_outcome(home, outcome, beside)
+    print_ending(outcome.trials, outcome.winner, outcome.figure, outcome.study)
+    for note in outcome.notes:
+        click.echo(f"  {note}")
+    print_places(outcome.study, home.study_directory(outcome.study), beside.mirror_line)
+
+
+class Beside:
+    """What goes on beside a search: the view hears its events, and MLflow is kept up to date by a process of its own."""
+
+    def __init__(self, home: "Home", view: "PlainLines | Bars", plan: str) -> None:
+        self.home, self.view, self.plan = home, view, plan
+        self.shipper: Shipper | None = None
+        self.mirror_line = "policysearch ui"
+
+    def hear(self, event: "Event") -> None:
+        """Pass an event on to the view; when the study stands, say so and start the mirror."""
+        from policysearch.drivers import Event
+        from policysearch.tracking.shipper import start_shipper
+
+        if event.kind == "ready":
+            self.view.hear(Event("note", text=f"study {event.text}: {self.plan}; kept in {self.home.root}"))
+            self.shipper = start_shipper(self.home, event.text)
+        self.view.hear(event)
+
+    def stop(self) -> None:
+        """Let the mirror go: it ends by itself, and what it lacks is caught up later."""
+        if self.shipper is not None:
+            self.shipper.finish(timeout_seconds=0)
+
+    def finish(self, study: str) -> None:
+        """Wait for the mirror's closing pass, but not for ever."""
+        stands = self.shipper.finish(MIRROR_PATIENCE_SECONDS) if self.shipper else None
+        if stands is None:
+            self.mirror_line = f"not up to date yet; policysearch mirror {study}, then policysearch ui"
+        elif stands.behind:
+            self.mirror_line = f"{stands.behind} trials behind ({stands.reason}); later: policysearch mirror {study}"
+
+
+def show_outcome(home: "Home", outcome: "Outcome", beside: Beside) -> None:
+    """Draw what the best policies do, write the report, close the mirror."""
+    from dashboards.gallery import write_pictures
+    from dashboards.report import write_report
+    from policysearch.ledger import Ledger
+
+    ledger = Ledger.open(home.ledger_url)
+    directory = home.study_directory(outcome.study)
+    write_pictures(ledger, home, outcome.study)
+    write_report(ledger, home, outcome.study, directory / "report.html")
+    beside.finish(outcome.study)
+
+
+def _is_terminal() -> bool:
+    import sys
+
+    return sys.stdin.isatty() and sys.stdout.isatty()

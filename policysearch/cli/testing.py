@@ -1,0 +1,43 @@
+"""The command that opens a test set: `test`. It asks first; what was disclosed before is only printed again."""
+
+import sys
+
+import click
+
+from policysearch.cli.options import home_option, json_option, open_home, open_study, print_json
+from searchspaces.errors import BadInput
+
+
+@click.command()
+@click.argument("study")
+@click.option("--yes", is_flag=True, help="Don't ask first.")
+@home_option
+@json_option
+def test(study: str, yes: bool, home: str | None, as_json: bool) -> None:
+    """The one held-out evaluation of STUDY's best policy; again, it prints the recorded figure."""
+    from policysearch.cli.reading import test_facts
+    from policysearch.search import disclose_test
+
+    place = open_home(home)
+    ledger, record = open_study(place, study)
+    claim = ledger.claim(record.uid)
+    if (claim is None or claim.figure is None) and not yes:
+        _ask(study)
+    with place.lock(study):
+        figure = disclose_test(place, ledger, record)
+    facts = test_facts(ledger.claim(record.uid))
+    if as_json:
+        return print_json(facts)
+    assert facts is not None
+    low, high = facts["interval_95_percent"]
+    label = figure.models[0]["label"]
+    click.echo(f"{label}: {facts['error_percent']} % of {figure.total:,} test images wrong, 95 % interval {low} to {high} %")
+    if figure.looks_before:
+        click.echo(f"Other studies have looked at these test images {figure.looks_before} times before.")
+    return None
+
+
+def _ask(study: str) -> None:
+    if not sys.stdin.isatty():
+        raise BadInput(f"study {study!r}: opening its test set can't be undone, and there is nobody to ask; add --yes")
+    click.confirm(f"Open the test set of {study}? It can be done once, for the best policy so far.", abort=True)
