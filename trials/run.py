@@ -45,6 +45,7 @@ def run_trial(spec: TrialSpec, on_epoch: Callable[[Epoch], None], weights_path: 
 
     trained, error = None, None
     with reproducible(spec.recipe), spans.timed("total"):
+        surroundings = environment(spec.recipe)
         try:
             trained = _train_and_keep(spec, note, weights_path, spans)
         except (NotFinite, MemoryError, RuntimeError) as failure:
@@ -56,7 +57,7 @@ def run_trial(spec: TrialSpec, on_epoch: Callable[[Epoch], None], weights_path: 
         score=None if trained is None else trained[0],
         error=error,
         span_seconds=spans.seconds,
-        environment=environment(spec.recipe),
+        environment=surroundings,
         engine=ENGINE_NAME,
         weights_sha256=None if trained is None else trained[1],
     )

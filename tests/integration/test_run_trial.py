@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import resource
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
     """Prepared data (240 train, 120 val) as a study would have them."""
     folder = tmp_path_factory.mktemp("data")
     generator = np.random.default_rng(5)
-    arrays = {}
+    arrays: dict[str, np.ndarray] = {}
     for split, images in (("train", 240), ("val", 120), ("test", 30)):
         arrays[f"{split}_images"], arrays[f"{split}_labels"] = bars(images, generator)
     np.savez(folder / "bars.npz", allow_pickle=False, **arrays)
@@ -154,6 +155,26 @@ def test_a_loss_that_explodes_fails_the_trial_with_its_reason(spec: TrialSpec, t
     assert result.score is None
     assert result.weights_sha256 is None
     assert not list(tmp_path.iterdir())
+
+
+def test_memory_that_runs_out_fails_the_trial_with_its_reason(spec: TrialSpec, tmp_path: Path) -> None:
+    """One batch of large images needs far more than the 100 MB of address space that are left."""
+    images, labels = np.zeros((60, 256, 256), dtype=np.uint8), np.arange(60) % CLASSES
+    images[:, 0, 0] = np.arange(60)
+    arrays: dict[str, np.ndarray] = {}
+    for split in ("train", "val", "test"):
+        arrays[f"{split}_images"], arrays[f"{split}_labels"] = images, labels
+    np.savez(tmp_path / "large.npz", allow_pickle=False, **arrays)
+    large = prepare(Source(data=str(tmp_path / "large.npz")), tmp_path / "home")
+    recipe = dataclasses.replace(spec.recipe, batch_images=60)
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + 100 * 2**20, before[1]))
+    try:
+        result = run(spec, recipe=recipe, data=DataRef(str(large.directory), large.fingerprint))
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, before)
+    assert (result.status, result.error) == ("failed", "epoch 1 of 3: out of memory; give smaller batches or images")
 
 
 def test_outputs_that_are_not_finite_have_no_score(spec: TrialSpec, plain: tuple[TrialResult, Path]) -> None:
