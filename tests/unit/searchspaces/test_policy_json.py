@@ -148,7 +148,7 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_beside_it(tmp_path: Path
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(BadInput, match="can't be written.*No space left"):
+    with pytest.raises(BadInput, match=r"can't be written.*No space left"):
         write_policy_file(path, Policy(), {})
     assert path.read_bytes() == before
     assert os.listdir(tmp_path) == ["policy.json"]
