@@ -126,7 +126,8 @@ def _unsigned(distribution: Distribution, draws: Column) -> Column:
         between: Column = np.minimum(distribution.low + draws * (distribution.high - distribution.low), distribution.high)
         return between
     levels = np.array(distribution.values, dtype=np.float64)
-    return np.take(levels, np.floor(draws * len(levels)).astype(np.int64))
+    drawn: Column = levels[np.floor(draws * len(levels)).astype(np.int64)]
+    return drawn
 
 
 def _signed(parameter: Parameter, distribution: Distribution, values: Column, mirrored: Bool[np.ndarray, "some"]) -> Column:

@@ -13,21 +13,20 @@ from searchspaces.ops.tables import LEVELS, ramp, through_tables, truncated
 def autocontrast(images: ImageBatch, values: PerImageValues, fill: int) -> ImageBatch:
     """Each channel stretched so that its darkest level becomes 0 and its brightest 255; a channel of one level stays."""
     darkest, brightest = images.amin(dim=(2, 3)).unsqueeze(2), images.amax(dim=(2, 3)).unsqueeze(2)
-    flat = darkest == brightest
-    scale = (brightest - darkest).to(torch.float32) * (1.0 / 255)
-    stretched = (ramp(values) - darkest.masked_fill(flat, 0)) / scale.masked_fill(flat, 1.0)
-    return _where_on(images, values, truncated(stretched))
+    scale = ((brightest - darkest).to(torch.float32) * (1.0 / 255)).clamp_(min=1e-3)
+    tables = truncated((ramp(values) - darkest) / scale)
+    return _unless(darkest == brightest, images, values, tables)
 
 
 def equalize(images: ImageBatch, values: PerImageValues, fill: int) -> ImageBatch:
     """Each channel's histogram made as even as a map of levels can, by PIL's rule; a channel with too few levels stays."""
-    counts = _counts(images)
+    # Whole numbers below 2 ** 53, for which float64 gives the same floors as integers do, and sooner.
+    counts = _counts(images).to(torch.float64)
     below = counts.cumsum(2) - counts
     brightest = images.amax(dim=(2, 3)).unsqueeze(2).long()
-    step = below.gather(2, brightest).div(255, rounding_mode="floor")
-    even = (below + step.div(2, rounding_mode="floor")).div(step.clamp(min=1), rounding_mode="floor")
-    table = torch.where(step == 0, ramp(values).long(), even.clamp(max=255))
-    return _where_on(images, values, table.to(torch.uint8))
+    step = (below.gather(2, brightest) / 255).floor_()
+    tables = truncated((below + (step / 2).floor_()) / step.clamp(min=1))
+    return _unless(step == 0, images, values, tables)
 
 
 def _counts(images: ImageBatch) -> Tensor:
@@ -38,10 +37,10 @@ def _counts(images: ImageBatch) -> Tensor:
     return torch.bincount(cells.view(-1), minlength=count * channels * LEVELS).view(count, channels, LEVELS)
 
 
-def _where_on(images: ImageBatch, values: PerImageValues, tables: Tensor) -> ImageBatch:
-    """The images through their tables, (images, channels, 256), where the amount is 1."""
-    off = (values[:, 0] == 0).view(-1, 1, 1)
-    return through_tables(images, torch.where(off, ramp(values).to(torch.uint8), tables))
+def _unless(stays: Tensor, images: ImageBatch, values: PerImageValues, tables: Tensor) -> ImageBatch:
+    """The images through their tables, (images, channels, 256), but for channels that stay (images, channels, 1) and amount 0."""
+    tables[(stays | (values[:, :1, None] == 0)).squeeze(2)] = ramp(values).to(torch.uint8)
+    return through_tables(images, tables)
 
 
 def autocontrast_reference(image: Any, values: tuple[float, ...], fill: int) -> Any:

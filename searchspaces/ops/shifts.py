@@ -37,7 +37,10 @@ def crop(images: ImageBatch, values: PerImageValues, fill: int) -> ImageBatch:
 
 def hflip(images: ImageBatch, values: PerImageValues, fill: int) -> ImageBatch:
     """Left and right exchanged where the amount is 1."""
-    return torch.where(_column(values[:, 0] != 0), images.flip(3), images)
+    flipped = images.clone()
+    on = values[:, 0] != 0
+    flipped[on] = images[on].flip(3)
+    return flipped
 
 
 def _moved(images: ImageBatch, right: Tensor | None, down: Tensor | None, fill: int) -> ImageBatch:
@@ -47,10 +50,6 @@ def _moved(images: ImageBatch, right: Tensor | None, down: Tensor | None, fill: 
     source_y = rows if down is None else rows - down.long().view(-1, 1, 1)
     source_x = columns if right is None else columns - right.long().view(-1, 1, 1)
     return take_nearest(images, source_y, source_x, fill)
-
-
-def _column(per_image: Tensor) -> Tensor:
-    return per_image.view(-1, 1, 1, 1)
 
 
 def translate_reference(image: Any, right: int, down: int, fill: int) -> Any:
