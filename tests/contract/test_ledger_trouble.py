@@ -1,0 +1,161 @@
+"""Ledgers that can't be used, are busy, or go away for a moment: one line with the cure, or patience; passwords never show."""
+
+import os
+import sqlite3
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from policysearch.ledger import Ledger, connect, sqlite_url
+from searchspaces.errors import BadInput
+
+NOBODY = 65534
+
+
+def complaint(url: str) -> str:
+    with pytest.raises(BadInput) as caught:
+        Ledger.open(url)
+    message = str(caught.value)
+    assert "\n" not in message and "; " in message  # what is wrong; the cure
+    return message
+
+
+@contextmanager
+def without_root() -> Iterator[None]:
+    """Root may write anywhere, so that what a user meets shows only as another account."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+@pytest.fixture
+def anyones_directory() -> Iterator[Path]:
+    """Like tmp_path, but every account may enter it."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+def test_a_file_that_is_no_database_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_text("my notes, for many years\n" * 100)
+    assert "file is not a database; name another file" in complaint(sqlite_url(path))
+    assert path.read_text() == "my notes, for many years\n" * 100
+
+
+def test_a_cut_ledger_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite"
+    Ledger.open(sqlite_url(path))
+    path.write_bytes(path.read_bytes()[:10_000])
+    assert "malformed" in complaint(sqlite_url(path))
+
+
+def test_a_missing_directory_is_named_and_not_made(tmp_path: Path) -> None:
+    assert str(tmp_path / "none") in complaint(sqlite_url(tmp_path / "none" / "ledger.sqlite"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_directory_that_cannot_be_written_is_named(anyones_directory: Path) -> None:
+    locked, written = anyones_directory / "locked", anyones_directory / "written"
+    locked.mkdir()
+    written.mkdir()
+    Ledger.open(sqlite_url(written / "ledger.sqlite"))
+    for directory in (locked, written):
+        directory.chmod(0o555)
+        with without_root():
+            message = complaint(sqlite_url(directory / "ledger.sqlite"))
+        assert str(directory) in message and "can be written to" in message
+
+
+@pytest.mark.parametrize(
+    "name", ["with space.sqlite", "what?.sqlite", "50%.sqlite", "é#&\N{PILE OF POO}.sqlite", "new\nline.sqlite"]
+)
+def test_any_path_can_hold_a_ledger(tmp_path: Path, name: str) -> None:
+    study = Ledger.open(sqlite_url(tmp_path / name)).create_study("a", {})
+    assert Ledger(sqlite_url(tmp_path / name)).studies() == (study,)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+@pytest.mark.parametrize("url", ["", "nonsense", "sqlite://", "sqlite:///:memory:", "mysql://me:canary@host/db", "mlflow://x"])
+def test_other_addresses_are_refused(url: str) -> None:
+    message = complaint(url)
+    assert "sqlite:////PATH" in message and "postgresql://HOST/DATABASE" in message
+    assert "canary" not in message
+
+
+def test_a_server_that_is_not_there_is_named_at_once_without_its_password() -> None:
+    started = time.monotonic()
+    message = complaint("postgresql://me:canary@127.0.0.1:1/ledger")
+    assert time.monotonic() - started < connect.PATIENCE_SECONDS / 4
+    assert "127.0.0.1:1/ledger" in message and "check that the server runs" in message and "canary" not in message
+
+
+def test_a_busy_ledger_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connect, "SQLITE_BUSY_SECONDS", 0.01)  # so that our own patience is what waits
+    url = sqlite_url(tmp_path / "ledger.sqlite")
+    ledger = Ledger.open(url)
+    other = sqlite3.connect(tmp_path / "ledger.sqlite", isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN EXCLUSIVE")
+    freeing = threading.Timer(0.5, lambda: other.execute("COMMIT"))
+    freeing.start()
+    study = ledger.create_study("a", {})
+    freeing.join()
+    other.close()
+    assert ledger.studies() == (study,)
+
+
+def test_patience_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connect, "SQLITE_BUSY_SECONDS", 0.01)
+    monkeypatch.setattr(connect, "PATIENCE_SECONDS", 0.2)
+    ledger = Ledger.open(sqlite_url(tmp_path / "ledger.sqlite"))
+    other = sqlite3.connect(tmp_path / "ledger.sqlite", isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    with pytest.raises(BadInput, match="database is locked; "):
+        ledger.create_study("a", {})
+    other.execute("COMMIT")
+    other.close()
+    assert ledger.studies() == ()
+
+
+def test_a_reader_that_turns_writer_waits_its_turn(tmp_path: Path) -> None:
+    """The claim reads before it writes; with SQLite's ordinary BEGIN that fails at once when another has written in between."""
+    ledger = Ledger.open(sqlite_url(tmp_path / "ledger.sqlite"))
+    studies = [ledger.create_study(f"study {number}", {}) for number in range(8)]
+    errors: list[BaseException] = []
+
+    def claim(uid: str) -> None:
+        try:
+            ledger.claim_test(uid, "images", [{"trial_uid": "uid", "label": "", "weights_sha256": ""}])
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=claim, args=(study.uid,)) for study in studies]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    claims = [ledger.claim(study.uid) for study in studies]
+    assert sorted(claim.looks_before for claim in claims if claim) == list(range(8))
+
+
+def test_a_server_that_crashes_is_waited_for(request: pytest.FixtureRequest) -> None:
+    server = request.getfixturevalue("postgres_server")
+    ledger = Ledger.open(server.new_database())
+    first = ledger.create_study("before", {})
+    server.kill()
+    back = threading.Timer(0.5, server.start)
+    back.start()
+    second = ledger.create_study("after", {})
+    back.join()
+    assert ledger.studies() == (first, second)
