@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from trials.data import Split
+from trials.machine import reproducible
 from trials.models import build_model
 from trials.pixels import ImageStore, Normaliser
 from trials.recipes import check_recipe
@@ -29,12 +30,14 @@ class NotFinite(ArithmeticError):
 def score(model: nn.Module, split: Split, recipe: Recipe, mean: Sequence[float], std: Sequence[float]) -> Score:
     """Score `model` (on the recipe's device) over `split`, in evaluation mode; the mode it came in is put back.
 
+    The same net and images give the same score however many threads the caller uses.
     `mean` and `std` are the training part's, per channel. Raises NotFinite when a logit is NaN or infinite.
     """
     was_training = model.training
     model.eval()
     try:
-        logits = _logits(model, split, recipe, Normaliser(mean, std, recipe))
+        with reproducible(recipe):
+            logits = _logits(model, split, recipe, Normaliser(mean, std, recipe))
     finally:
         model.train(was_training)
     if not torch.isfinite(logits).all():

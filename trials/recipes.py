@@ -4,12 +4,12 @@ bfloat16 is the default where the hardware multiplies it: on a CPU with AVX512-B
 as fast as in float32, without such instructions slower. Refuses recipes the machine can't follow, so that no study mixes them.
 """
 
-import platform
 from typing import Literal
 
 import torch
 
 from searchspaces.errors import BadInput
+from trials.machine import cpu_multiplies_bfloat16
 from trials.models import MODELS
 from trials.values import Recipe
 
@@ -33,14 +33,3 @@ def check_recipe(recipe: Recipe) -> None:
         raise BadInput(
             "precision: 'bfloat16', but this CPU has no such instructions; go on where the study began, or start another study"
         )
-
-
-def cpu_multiplies_bfloat16() -> bool:
-    """Whether this CPU has AVX512-BF16 or AMX instructions."""
-    capabilities = torch.cpu.get_capabilities()
-    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
-
-
-def cpu_name() -> str:
-    """The processor's name, or its architecture where no name is known."""
-    return str(torch.cpu.get_capabilities().get("cpu_name") or platform.machine())

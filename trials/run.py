@@ -4,10 +4,7 @@ A training that fails (a loss that isn't finite, memory that runs out) is a fail
 Refuses specs this machine can't follow. It is never told where the test images are.
 """
 
-import os
-import platform
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -20,13 +17,14 @@ from searchspaces.errors import BadInput
 from searchspaces.plan import Plan
 from trials.data import Split, open_split, read_meta
 from trials.evaluate import NotFinite, placed, score
+from trials.machine import environment, reproducible
 from trials.models import build_model
 from trials.pixels import Normaliser
-from trials.recipes import check_recipe, cpu_name
+from trials.recipes import check_recipe
 from trials.seeds import numpy_generator, torch_generator
 from trials.spans import Spans
 from trials.train import Trainer
-from trials.values import Epoch, Recipe, Score, TrialResult, TrialSpec
+from trials.values import Epoch, Score, TrialResult, TrialSpec
 from trials.weights import save_weights
 
 
@@ -61,37 +59,6 @@ def run_trial(spec: TrialSpec, on_epoch: Callable[[Epoch], None], weights_path: 
         engine=ENGINE_NAME,
         weights_sha256=None if trained is None else trained[1],
     )
-
-
-def environment(recipe: Recipe) -> dict[str, str]:
-    """What the trial runs on, as far as it may change its figures."""
-    on_gpu = recipe.device == "cuda"
-    return {
-        "python": platform.python_version(),
-        "torch": str(torch.__version__),
-        "platform": platform.platform(),
-        "device": torch.cuda.get_device_name() if on_gpu else cpu_name(),
-        "cpu_capability": torch.backends.cpu.get_cpu_capability(),
-        "threads": str(torch.get_num_threads()),
-    }
-
-
-@contextmanager
-def reproducible(recipe: Recipe) -> Iterator[None]:
-    """Inside, the same spec gives the same figures: one CPU thread, deterministic kernels on a GPU. Put back afterwards."""
-    threads, deterministic = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
-    benchmark = torch.backends.cudnn.benchmark
-    torch.set_num_threads(1)
-    if recipe.device == "cuda":
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-        torch.use_deterministic_algorithms(True)
-        torch.backends.cudnn.benchmark = False
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
-        torch.use_deterministic_algorithms(deterministic)
-        torch.backends.cudnn.benchmark = benchmark
 
 
 def _check(spec: TrialSpec) -> None:

@@ -147,6 +147,16 @@ def test_scoring_changes_nothing_in_the_net(spec: TrialSpec, plain: tuple[TrialR
     assert all(torch.equal(before[name], tensor) for name, tensor in model.state_dict().items())
 
 
+def test_scores_do_not_depend_on_the_callers_threads(spec: TrialSpec, plain: tuple[TrialResult, Path]) -> None:
+    model, threads = reloaded(spec, *plain), torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        assert rescored(spec, model) == plain[0].score
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(threads)
+
+
 def test_a_loss_that_explodes_fails_the_trial_with_its_reason(spec: TrialSpec, tmp_path: Path) -> None:
     wild = dataclasses.replace(spec.recipe, peak_learning_rate=1e30)
     result = run(spec, tmp_path / "w.pt", recipe=wild)
