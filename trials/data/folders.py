@@ -1,7 +1,7 @@
 """Folders of class folders: which folder is what, which files are images, and their decoding in threads.
 
     photos/train/cat/1.jpg, photos/val/..., photos/test/...   three folders: what they say
-    photos/train/..., photos/val/... (or test/)               two: the second is held out for the test, validation comes from train
+    photos/train/..., photos/val/... (or test/)               two: the second is the held-out test set; train is split for val
     photos/cat/1.jpg, photos/dog/...                          one folder of class folders: split in three
 
 Class folders are searched to any depth. Hidden names are ignored. Refuses links that leave the folder, links to folders, class
@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from searchspaces.errors import BadInput
-from trials.data.images import COLOUR_MODES, EXTENSIONS, GREY_MODES, UNREAD_EXTENSIONS, bombs_are_errors, decode, look
+from trials.data.images import COLOUR_MODES, EXTENSIONS, GREY_MODES, UNREAD_EXTENSIONS, codec_warnings, decode, look
 from trials.data.pools import ImageShape, Material, Pools, Rows, check_classes, data_name, file_identity
 
 if TYPE_CHECKING:
@@ -158,10 +158,12 @@ class _Listing:
 
     @staticmethod
     def of(folder: Path, root: Path) -> _Listing:
+        if folder != root:  # the root itself may be a link: the user named it
+            _check_link(folder, root)
         files: dict[str, list[Path]] = {}
         left_out, loose = 0, []
         for entry in _visible(folder):
-            _check_link(entry, root)
+            _check_link(entry.path, root)
             if entry.is_dir():
                 files[entry.name] = []
                 for path in _files_below(Path(entry.path), root):
@@ -203,20 +205,20 @@ def _visible(folder: Path) -> list[os.DirEntry[str]]:
 
 def _files_below(folder: Path, root: Path) -> Iterator[Path]:
     for entry in _visible(folder):
-        _check_link(entry, root)
+        _check_link(entry.path, root)
         if entry.is_dir():
             yield from _files_below(Path(entry.path), root)
         else:
             yield Path(entry.path)
 
 
-def _check_link(entry: os.DirEntry[str], root: Path) -> None:
+def _check_link(path: str | Path, root: Path) -> None:
     """Links may point at files within the data folder, at nothing else."""
-    if entry.is_symlink():
-        target = Path(os.path.realpath(entry.path))
+    if os.path.islink(path):
+        target = Path(os.path.realpath(path))
         if not target.is_relative_to(os.path.realpath(root)) or not target.is_file():
             raise BadInput(
-                f"{entry.path!r} is a link to {str(target)!r}; links may only point at files inside {str(root)!r}: copy it there"
+                f"{str(path)!r} is a link to {str(target)!r}; links may only point at files inside {str(root)!r}: copy it there"
             )
 
 
@@ -237,7 +239,7 @@ def _some_names(names: list[str]) -> str:
 
 def _threaded(work: Callable[[Path], Result], paths: list[Path]) -> Iterator[Result]:
     """`work` on each path, results in order. The first error in order is raised, and what has not begun is dropped."""
-    with bombs_are_errors(), ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as threads:
+    with codec_warnings(), ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as threads:
         try:
             for start in range(0, len(paths), _BLOCK):
                 yield from threads.map(work, paths[start : start + _BLOCK])

@@ -9,8 +9,8 @@
 | MPO (a phone's JPEG with extras) | its first picture |
 | 16-bit, 32-bit, float channels; animations and multi-page files; over 64 megapixels; other formats | refused |
 
-The short side is resized to the size (bilinear, antialiased), then the centre is cut out: pixel for pixel torchvision's Resize and
-CenterCrop on a PIL image.
+The short side is resized to the size (bilinear, antialiased), then the centre is cut out: pixel for pixel torchvision's Resize
+and CenterCrop on a PIL image.
 """
 
 from __future__ import annotations
@@ -40,9 +40,13 @@ MOST_PIXELS = 64_000_000  # above today's cameras of 50 to 61 megapixels; 10 kB 
 
 
 @contextmanager
-def bombs_are_errors() -> Iterator[None]:
-    """Pillow's own warning about huge images raises. To be entered once around threads that decode: filters are the process's."""
+def codec_warnings() -> Iterator[None]:
+    """Pillow's warning about huge images raises; its others (damaged EXIF, mostly) are silent, for the pixels are whole.
+
+    To be entered once around all threads that decode: warning filters are the process's, not a thread's.
+    """
     with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         yield
 

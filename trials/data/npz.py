@@ -36,7 +36,11 @@ def read_npz_pools(path: Path) -> dict[str, ArrayPool]:
 def _check_keys(path: Path) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
-            sizes = {info.filename.removesuffix(".npy"): info.file_size for info in archive.infolist()}
+            sizes = {
+                info.filename.removesuffix(".npy"): info.file_size
+                for info in archive.infolist()
+                if info.filename.endswith(".npy")
+            }
     except (zipfile.BadZipFile, OSError, ValueError) as error:
         raise BadInput(
             f"{str(path)!r} is not a .npz file ({error}); write one with numpy.savez and keys {', '.join(KEYS)}"

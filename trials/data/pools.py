@@ -135,10 +135,10 @@ def check_labels(train: Pool, others: tuple[Pool, ...], classes: tuple[str, ...]
     `BadInput` for a label out of range and for a class that a part lacks.
     """
     found = np.unique(train.labels)
-    count = len(found) if classes is None else len(classes)
+    names = tuple(str(label) for label in range(len(found))) if classes is None else classes
+    _need_two(names, train)
     for pool in (train, *others):
-        _check_range(pool, count)
-    names = tuple(str(k) for k in range(count)) if classes is None else classes
+        _check_range(pool, len(names))
     check_classes(names, train, others)
     return names
 
@@ -154,8 +154,7 @@ def _check_range(pool: Pool, count: int) -> None:
 
 def check_classes(classes: tuple[str, ...], train: Pool, others: tuple[Pool, ...]) -> None:
     """`BadInput` unless there are two classes or more and each is present in every pool."""
-    if len(classes) < 2:
-        raise BadInput(f"{train.where}: only one class ({classes[0]!r}); a search needs at least 2 classes, so add another")
+    _need_two(classes, train)
     for pool in (train, *others):
         missing = np.setdiff1d(np.arange(len(classes)), pool.labels)
         if len(missing):
@@ -163,6 +162,11 @@ def check_classes(classes: tuple[str, ...], train: Pool, others: tuple[Pool, ...
             raise BadInput(
                 f"{pool.where}: no image of class {name!r}; each class of train must be in every split: add some or drop it"
             )
+
+
+def _need_two(classes: tuple[str, ...], train: Pool) -> None:
+    if len(classes) < 2:
+        raise BadInput(f"{train.where}: only one class ({classes[0]!r}); a search needs at least 2 classes, so add another")
 
 
 def file_identity(paths: Iterable[Path]) -> list[list[Any]]:

@@ -72,7 +72,7 @@ def _named(source: Source) -> Material:
             "sample", "photos", "the shipped sample of Fashion-MNIST", identity, True, lambda: _npz_pools(SAMPLE, classes)
         )
     if source.data_root is None:
-        raise BadInput(f"--data {source.data} needs --data-root DIR, the folder that torchvision downloaded it to")
+        raise BadInput(f"--data {source.data} needs --data-root DIR: the folder that torchvision downloaded it to")
     root = Path(source.data_root).expanduser()
     if not root.is_dir():
         raise BadInput(f"--data-root {source.data_root!r} is not a folder; point it at the one that torchvision downloaded to")
