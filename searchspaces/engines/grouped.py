@@ -13,6 +13,8 @@ from searchspaces.ops.op import Op
 from searchspaces.plan import NO_OP, Plan
 
 ENGINE_NAME = "torch-grouped"
+GROUP_BYTES = 2**18
+"""On a CPU, images go through a kernel so many bytes at a time: it works in arrays up to 50 times as large, which fit the cache."""
 
 
 def apply(images: ImageBatch, plan: Plan) -> ImageBatch:
@@ -25,12 +27,15 @@ def apply(images: ImageBatch, plan: Plan) -> ImageBatch:
     _check(images, plan, ops)
     done = images.clone(memory_format=torch.contiguous_format)
     values = torch.from_numpy(plan.values).to(images.device)
+    group_images = max(1, GROUP_BYTES // max(1, images[:1].numel())) if images.device.type == "cpu" else len(images)
     for step, codes in enumerate(plan.codes.T):
         for code in np.unique(codes[codes != NO_OP]):
             op = ops[code]
-            rows = torch.from_numpy(np.flatnonzero(codes == code)).to(images.device)
-            given = values[rows, step, : len(op.parameters)]
-            done.index_copy_(0, rows, op.kernel(done.index_select(0, rows), given, plan.fill))
+            members = torch.from_numpy(np.flatnonzero(codes == code)).to(images.device)
+            for start in range(0, len(members), group_images):
+                rows = members[start : start + group_images]
+                given = values[rows, step, : len(op.parameters)]
+                done.index_copy_(0, rows, op.kernel(done.index_select(0, rows), given, plan.fill))
     return done
 
 

@@ -8,8 +8,8 @@ from torch import Tensor
 from searchspaces.arrays import ImageBatch, PerImageValues
 from searchspaces.ops.op import Op, Parameter
 
-_SEXTANTS = ((0, 2, 1, 1, 3, 0), (3, 0, 0, 2, 1, 1), (1, 1, 3, 0, 0, 2))
-"""For red, green, blue: which of (value, p, q, t) each sixth of the colour circle takes."""
+_SEXTANTS = ((0, 2, 1, 1, 3, 0, 0), (3, 0, 0, 2, 1, 1, 3), (1, 1, 3, 0, 0, 2, 1))
+"""For red, green, blue: which of (value, p, q, t) each sixth of the colour circle takes; after the last comes the first again."""
 _PACKED = tuple(sum(choice << 2 * sextant for sextant, choice in enumerate(row)) for row in _SEXTANTS)
 """The same, two bits a sixth: a shift is much quicker than a look-up per pixel."""
 _SMALL = 1e-3
@@ -32,16 +32,16 @@ def hue(images: ImageBatch, values: PerImageValues, fill: int) -> ImageBatch:
 
 def _to_hsv(shares: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Hue (of a circle), saturation and value of RGB in [0, 1], each (images, height, width), computed in torchvision's order."""
-    red, green, _ = shares.unbind(1)
     value = shares.amax(1)
     spread = value - shares.amin(1)
     saturation = spread / value.clamp(min=_SMALL)
     distance = (value.unsqueeze(1) - shares) / spread.clamp(min=_SMALL).unsqueeze(1)
     from_red, from_green, from_blue = distance.unbind(1)
-    is_red, is_green = value == red, value == green
     when_green = (from_red + 2.0) - from_blue
     when_blue = (from_green + 4.0) - from_red
-    sixths = torch.where(is_red, from_blue - from_green, torch.where(is_green, when_green, when_blue))
+    # A distance is 0 for the greatest channel, so its sign chooses; lerp at 0 and 1 is exact and much quicker than where.
+    when_not_red = torch.lerp(when_green, when_blue, from_green.sign())
+    sixths = torch.lerp(from_blue - from_green, when_not_red, from_red.sign())
     return _wrapped(sixths * (1.0 / 6.0) + 1.0), saturation, value
 
 
@@ -59,10 +59,12 @@ def _to_rgb(angle: Tensor, saturation: Tensor, value: Tensor) -> Tensor:
     p = (rest * value).clamp_(0.0, 1.0)
     q = ((1.0 - scaled) * value).clamp_(0.0, 1.0)
     t = ((scaled + rest) * value).clamp_(0.0, 1.0)
-    packed = torch.tensor(_PACKED, device=angle.device).view(1, 3, 1, 1)
-    # A hue rounded up to a whole circle is sextant 6, which is 0 again.
-    shift = (sextant * (sextant < 6)).long().mul_(2).unsqueeze(1)
-    return torch.stack((value, p, q, t), dim=1).gather(1, (packed >> shift).bitwise_and_(3))
+    packed = torch.tensor(_PACKED, dtype=torch.int32, device=angle.device).view(1, 3, 1, 1)
+    choice = (packed >> sextant.to(torch.int32).mul_(2).unsqueeze(1)).bitwise_and_(3)
+    # One index into the four planes laid end to end: gathering along the last dimension is the quick way.
+    place = torch.arange(value[0].numel(), dtype=torch.int32, device=angle.device).view(value.shape[1:])
+    index = choice.mul_(value[0].numel()).add_(place).long().flatten(1)
+    return torch.stack((value, p, q, t), dim=1).flatten(1).gather(1, index).view(choice.shape)
 
 
 def hue_reference(image: Any, values: tuple[float, ...], fill: int) -> Any:

@@ -37,9 +37,9 @@ def crop(images: ImageBatch, values: PerImageValues, fill: int) -> ImageBatch:
 
 def hflip(images: ImageBatch, values: PerImageValues, fill: int) -> ImageBatch:
     """Left and right exchanged where the amount is 1."""
-    flipped = images.clone()
-    on = values[:, 0] != 0
-    flipped[on] = images[on].flip(3)
+    flipped = images.flip(3)
+    off = values[:, 0] == 0
+    flipped[off] = images[off]
     return flipped
 
 
