@@ -3,42 +3,53 @@
 The images are the shipped sample's, the policies are real ones; only the trainings are imagined.
 """
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from policysearch.campaign import Setting
 from policysearch.home import Home
 from policysearch.ledger import Ledger, StudyRecord, TrialRecord
 from policysearch.selection import winner
+from policysearch.study import Study
 from searchspaces.families.fixed import baselines
 from searchspaces.policy import Policy
 from searchspaces.policy_json import digest
 from searchspaces.spaces import PHOTO_BASE, build_space
 from searchspaces.words import policy_in_words
-from trials.data import Prepared, Source, prepare
+from trials.data import Source, prepare
 from trials.values import DataRef, Epoch, Recipe, Score, TrialResult, TrialSpec
 
 EPOCHS = 30
 VAL_IMAGES = 1000
 TEST_IMAGES = 2000
 SEED = 7
-ENVIRONMENT = {"python": "3.11.7", "torch": "2.14.1", "platform": "Linux", "device": "a processor", "cpu_capability": "AVX512", "threads": "1"}
+ENVIRONMENT = {
+    "python": "3.11.7",
+    "torch": "2.14.1",
+    "platform": "Linux",
+    "device": "a processor",
+    "cpu_capability": "AVX512",
+    "threads": "1",
+}
 
 
 class StudyInLedger:
     """A home with a ledger and one study, to which trials can be added."""
 
-    def __init__(self, root: Path, name: str = "sample-randaugment-0f3a9c21", data: str = "sample") -> None:
+    def __init__(self, root: Path, name: str = "sample-randaugment-0f3a9c21") -> None:
         root.mkdir(parents=True, exist_ok=True)
         self.home = Home(root)
         self.ledger = Ledger.open(self.home.ledger_url)
         self.name = name
-        self.prepared = prepare(Source(data, None, 64, None, None, None, SEED), root)
+        self.prepared = prepare(Source("sample", None, 64, None, None, None, SEED), root)
         self.space = build_space("randaugment", self.prepared.channels, PHOTO_BASE)
-        self.recipe = Recipe()
-        self.study: StudyRecord = self.ledger.create_study(name, identity(self.prepared, self.space.to_dict(), self.recipe))
+        policies = baselines(self.prepared.channels, PHOTO_BASE)
+        data = DataRef(str(self.prepared.directory), self.prepared.fingerprint)
+        self.setting = Setting(self.space, policies, Recipe(), data, SEED, EPOCHS)
+        wishes = Study("sample", space="randaugment", epochs=EPOCHS, seed=SEED, name=name)
+        self.study: StudyRecord = self.ledger.create_study(name, wishes.identity(self.prepared, self.setting))
         self.generator = np.random.default_rng(SEED)
         self.difficulty = self.generator.normal(size=VAL_IMAGES)  # some images are hard for every policy
 
@@ -48,8 +59,8 @@ class StudyInLedger:
         spec = TrialSpec(
             trial_uid=f"{self.study.uid[:12]}{number:04d}",
             policy=policy,
-            recipe=self.recipe,
-            data=DataRef(str(self.prepared.directory), self.prepared.fingerprint),
+            recipe=self.setting.recipe,
+            data=self.setting.data,
             seed=SEED,
             budget_epochs=EPOCHS,
         )
@@ -58,8 +69,7 @@ class StudyInLedger:
 
     def add_baselines(self, errors: tuple[float, float, float] = (0.152, 0.137, 0.129)) -> None:
         """The three free baselines, done."""
-        policies = baselines(self.prepared.channels, PHOTO_BASE)
-        for (label, policy), error in zip(policies.items(), errors, strict=True):
+        for (label, policy), error in zip(self.setting.baselines.items(), errors, strict=True):
             self.finish(self.add("baseline", label, {}, policy), error)
 
     def add_searched(self, count: int, best_error: float = 0.121) -> None:
@@ -84,7 +94,7 @@ class StudyInLedger:
         result = TrialResult(
             trial_uid=trial.trial_uid,
             status="done",
-            epochs=tuple(self._epoch(number, wrong) for number in range(1, EPOCHS)) + (Epoch(EPOCHS, 0.61, wrong, VAL_IMAGES),),
+            epochs=(*(self._epoch(number, wrong) for number in range(1, EPOCHS)), Epoch(EPOCHS, 0.61, wrong, VAL_IMAGES)),
             score=Score(tuple(right.tolist()), ((VAL_IMAGES - wrong, wrong), (0, 0)), 1.9 * wrong),
             span_seconds={"setup": 0.4, "augment": 9.5, "train": 31.0, "score": 2.0, "total": 43.1 + trial.number},
             environment=ENVIRONMENT,
@@ -104,7 +114,9 @@ class StudyInLedger:
     def disclose(self, wrong: int = 262) -> None:
         """The test figure of the winner, claimed and recorded."""
         best = winner(self.ledger.trials(self.study.uid))
-        assert best.result is not None and best.result.weights_sha256 is not None and self.prepared.heldout_fingerprint is not None
+        assert (
+            best.result is not None and best.result.weights_sha256 is not None and self.prepared.heldout_fingerprint is not None
+        )
         model: Any = {"trial_uid": best.trial_uid, "label": best.label, "weights_sha256": best.result.weights_sha256}
         self.ledger.claim_test(self.study.uid, self.prepared.heldout_fingerprint, [model])
         right = (False,) * wrong + (True,) * (TEST_IMAGES - wrong)
@@ -115,18 +127,6 @@ class StudyInLedger:
         error = last_wrong / VAL_IMAGES + 0.45 * (1 - progress) ** 2.2 + 0.03 * (1 - progress) * self.generator.normal()
         wrong = min(VAL_IMAGES, max(1, round(VAL_IMAGES * error)))
         return Epoch(number, float(0.6 + 1.6 * (1 - progress) ** 1.5), wrong, VAL_IMAGES)
-
-
-def identity(prepared: Prepared, space: dict[str, Any], recipe: Recipe) -> dict[str, Any]:
-    """A study's identity as `search` records it."""
-    return {
-        "data": {"name": prepared.name, "fingerprint": prepared.fingerprint, "counts": dict(prepared.counts)},
-        "space": space,
-        "epochs": EPOCHS,
-        "sampler": "tpe",
-        "seed": SEED,
-        "recipe": asdict(recipe),
-    }
 
 
 def whole_study(root: Path) -> StudyInLedger:

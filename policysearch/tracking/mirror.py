@@ -6,14 +6,14 @@ MLflow has all of it. It raises nothing when MLflow is away: it says what is sti
 
 import fcntl
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from policysearch.ledger import Ledger, StudyRecord, TrialRecord
+from policysearch.ledger import Figure, Ledger, StudyRecord, TrialRecord
 from policysearch.tracking.runs import best_of, data_name, study_run, trial_run
 from policysearch.tracking.store import Store
 from policysearch.tracking.target import Target
@@ -56,9 +56,11 @@ def mirror_study(ledger: Ledger, study_name: str, target: Target, study_director
             return Shipped(len(known), len(missing), attempts.reason)
         behind = [trial for trial in missing if not attempts.made(partial(_copy, ledger, study, trial, target, store))]
         if closing:
-            attempts.made(partial(_summarise, ledger, study, over, store))
+            claim = ledger.claim(study.uid)
+            figure = claim.figure if claim else None
+            attempts.made(partial(store.put, study_run(study, over, figure)))
             for trial in best_of(over, BEST_WITH_FILES):
-                attempts.made(partial(_attach, study, trial, store, study_directory))
+                attempts.made(partial(_attach, study, trial, figure, store, study_directory))
         return Shipped(len(over) - len(behind), len(behind), attempts.reason)
 
 
@@ -93,19 +95,14 @@ def _copy(ledger: Ledger, study: StudyRecord, trial: TrialRecord, target: Target
     return True
 
 
-def _summarise(ledger: Ledger, study: StudyRecord, over: Sequence[TrialRecord], store: Store) -> None:
-    claim = ledger.claim(study.uid)
-    store.put(study_run(study, over, claim.figure if claim else None))
-
-
-def _attach(study: StudyRecord, trial: TrialRecord, store: Store, study_directory: Path) -> None:
+def _attach(study: StudyRecord, trial: TrialRecord, figure: Figure | None, store: Store, study_directory: Path) -> None:
     """The policy as a file that `load_policy` reads, and the picture if somebody has drawn one."""
+    from policysearch.conclusion import provenance  # these bring torch, which only the closing pass waits for
     from searchspaces.policy_json import policy_from_dict, write_policy_file
 
     with tempfile.TemporaryDirectory() as folder:
         files = [Path(folder) / "policy.json"]
-        provenance = {"study": study.name, "trial_uid": trial.trial_uid, "params": trial.params}
-        write_policy_file(files[0], policy_from_dict(trial.spec["policy"]), provenance)
+        write_policy_file(files[0], policy_from_dict(trial.spec["policy"]), provenance(study, trial, figure))
         picture = study_directory / "pictures" / f"{trial.trial_uid}.png"
         if picture.is_file():
             files.append(Path(folder) / "augmented.png")

@@ -183,6 +183,8 @@ def data_name(study: StudyRecord) -> str:
 
 
 def _study_params(study: StudyRecord) -> dict[str, str]:
-    """The study's wishes, those that are one value each; the whole identity is the ledger's."""
+    """The study's wishes that are one value each; the whole identity is the ledger's."""
     plain = {key: value for key, value in study.identity.items() if isinstance(value, str | int | float)}
+    for section in ("data", "splits", "image", "recipe"):
+        plain |= {f"{section}.{key}": value for key, value in study.identity[section].items()}
     return _fit({key: str(value) for key, value in plain.items()}, LONGEST_PARAM)

@@ -6,7 +6,7 @@ Holds addresses only; nothing is opened here, and no password leaves in `label`.
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 # A server that refuses costs nothing, one that never answers costs 5 s a call. No retries: what failed stays in the outbox, and a
 # repeated "create" whose first answer was lost would make a second run.
@@ -42,8 +42,8 @@ class Target:
     @property
     def shown_uri(self) -> str:
         """The address without user and password, fit to be shown."""
-        parts = urlsplit(self.tracking_uri)
-        return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+        user, at, _ = urlsplit(self.tracking_uri).netloc.rpartition("@")
+        return self.tracking_uri.replace(f"{user}{at}", "", 1) if at else self.tracking_uri
 
     def without_password(self, text: str) -> str:
         """`text` with this store's password blotted out."""
@@ -65,6 +65,6 @@ def locate(home_root: Path) -> Target:
 
 
 def be_patient() -> None:
-    """Set, where the user has not, how long this process waits for MLflow, and keep it quiet. Call it before MLflow is imported."""
+    """Set, where the user has not, how long this process waits for MLflow, and keep it quiet. Comes before MLflow's import."""
     for name, value in PATIENCE.items():
         os.environ.setdefault(name, value)

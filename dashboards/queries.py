@@ -1,0 +1,178 @@
+"""What a study came to, read from the ledger once and kept as plain values for figures, tables and sentences.
+
+Every number is the ledger's own or arithmetic on its whole numbers. Refuses a study that isn't there; says of an unfinished one
+what there is.
+"""
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from policysearch.ledger import Claim, Figure, Ledger, StudyRecord, TrialRecord
+from policysearch.selection import winner
+from policysearch.statistics import disagreement, resolvable_difference, wilson_interval
+from searchspaces.errors import BadInput, NoTrialSucceeded
+from trials.values import Score
+
+Status: TypeAlias = Literal["done", "failed", "unfinished", "waiting"]
+
+
+@dataclass(frozen=True)
+class Row:
+    """A trial as a person meets it. `error` is a share of the validation images, 0 to 1, None without a score."""
+
+    number: int
+    uid: str
+    role: Literal["baseline", "trial"]
+    name: str
+    words: str
+    status: Status
+    wrong: int | None
+    total: int | None
+    log_loss: float | None
+    seconds: float | None
+    reason: str | None
+    curve: tuple[tuple[int, float], ...]
+    epochs: int
+
+    @property
+    def error(self) -> float | None:
+        """Images wrong of all, 0 to 1."""
+        return None if self.wrong is None or self.total is None else self.wrong / self.total
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The best policy beside a baseline, on the same validation images.
+
+    `difference` is the baseline's error less the best one's; `resolvable` the smallest that these images can show (both 0 to 1).
+    """
+
+    baseline: Row
+    difference: float
+    resolvable: float
+
+    @property
+    def can_be_told(self) -> bool:
+        """Whether the difference is one that so many images can show."""
+        return self.difference >= self.resolvable
+
+
+@dataclass(frozen=True)
+class StudyView:
+    """A study for people. `best` is None until a trial has succeeded; `claim` None while the test set is closed."""
+
+    study: StudyRecord
+    rows: tuple[Row, ...]
+    best: Row | None
+    best_trial: TrialRecord | None
+    comparisons: tuple[Comparison, ...]
+    claim: Claim | None
+
+    @property
+    def figure(self) -> Figure | None:
+        """The one test figure, once disclosed."""
+        return self.claim.figure if self.claim else None
+
+    @property
+    def test_interval(self) -> tuple[float, float] | None:
+        """The test error's 95 % interval (Wilson)."""
+        return wilson_interval(self.figure.wrong, self.figure.total) if self.figure else None
+
+    @property
+    def baselines(self) -> tuple[Row, ...]:
+        """The free baselines, by number."""
+        return tuple(row for row in self.rows if row.role == "baseline")
+
+    @property
+    def done(self) -> tuple[Row, ...]:
+        """The trials that have a score, best first, in the order in which a study selects."""
+        scored = [row for row in self.rows if row.error is not None]
+        return tuple(sorted(scored, key=lambda row: (row.error, row.log_loss, row.number)))
+
+    def count(self, status: Status, role: str | None = None) -> int:
+        """Trials of this status (and role)."""
+        return sum(row.status == status and role in (None, row.role) for row in self.rows)
+
+
+def read_study(ledger: Ledger, study_name: str) -> StudyView:
+    """The study of this name; BadInput if there is none."""
+    study = ledger.study(study_name)
+    if study is None:
+        names = ", ".join(known.name for known in ledger.studies()) or "none yet"
+        raise BadInput(f"study {study_name!r}: not in this ledger; there are: {names}")
+    trials = ledger.trials(study.uid)
+    rows = tuple(map(_row, trials))
+    try:
+        best_trial = winner(trials)
+    except NoTrialSucceeded:
+        return StudyView(study, rows, None, None, (), ledger.claim(study.uid))
+    best = next(row for row in rows if row.uid == best_trial.trial_uid)
+    return StudyView(study, rows, best, best_trial, _comparisons(trials, rows, best_trial), ledger.claim(study.uid))
+
+
+def caveat(view: StudyView) -> str:
+    """How little a search this short proves, in plain words with this study's numbers; empty without a best policy."""
+    if view.best is None:
+        return ""
+    told_apart = _can_be_told(view.comparisons, view.best.total)
+    return (
+        f"Each policy was trained once, with one seed, for {view.best.epochs} epochs. The lowest of {len(view.done)} errors"
+        f" flatters its policy, because it was chosen for being low. {told_apart}Strong augmentation needs long training, so"
+        " another number of epochs may have another winner."
+    )
+
+
+def _can_be_told(comparisons: tuple[Comparison, ...], total: int | None) -> str:
+    if not comparisons:
+        return ""
+    needed = max(comparison.resolvable for comparison in comparisons)
+    undecided = [f"“{comparison.baseline.name}”" for comparison in comparisons if not comparison.can_be_told]
+    verdict = f"it is not told apart from {_listed(undecided)}" if undecided else "it is further than that from every baseline"
+    return f"{total:,} validation images show differences of about {100 * needed:.1f} points and more: {verdict}. "
+
+
+def _comparisons(trials: tuple[TrialRecord, ...], rows: tuple[Row, ...], best: TrialRecord) -> tuple[Comparison, ...]:
+    """The best policy beside every baseline that has a score, unless it is one itself."""
+    best_score = _score(best)
+    assert best_score is not None
+    found = []
+    for trial, row in zip(trials, rows, strict=True):
+        score = _score(trial)
+        if trial.role == "baseline" and trial != best and score is not None:
+            apart = disagreement(best_score.right, score.right)
+            difference = (score.wrong - best_score.wrong) / best_score.total
+            found.append(Comparison(row, difference, resolvable_difference(apart, best_score.total)))
+    return tuple(found)
+
+
+def _row(trial: TrialRecord) -> Row:
+    result, score = trial.result, _score(trial)
+    return Row(
+        number=trial.number,
+        uid=trial.trial_uid,
+        role=trial.role,
+        name=trial.label,
+        words=trial.words,
+        status=_status(trial),
+        wrong=score.wrong if score else None,
+        total=score.total if score else None,
+        log_loss=score.log_loss_sum / score.total if score else None,
+        seconds=result.span_seconds.get("total") if result else None,
+        reason=result.error if result else None,
+        curve=tuple((epoch.number, epoch.wrong / epoch.total) for epoch in result.epochs) if result else (),
+        epochs=trial.spec["budget_epochs"],
+    )
+
+
+def _status(trial: TrialRecord) -> Status:
+    if trial.result is not None:
+        return trial.result.status
+    return "unfinished" if trial.attempts else "waiting"
+
+
+def _score(trial: TrialRecord) -> Score | None:
+    return trial.result.score if trial.result else None
+
+
+def _listed(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
