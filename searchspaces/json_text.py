@@ -81,7 +81,9 @@ def shown(value: object) -> str:
         return one_line(repr(value[:61] if isinstance(value, str) else value), 60)
     if isinstance(value, int):
         return str(value) if value.bit_length() <= 64 else f"a whole number of {value.bit_length()} bits"
-    return {dict: "an object", list: "a list"}.get(type(value), f"a {type(value).__name__}")
+    if isinstance(value, dict | list):
+        return "an object" if isinstance(value, dict) else "a list"
+    return f"a {type(value).__name__}"
 
 
 class _Refused(Exception):

@@ -2,8 +2,9 @@
 
 Both scales run from an op's weakest to its strongest value in 30 equal steps: "torchvision" over its standard span
 (v2.RandAugment), "trivialaugment-wide" over its wide one (v2.TrivialAugmentWide); tested against torchvision's own tables.
-Refuses levels outside 0 to 30 and ops that a scale lacks. One deviation, meant: at level 0 torchvision solarizes at 255, which
-turns white black; here level 0 is the identity, 256.
+Refuses levels outside 0 to 30 and ops that a scale lacks. Two deviations, both meant: at level 0 torchvision solarizes at 255,
+which turns white black, and here level 0 is the identity, 256; and the noise of its float32 tables is not copied, which
+moves the solarize threshold by one grey level at the even levels but a few, and makes 15 pixels of 16 at level 15.
 """
 
 from typing import Literal

@@ -17,7 +17,7 @@ from searchspaces.policy_schema import SCHEMA_PATH, policy_schema
 from searchspaces.zoo import read_zoo
 
 VALIDATOR = jsonschema.Draft202012Validator(json.loads(SCHEMA_PATH.read_text()))
-ODD_VALUES = [
+ODD_VALUES: list[Any] = [
     0,
     1,
     -1,

@@ -1,0 +1,111 @@
+"""The family table, the baselines, and the promise that a new family is one new file."""
+
+from pathlib import Path
+
+import pytest
+
+from searchspaces import families, spaces
+from searchspaces.errors import BadInput
+from searchspaces.families import family_table, find_family
+from searchspaces.families.family import useful_ops
+from searchspaces.families.fixed import baselines, trivialaugment_wide
+from searchspaces.policy import Base, Constant, Policy, Uniform
+from searchspaces.spaces import DIGIT_BASE, PHOTO_BASE, build_space
+
+FAMILY_FILE = '''
+"""A family from outside."""
+from searchspaces.families.family import Family
+from searchspaces.policy import Policy
+from searchspaces.space import SearchSpace, Whole
+
+def build(channels, base):
+    return SearchSpace({name!r}, (Whole("ops", 1, 2),), lambda params: Policy(base))
+
+FAMILY = Family({name!r}, "for a test", "this file", build)
+'''
+
+
+def test_a_new_file_is_a_new_family_without_another_edit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "outsider.py").write_text(FAMILY_FILE.format(name="outsider"))
+    monkeypatch.setattr(families, "__path__", [*families.__path__, str(tmp_path)])
+    assert [family.name for family in family_table()] == ["outsider", "photometric", "randaugment"]
+    assert find_family("outsider").summary == "for a test"
+    assert spaces.outsider().decode({"ops": 1}) == Policy(PHOTO_BASE)
+    assert "outsider" in dir(spaces)
+
+
+def test_a_name_declared_twice_names_both_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "twin.py").write_text(FAMILY_FILE.format(name="randaugment"))
+    monkeypatch.setattr(families, "__path__", [*families.__path__, str(tmp_path)])
+    with pytest.raises(BadInput, match=r"'randaugment': declared twice, in .*randaugment\.py and in .*twin\.py"):
+        family_table()
+
+
+def test_an_unknown_space_names_the_known_ones() -> None:
+    with pytest.raises(
+        BadInput, match=r"space 'randaugmnt': there is none .* did you mean 'randaugment'. known are photometric, rand"
+    ):
+        find_family("randaugmnt")
+    with pytest.raises(AttributeError, match="known are photometric"):
+        _ = spaces.nothing_like_it
+
+
+def test_functions_of_spaces_take_channels_and_base() -> None:
+    grey = spaces.randaugment(channels=1, base=DIGIT_BASE)
+    assert grey.to_dict() == build_space("randaugment", 1, DIGIT_BASE).to_dict() != build_space("randaugment").to_dict()
+    assert grey.decode({"ops": 1, "level": 9}).base == DIGIT_BASE
+
+
+def test_randaugment_2_9_is_torchvisions_default() -> None:
+    policy = spaces.randaugment().decode({"ops": 2, "level": 9})
+    (branch,) = policy.branches
+    assert len(branch.steps) == 2
+    assert branch.steps[0] == branch.steps[1]
+    assert branch.steps[0].probability == 1
+    assert {choice.op: choice.values[0] for choice in branch.steps[0].choices}["rotate"] == Constant(9.0, signed=True)
+    assert len(branch.steps[0].choices) == 14
+    assert len({choice.weight for choice in branch.steps[0].choices}) == 1
+
+
+def test_photometric_is_centre_and_half_width_in_the_stated_order() -> None:
+    space = spaces.photometric()
+    assert [name.split(".")[0] for name in [p.name for p in space.parameters][::3]] == [
+        "brightness_shift",
+        "contrast_about_128",
+        "gamma",
+        "saturation",
+        "hue",
+    ]
+    params = {parameter.name: parameter.ends[1] for parameter in space.parameters}
+    policy = space.decode(params | {"gamma.centre": 1.1, "gamma.half_width": 0.3, "gamma.probability": 0.125})
+    gamma = policy.branches[0].steps[2]
+    assert gamma.choices[0].values == (Uniform(0.8, 1.4),)
+    assert gamma.probability == 0.125
+
+
+@pytest.mark.parametrize(("name", "left_out"), [("randaugment", ["saturation"]), ("photometric", ["saturation", "hue"])])
+def test_ops_of_colour_are_left_out_on_grey_images_and_it_is_said(name: str, left_out: list[str]) -> None:
+    colour, grey = build_space(name, 3), build_space(name, 1)
+    assert colour.notes == ()
+    assert grey.notes == (f"left out, because they can't change grey images: {', '.join(left_out)}",)
+    params = {parameter.name: parameter.ends[1] for parameter in grey.parameters}
+    assert not set(left_out) & set(grey.decode(params).ops)
+
+
+def test_ops_that_can_not_take_the_channels_are_left_out_too() -> None:
+    useful, notes = useful_ops(("rotate", "hue", "identity"), 5)
+    assert useful == ("rotate", "identity")
+    assert notes == ("left out, because they can't change images with 5 channels: hue",)
+
+
+def test_the_baselines_are_the_three_free_ones() -> None:
+    found = baselines(3, PHOTO_BASE)
+    assert list(found) == ["none", "flip+crop", "trivialaugment-wide"]
+    assert found["none"] == Policy(Base())
+    assert found["flip+crop"] == Policy(PHOTO_BASE)
+    trivial = found["trivialaugment-wide"]
+    assert trivial.base == PHOTO_BASE
+    (choices,) = [step.choices for branch in trivial.branches for step in branch.steps]
+    assert len(choices) == 14
+    assert baselines(1, PHOTO_BASE) == found
+    assert "saturation" not in trivialaugment_wide(5, Base()).ops
