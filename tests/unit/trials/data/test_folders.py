@@ -1,8 +1,10 @@
 """Folders of class folders: which is what, and what is refused."""
 
 import os
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -284,12 +286,25 @@ def test_a_val_folder_that_can_not_be(name: str, make_tree: MakeTree, tmp_path: 
         prepare(source(make_tree(THREE), val_folder=name), tmp_path / "home")
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
-def test_a_file_that_may_not_be_read(make_tree: MakeTree, tmp_path: Path, refused: Refused) -> None:
-    root = make_tree(THREE)
-    (root / "train/cat/0.png").chmod(0)
-    with refused(str(root / "train/cat/0.png"), "Permission denied"):
-        prepare(source(root), tmp_path / "home")
+@contextmanager
+def as_a_common_user() -> Iterator[None]:
+    """Root reads everything; inside, the process is nobody in particular."""
+    before = os.geteuid()
+    if before == 0:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(before)
+
+
+def test_a_file_that_may_not_be_read(make_tree: MakeTree, refused: Refused) -> None:
+    with tempfile.TemporaryDirectory() as folder:  # pytest's own folders are closed to everybody else
+        Path(folder).chmod(0o777)
+        root = Path(shutil.copytree(make_tree(THREE), Path(folder) / "photos"))
+        (root / "train/cat/0.png").chmod(0)
+        with as_a_common_user(), refused(str(root / "train/cat/0.png"), "Permission denied"):
+            prepare(source(root), Path(folder) / "home")
 
 
 def test_a_missing_path(tmp_path: Path, refused: Refused) -> None:
