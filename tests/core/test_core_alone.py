@@ -19,8 +19,8 @@ sys.meta_path.insert(0, Hide())
 
 
 def python(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run code in a fresh interpreter that can't import the search extra."""
-    return subprocess.run([sys.executable, "-c", HIDE + code, *arguments], capture_output=True, text=True, check=False)
+    """Run code in a fresh interpreter that can't import the search extra, and looks for ours where it is installed."""
+    return subprocess.run([sys.executable, "-P", "-c", HIDE + code, *arguments], capture_output=True, text=True, check=False)
 
 
 def printed(code: str) -> object:
