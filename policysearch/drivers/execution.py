@@ -27,6 +27,7 @@ def execute(task: Task, on_epoch: Callable[[Epoch], None]) -> TrialResult:
     stored = ledger.result(task.trial_uid)
     if stored is not None:
         return stored
+    _require_sound_process()
     ledger.start_attempt(task.trial_uid)
 
     def note(epoch: Epoch) -> None:
@@ -37,6 +38,14 @@ def execute(task: Task, on_epoch: Callable[[Epoch], None]) -> TrialResult:
         on_epoch(epoch)
 
     return ledger.commit_result(_result(task, note))
+
+
+def _require_sound_process() -> None:
+    """Raise when an earlier trial broke this process: after a failed assertion on a GPU every later call to it fails."""
+    import torch
+
+    if torch.cuda.is_initialized():
+        torch.cuda.synchronize()
 
 
 def _result(task: Task, note: Callable[[Epoch], None]) -> TrialResult:

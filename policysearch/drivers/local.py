@@ -1,8 +1,7 @@
 """The local driver: a few worker processes on this machine, kept from trial to trial, fed over pipes.
 
 Workers are fresh interpreters (`python -m`), so a calling script needs no main guard. A worker that dies costs its trial one more
-try in a new worker; the second loss fails the trial with its reason. A worker in which a trial failed is replaced, because what
-broke the trial may have broken the process (a GPU does not recover from a failed assertion). No worker outlives `run`.
+try in a new worker; the second loss fails the trial with its reason. No worker outlives `run`.
 """
 
 import contextlib
@@ -167,15 +166,13 @@ class _Crew:
             self._lose(worker, message["reason"])
         else:
             self._source.finished(uid)
-            self._go_on(worker, replace=message["status"] == "failed")
+            self._go_on(worker)
 
-    def _go_on(self, worker: _Worker, replace: bool) -> None:
-        """Give the next task to this worker, or to another in its place; without one, let it go."""
+    def _go_on(self, worker: _Worker) -> None:
+        """Give the worker the next task, or let it go."""
         task = self._source.next_task()
-        if task is None or replace:
+        if task is None:
             self._release(worker)
-            if task is not None:
-                self._hire(worker.place, task)
             return
         self._source.started(task.trial_uid)
         worker.give(task)

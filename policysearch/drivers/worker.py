@@ -65,11 +65,11 @@ def _serve(values: dict[str, Any], answers: TextIO) -> None:
         _answer(answers, {"kind": "epoch", "epoch": epoch.number, "wrong": epoch.wrong, "total": epoch.total})
 
     try:
-        result = execute(task, tell)
+        execute(task, tell)
     except Exception as error:  # whatever it is, the driver must hear of it rather than wait
         _answer(answers, {"kind": "lost", "reason": f"{type(error).__name__}: {error}"})
     else:
-        _answer(answers, {"kind": "done", "status": result.status})
+        _answer(answers, {"kind": "done"})
 
 
 def _answer(answers: TextIO, message: dict[str, Any]) -> None:

@@ -1,0 +1,75 @@
+"""Tiny data, and studies of it in a real ledger whose trainings are imagined: what searching is tested on."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from policysearch.campaign import Campaign, Setting
+from policysearch.drivers import Event, Listener, Task
+from policysearch.home import Home
+from policysearch.kept_weights import KeptWeights
+from policysearch.ledger import Ledger
+from policysearch.samplers import make_sampler
+from searchspaces.families.fixed import baselines
+from searchspaces.spaces import PHOTO_BASE, build_space
+from trials.values import DataRef, Epoch, Recipe, Score, TrialResult
+
+CLASSES = 3
+IMAGES = 100
+
+
+def write_bars(path: Path, train: int = 60, val: int = 30, test: int = 30) -> Path:
+    """A .npz of noisy grey images, 13 x 13, whose class is the height of a bright bar."""
+    generator = np.random.default_rng(5)
+    arrays: dict[str, Any] = {}
+    for split, images in (("train", train), ("val", val), ("test", test)):
+        labels = np.arange(images) % CLASSES
+        pixels = generator.integers(0, 160, (images, 13, 13))
+        for label in range(CLASSES):
+            pixels[labels == label, 1 + 4 * label : 4 + 4 * label] += 60
+        arrays |= {f"{split}_images": pixels.astype(np.uint8), f"{split}_labels": labels.astype(np.int64)}
+    np.savez(path, **arrays)
+    return path
+
+
+def imagined(trial_uid: str, wrong: int, log_loss_sum: float = 30.0, seconds: float = 10.0) -> TrialResult:
+    """A finished training's result."""
+    score = Score((False,) * wrong + (True,) * (IMAGES - wrong), ((IMAGES - wrong, wrong), (0, 0)), log_loss_sum)
+    epochs = (Epoch(1, 1.0, wrong, IMAGES),)
+    return TrialResult(trial_uid, "done", epochs, score, None, {"total": seconds}, {}, "torch-grouped", f"{wrong:064x}")
+
+
+class Study:
+    """A home, a ledger and a study in it; `campaign` begins a search as a new process would."""
+
+    def __init__(self, root: Path, family: str = "randaugment") -> None:
+        self.home = Home(root).make()
+        self.ledger = Ledger.open(self.home.ledger_url)
+        data = DataRef(str(root / "data" / "bars-0"), "0" * 64)
+        self.setting = Setting(build_space(family, 3, PHOTO_BASE), baselines(3, PHOTO_BASE), Recipe(), data, 3, 1)
+        self.study = self.ledger.create_study("bars", {"test": "1"})
+        self.weights = KeptWeights(self.home.study_directory("bars") / "weights")
+        self.events: list[Event] = []
+
+    def campaign(self, wanted: int, sampler: str = "random", listener: Listener | None = None, **more: Any) -> Campaign:
+        chosen = make_sampler(sampler, self.setting.space, self.setting.seed)
+        hear: Callable[[Event], None] = listener or self.events.append
+        return Campaign(self.ledger, self.study, self.setting, chosen, self.weights, wanted, hear, **more)
+
+    def finish(self, campaign: Campaign, task: Task, wrong: int, **more: Any) -> None:
+        """Do as a worker and its driver do: weights, then result, then the word that it is over."""
+        campaign.started(task.trial_uid)
+        self.ledger.start_attempt(task.trial_uid)
+        Path(task.weights_path).write_bytes(b"weights")
+        self.ledger.commit_result(imagined(task.trial_uid, wrong, **more))
+        campaign.finished(task.trial_uid)
+
+    def run(self, campaign: Campaign, wrong: Callable[[int], int] = lambda number: 50) -> int:
+        """Finish every task; how many there were."""
+        count = 0
+        while (task := campaign.next_task()) is not None:
+            self.finish(campaign, task, wrong(self.ledger.trial(task.trial_uid).number))
+            count += 1
+        return count

@@ -1,0 +1,169 @@
+"""The campaign: the order of tasks, what an interrupted search leaves, which weights stay, when it stops."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from policysearch.drivers import Event, Task
+from policysearch.selection import winner
+from tests.search_fixture import Study
+from trials.values import TrialResult, TrialSpec
+
+
+def take(campaign_task: Task | None) -> Task:
+    assert campaign_task is not None
+    return campaign_task
+
+
+def labels(study: Study) -> list[str]:
+    return [trial.label for trial in study.ledger.trials(study.study.uid)]
+
+
+def kept(study: Study) -> set[str]:
+    return {file.stem for file in study.weights.path("x").parent.iterdir()}
+
+
+def test_baselines_come_first_and_trials_are_in_the_ledger_before_they_are_given_out(tmp_path: Path) -> None:
+    study = Study(tmp_path)
+    campaign = study.campaign(2)
+    for expected in ("none", "flip+crop", "trivialaugment-wide"):
+        task = take(campaign.next_task())
+        assert study.ledger.trial(task.trial_uid).label == expected
+    assert study.ledger.trial(take(campaign.next_task()).trial_uid).role == "trial"
+    take(campaign.next_task())
+    assert campaign.next_task() is None and campaign.next_task() is None
+    assert campaign.stopped is None
+    assert [trial.number for trial in study.ledger.trials(study.study.uid)] == [0, 1, 2, 3, 4]
+
+
+def test_a_task_is_the_whole_trial(tmp_path: Path) -> None:
+    study = Study(tmp_path)
+    task = take(study.campaign(1).next_task())
+    spec = TrialSpec.from_dict(task.spec)
+    assert spec.data == study.setting.data and spec.seed == 3 and spec.budget_epochs == 1 and spec.recipe == study.setting.recipe
+    assert Task(**json.loads(json.dumps(task.to_dict()))) == task
+    assert task.ledger_url == study.ledger.url
+
+
+def test_another_search_finishes_what_was_left_first_and_repeats_nothing(tmp_path: Path) -> None:
+    study = Study(tmp_path)
+    first = study.campaign(4)
+    tasks = [take(first.next_task()) for _ in range(5)]
+    for task in tasks[1:4]:
+        study.finish(first, task, 40)
+    again = study.campaign(4)
+    left = [take(again.next_task()).trial_uid for _ in range(4)]
+    assert left[:2] == [tasks[0].trial_uid, tasks[4].trial_uid]
+    assert again.next_task() is None
+    assert len(labels(study)) == 7 and len(set(left)) == 4
+
+
+def test_a_finished_study_has_no_task_left(tmp_path: Path) -> None:
+    study = Study(tmp_path)
+    assert study.run(study.campaign(3)) == 6
+    assert study.run(study.campaign(3)) == 0
+    assert study.run(study.campaign(5)) == 2
+
+
+def test_fewer_trials_than_were_planned_leave_the_rest_alone(tmp_path: Path) -> None:
+    study = Study(tmp_path)
+    first = study.campaign(6)
+    tasks = [take(first.next_task()) for _ in range(9)]
+    for task in tasks[:5]:  # the baselines and two searched ones
+        study.finish(first, task, 40)
+    assert study.run(study.campaign(3)) == 1
+
+
+def test_failed_trials_count_and_are_told_with_their_reason(tmp_path: Path) -> None:
+    study = Study(tmp_path)
+    campaign = study.campaign(1)
+    task = take(campaign.next_task())
+    study.ledger.commit_result(TrialResult(task.trial_uid, "failed", error="loss is nan"))
+    campaign.finished(task.trial_uid)
+    assert study.events == [Event("failed", task.trial_uid, text="loss is nan")]
+    assert study.run(campaign) == 3
+    assert study.run(study.campaign(1)) == 0
+
+
+def test_only_the_best_weights_stay(tmp_path: Path) -> None:
+    study = Study(tmp_path)
+    errors = [60, 40, 50, 45, 30, 35]
+    campaign = study.campaign(3)
+    for number, wrong in enumerate(errors):
+        study.finish(campaign, take(campaign.next_task()), wrong)
+        best = winner(study.ledger.trials(study.study.uid))
+        assert best.number == errors.index(min(errors[: number + 1]))
+        assert kept(study) == {best.trial_uid}
+
+
+def test_equal_errors_are_decided_by_log_loss_then_by_number(tmp_path: Path) -> None:
+    study = Study(tmp_path)
+    campaign = study.campaign(3)
+    for log_loss in (31.0, 30.0, 30.0, 32.0, 30.5, 30.0):
+        study.finish(campaign, take(campaign.next_task()), 40, log_loss_sum=log_loss)
+    assert winner(study.ledger.trials(study.study.uid)).number == 1
+    assert kept(study) == {study.ledger.trials(study.study.uid)[1].trial_uid}
+
+
+def test_what_a_killed_search_left_is_swept_away(tmp_path: Path) -> None:
+    study = Study(tmp_path)
+    campaign = study.campaign(1)
+    tasks = [take(campaign.next_task()) for _ in range(4)]
+    for task, wrong in zip(tasks[:3], (60, 40, 50), strict=True):
+        study.finish(campaign, task, wrong)
+    Path(tasks[0].weights_path).write_bytes(b"not yet deleted when the search was killed")
+    Path(tasks[3].weights_path).write_bytes(b"renamed, but the result was never committed")
+    study.weights.path("x").with_name(".x.pt.abc").write_bytes(b"half written")
+    study.campaign(1)
+    assert kept(study) == {tasks[1].trial_uid}
+
+
+def test_weights_that_a_look_at_the_test_set_claimed_stay(tmp_path: Path) -> None:
+    study = Study(tmp_path)
+    campaign = study.campaign(0)
+    claimed = take(campaign.next_task())
+    study.finish(campaign, claimed, 50)
+    again = study.campaign(0, keep=[claimed.trial_uid])
+    better = take(again.next_task())
+    study.finish(again, better, 20)
+    study.finish(again, take(again.next_task()), 30)
+    assert kept(study) == {claimed.trial_uid, better.trial_uid}
+
+
+@pytest.mark.parametrize(("left_seconds", "starts"), [(9.0, False), (11.0, True)])
+def test_no_trial_starts_that_cannot_end_in_time(tmp_path: Path, left_seconds: float, starts: bool) -> None:
+    study = Study(tmp_path)
+    now = [1000.0]
+    campaign = study.campaign(5, deadline=2000.0, clock=lambda: now[0])
+    for seconds in (1.0, 10.0, 100.0):
+        study.finish(campaign, take(campaign.next_task()), 40, seconds=seconds)
+    now[0] = 2000.0 - left_seconds
+    assert (campaign.next_task() is not None) == starts
+    assert campaign.stopped == (None if starts else "time")
+
+
+def test_before_any_trial_is_over_only_the_deadline_itself_counts(tmp_path: Path) -> None:
+    study = Study(tmp_path)
+    assert study.campaign(1, deadline=10.0, clock=lambda: 9.0).next_task() is not None
+    assert study.campaign(1, deadline=10.0, clock=lambda: 10.5).next_task() is None
+
+
+def test_prepared_data_may_have_moved_since_a_trial_was_planned(tmp_path: Path) -> None:
+    study = Study(tmp_path)
+    take(study.campaign(1).next_task())
+    moved = type(study.setting.data)(str(tmp_path / "elsewhere"), study.setting.data.fingerprint)
+    study.setting = type(study.setting)(**{**vars(study.setting), "data": moved})
+    assert take(study.campaign(1).next_task()).spec["data"]["directory"] == str(tmp_path / "elsewhere")
+
+
+def test_the_listener_hears_what_was_finished_before(tmp_path: Path) -> None:
+    study = Study(tmp_path)
+    study.run(study.campaign(1), wrong=lambda number: 40 + number)
+    study.events.clear()
+    study.campaign(1).tell_finished()
+    assert [(event.kind, event.wrong, event.total, event.text) for event in study.events[:2]] == [
+        ("finished", 40, 100, "none"),
+        ("finished", 41, 100, "flip+crop"),
+    ]
+    assert len(study.events) == 4

@@ -1,0 +1,121 @@
+"""Wishes: which can't be, which make a study another one, and how a mismatch is told."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from policysearch.campaign import Setting
+from policysearch.ledger import Ledger, sqlite_url
+from policysearch.study import Study, check_same
+from searchspaces.errors import BadInput, StudyMismatch
+from searchspaces.families.fixed import baselines
+from searchspaces.spaces import DIGIT_BASE, PHOTO_BASE, build_space
+from trials.data import Prepared
+from trials.values import DataRef, Recipe
+
+PREPARED = Prepared(
+    name="birds",
+    directory=Path("/home/data/birds-0"),
+    heldout=Path("/home/heldout/birds-0"),
+    fingerprint="a" * 64,
+    heldout_fingerprint="b" * 64,
+    classes=("robin", "wren"),
+    channels=3,
+    height=64,
+    width=64,
+    counts={"train": 80, "val": 20, "test": 20},
+    domain="photos",
+    notes=(),
+)
+
+
+def identity(study: Study, prepared: Prepared = PREPARED, base: Any = PHOTO_BASE, recipe: Recipe | None = None) -> dict[str, Any]:
+    data = DataRef(str(prepared.directory), prepared.fingerprint)
+    space = build_space(study.space, prepared.channels, base)
+    setting = Setting(space, baselines(prepared.channels, base), recipe or Recipe(), data, study.seed, study.epochs)
+    return study.identity(prepared, setting)
+
+
+STUDY = Study("birds/")
+OTHERS = {
+    "epochs": identity(replace(STUDY, epochs=41)),
+    "sampler": identity(replace(STUDY, sampler="grid")),
+    "seed": identity(replace(STUDY, seed=1)),
+    "space": identity(replace(STUDY, space="photometric")),
+    "base": identity(STUDY, base=DIGIT_BASE),
+    "pixels": identity(STUDY, replace(PREPARED, fingerprint="c" * 64)),
+    "test": identity(STUDY, replace(PREPARED, heldout_fingerprint=None)),
+    "splits": identity(STUDY, replace(PREPARED, counts={"train": 79, "val": 21, "test": 20})),
+    "recipe": identity(STUDY, recipe=Recipe(weight_decay=1e-4)),
+}
+
+
+def test_the_name_is_data_space_and_8_hex_of_the_identity() -> None:
+    names = {STUDY.name_for(other, "birds") for other in (identity(STUDY), *OTHERS.values())}
+    assert len(names) == 1 + len(OTHERS)
+    assert all(name.startswith("birds-randaugment-") and len(name) == len("birds-randaugment-") + 8 for name in names)
+    assert replace(STUDY, name="mine").name_for(identity(STUDY), "birds") == "mine"
+
+
+def test_how_and_where_to_run_is_no_part_of_the_identity() -> None:
+    moved = replace(PREPARED, directory=Path("/elsewhere"), heldout=Path("/elsewhere/too"))
+    wished = replace(STUDY, driver="ray", address="auto", workers=7, gpus_per_trial=0.5, max_hours=3.0, home="/elsewhere")
+    assert identity(wished, moved) == identity(STUDY)
+
+
+def test_the_machine_does_not_name_a_study() -> None:
+    other = identity(STUDY, recipe=Recipe(precision="bfloat16", device="cuda"))
+    assert STUDY.name_for(other, "birds") == STUDY.name_for(identity(STUDY), "birds")
+
+
+@pytest.mark.parametrize(
+    ("changed", "named"),
+    [
+        ("epochs", "epochs was 40, now 41"),
+        ("sampler", "sampler was tpe, now grid"),
+        ("seed", "seed was 0, now 1"),
+        ("space", "space name was randaugment, now photometric"),
+        ("pixels", "data fingerprint was aaaaaaaaaaaa, now cccccccccccc"),
+        ("splits", "splits train was 80, now 79; splits val was 20, now 21"),
+        ("test", "test was bbbbbbbbbbbb, now null"),
+        ("recipe", "recipe weight_decay was 0.0005, now 0.0001"),
+    ],
+)
+def test_a_mismatch_names_the_wish_and_both_values(tmp_path: Path, changed: str, named: str) -> None:
+    record = Ledger.open(sqlite_url(tmp_path / "ledger.sqlite")).create_study("mine", identity(STUDY))
+    check_same(record, identity(STUDY))
+    with pytest.raises(StudyMismatch) as caught:
+        check_same(record, OTHERS[changed])
+    assert str(caught.value).startswith(f"study 'mine': exists with other wishes: {named}")
+    assert "\n" not in str(caught.value) and caught.value.exit_code == 3
+
+
+@pytest.mark.parametrize(
+    ("wishes", "message"),
+    [
+        ({"epochs": 0}, "epochs 0: allowed is a whole number from 1"),
+        ({"epochs": True}, "epochs True"),
+        ({"seed": -1}, "seed -1: allowed is a whole number from 0"),
+        ({"workers": 0}, "workers 0: allowed is a whole number from 1"),
+        ({"driver": "slurm"}, "driver 'slurm': allowed are local, ray"),
+        ({"address": "auto"}, "address 'auto': it is a Ray cluster's"),
+        ({"max_hours": 0.0}, "max_hours 0.0: allowed is a number above 0"),
+        ({"max_hours": float("nan")}, "max_hours nan"),
+        ({"gpus_per_trial": 2.0}, "gpus_per_trial 2.0: allowed is above 0, at most 1"),
+    ],
+)
+def test_wishes_that_cannot_be(wishes: dict[str, Any], message: str) -> None:
+    with pytest.raises(BadInput, match=message):
+        Study("birds/", **wishes)
+
+
+def test_bad_wishes_leave_no_half_study(tmp_path: Path) -> None:
+    for wishes, trials in (({}, 0), ({"space": "randaugmnet"}, 1), ({"sampler": "gird"}, 1), ({"name": "a/b"}, 1)):
+        with pytest.raises(BadInput):
+            Study("sample", train_images=20, val_images=20, home=tmp_path, **wishes).run(trials=trials)  # type: ignore[arg-type]
+    with pytest.raises(BadInput):
+        Study(str(tmp_path / "nowhere"), home=tmp_path).run(trials=1)
+    assert not (tmp_path / "studies").exists()
+    assert not (tmp_path / "ledger.sqlite").exists() or not Ledger.open(sqlite_url(tmp_path / "ledger.sqlite")).studies()
