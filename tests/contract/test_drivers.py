@@ -27,6 +27,7 @@ from trials.recipes import default_recipe
 from trials.values import DataRef, Recipe, TrialSpec
 
 EPOCHS = 2
+EPOCHS_TO_BE_KILLED_IN = 60  # so many that the kill, sent when the first is told, comes before the last
 GOOD = ("first", "second", "third")
 COMMIT_DELAY_SECONDS = 1.0
 
@@ -114,7 +115,8 @@ def plan(ledger: Ledger, data: Prepared, directory: Path) -> Tasks:
     tasks = Tasks(ledger, [], {})
     for number, (label, (policy, its_recipe)) in enumerate(wishes.items()):
         uid = f"trial{number}"
-        spec = TrialSpec(uid, policy, its_recipe, DataRef(str(data.directory), data.fingerprint), 7, EPOCHS)
+        epochs = EPOCHS_TO_BE_KILLED_IN if label.startswith("killed") else EPOCHS
+        spec = TrialSpec(uid, policy, its_recipe, DataRef(str(data.directory), data.fingerprint), 7, epochs)
         ledger.add_trial(study.uid, number, "trial", label, {}, f"{digest(policy)}{number}", "", spec.to_dict())
         tasks.left.append(Task(spec.to_dict(), ledger.url, str(directory / "weights" / f"{uid}.pt")))
         tasks.labels[uid] = label
