@@ -7,7 +7,19 @@ from pathlib import Path
 
 from policysearch.home import Home
 
-PACKAGES = ("policysearch", "torch", "torchvision", "numpy", "ray", "optuna", "mlflow", "sqlalchemy", "albumentations", "timm", "psycopg")
+PACKAGES = (
+    "policysearch",
+    "torch",
+    "torchvision",
+    "numpy",
+    "ray",
+    "optuna",
+    "mlflow",
+    "sqlalchemy",
+    "albumentations",
+    "timm",
+    "psycopg",
+)
 
 
 def examine(home: Home) -> dict[str, dict[str, str]]:

@@ -61,7 +61,7 @@ def _require_weights(weights_path: Path, model: ClaimedModel) -> None:
 def _evaluate(directory: Path, meta: dict[str, Any], weights_path: Path, model: ClaimedModel, recipe: Recipe) -> Score:
     """Score the claimed weights on the claimed images: evaluation mode, no augmentation, one thread."""
     from trials.evaluate import NotFinite, load_model, score  # torch is slow to load, and a recorded figure needs none
-    from trials.run import reproducible
+    from trials.machine import reproducible
 
     split = open_split(directory, "test")
     if fingerprint(split.images, split.labels) != meta["fingerprints"]["test"]:

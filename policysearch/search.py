@@ -71,7 +71,9 @@ def search(study: Study, trials: int, listener: Listener, test: bool) -> Outcome
         driver = _driver(study, setting.recipe)
         with home.lock(name) as directory:
             record = ledger.create_study(name, identity)
-            listener(Event("ready", text=name))
+            listener(Event("ready", total=trials + len(setting.baselines), text=name))
+            for note in (*prepared.notes, *setting.space.notes):
+                listener(Event("note", text=note))
             weights, claim = KeptWeights(directory / "weights"), ledger.claim(record.uid)
             keep = still_to_test(claim)
             campaign = Campaign(ledger, record, setting, sampler, weights, trials, listener, deadline, keep)

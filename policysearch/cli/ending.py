@@ -1,31 +1,36 @@
-"""What a search says when it is over: the policy in words, its error beside the baselines', what that proves, where things are."""
+"""What a search says when it is over: the policy in words, its error beside the baselines', what that proves, where things are.
 
+The figures are those of the report (`dashboards.queries`); nothing is computed here.
+"""
+
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from policysearch.statistics import disagreement, resolvable_difference, wilson_interval
+from dashboards.queries import Row, StudyView, caveat
 
 if TYPE_CHECKING:
-    from policysearch.ledger import Figure, TrialRecord
+    from policysearch.ledger import Figure
 
 MOST_FAILURES_SHOWN = 3
 
 
-def print_ending(trials: "tuple[TrialRecord, ...]", best: "TrialRecord", figure: "Figure | None", study: str) -> None:
-    """Print the result of a study from its trials, its winner and, if disclosed, its test figure."""
+def print_ending(view: StudyView) -> None:
+    """Print the result of a study that has a best policy."""
+    assert view.best is not None
     click.echo()
-    _heading("The best policy found")
-    click.echo(f"  {best.words}")
-    _heading(f"Validation error ({_score(best).total:,} images)")
-    for trial in _compared(trials, best):
-        mark = "winner" if trial is best else trial.role
-        click.echo(f"  {mark:<9} {trial.label:<34} {_percent(_score(trial).wrong, _score(trial).total)}")
-    _print_failures(trials)
-    _print_test(figure, study)
-    _heading("What this proves")
-    click.echo("  " + "\n  ".join(what_it_proves(trials, best)))
+    _heading(f"The best policy found: {view.best.name}")
+    _paragraph(view.best.words)
+    _heading(f"Validation error ({view.best.total:,} images, {view.best.epochs} epochs a trial)")
+    for row in _compared(view):
+        mark = "best" if row is view.best else row.role
+        click.echo(f"  {mark:<9} {row.name:<36} {_percent(row.wrong, row.total)}")
+    _print_failures(view)
+    _print_test(view)
+    _heading("How little this proves")
+    _paragraph(caveat(view))
 
 
 def print_places(study: str, directory: Path, tracking: str) -> None:
@@ -37,62 +42,46 @@ def print_places(study: str, directory: Path, tracking: str) -> None:
     click.echo(f"  again     policysearch show {study}")
 
 
-def what_it_proves(trials: "tuple[TrialRecord, ...]", best: "TrialRecord") -> list[str]:
-    """Sentences on how sure this result is: what the validation images can resolve, and what one short search leaves open."""
-    done = [trial for trial in trials if trial.result and trial.result.score]
-    rivals = [trial for trial in done if trial.role == "baseline" and trial is not best]
-    sentences = []
-    if rivals:
-        rival = min(rivals, key=lambda trial: _score(trial).wrong)
-        total = _score(best).total
-        share = disagreement(_score(best).right, _score(rival).right)
-        resolved = 100 * resolvable_difference(share, total)
-        gap = 100 * (_score(rival).wrong - _score(best).wrong) / total
-        sentences.append(
-            f"The winner and the best other baseline ({rival.label}) differ by {gap:.1f} points; they disagree on {100 * share:.1f} % of the"
-            f" {total:,} images, so less than {resolved:.1f} points can't be told from chance."
-        )
-        verdict = "larger than that, but" if gap >= resolved else "smaller than that, and"
-        sentences.append(f"The difference is {verdict} the winner was picked as the best of {len(done)}, which flatters it.")
-    epochs = len(best.result.epochs) if best.result else 0
-    sentences.append(f"One seed and {epochs} epochs a trial: with other seeds or longer training another policy may well come first.")
-    return sentences
+def percent_of_test(figure: "Figure", interval: tuple[float, float]) -> str:
+    """A test figure with its 95 % interval (shares, 0 to 1), in words."""
+    low, high = interval
+    return f"{_percent(figure.wrong, figure.total)}; 95 % interval {100 * low:.1f} to {100 * high:.1f} %"
 
 
-def _compared(trials: "tuple[TrialRecord, ...]", best: "TrialRecord") -> "list[TrialRecord]":
-    """The winner and the baselines, by error."""
-    shown = [trial for trial in trials if trial is best or (trial.role == "baseline" and trial.result and trial.result.score)]
-    return sorted(shown, key=lambda trial: (_score(trial).wrong, trial is not best))
+def _compared(view: StudyView) -> list[Row]:
+    """The best policy and the baselines that have a score, in the order in which a study selects."""
+    return [row for row in view.done if row is view.best or row.role == "baseline"]
 
 
-def _score(trial: "TrialRecord"):  # type: ignore[no-untyped-def]  # noqa: ANN202
-    assert trial.result is not None and trial.result.score is not None
-    return trial.result.score
-
-
-def _print_failures(trials: "tuple[TrialRecord, ...]") -> None:
-    failed = [trial for trial in trials if trial.result and trial.result.status == "failed"]
-    for trial in failed[:MOST_FAILURES_SHOWN]:
-        click.echo(f"  failed    {trial.label}: {trial.result.error if trial.result else ''}")
+def _print_failures(view: StudyView) -> None:
+    failed = [row for row in view.rows if row.status == "failed"]
+    for row in failed[:MOST_FAILURES_SHOWN]:
+        click.echo(f"  failed    {row.name}: {row.reason}")
     if len(failed) > MOST_FAILURES_SHOWN:
         click.echo(f"  failed    and {len(failed) - MOST_FAILURES_SHOWN} more trials")
 
 
-def _print_test(figure: "Figure | None", study: str) -> None:
-    if figure is None:
+def _print_test(view: StudyView) -> None:
+    figure, interval = view.figure, view.test_interval
+    if figure is None or interval is None:
         _heading("Test error")
-        click.echo(f"  The test set is still closed. To open it, once: policysearch test {study}")
+        closed = f"The test set is still closed. To open it, once: policysearch test {view.study.name}"
+        click.echo(f"  {closed if view.study.identity['test'] else 'These data have no test set.'}")
         return
-    _heading(f"Test error ({figure.total:,} images, opened once)")
-    low, high = wilson_interval(figure.wrong, figure.total)
-    click.echo(f"  {_percent(figure.wrong, figure.total)}, 95 % interval {100 * low:.1f} to {100 * high:.1f} %")
+    _heading(f"Test error ({figure.total:,} images held out, opened once)")
+    click.echo(f"  {figure.models[0]['label']}: {percent_of_test(figure, interval)}")
     if figure.looks_before:
-        click.echo(f"  Other studies have looked at these test images {figure.looks_before} times before: the figure is that much less fresh.")
+        click.echo(f"  Other studies have looked at these test images before ({figure.looks_before}): the figure is less fresh.")
 
 
-def _percent(wrong: int, total: int) -> str:
+def _percent(wrong: int | None, total: int | None) -> str:
+    assert wrong is not None and total is not None
     return f"{100 * wrong / total:.1f} % wrong ({wrong:,} of {total:,})"
 
 
 def _heading(text: str) -> None:
     click.echo(click.style(text, bold=True))
+
+
+def _paragraph(text: str) -> None:
+    click.echo(textwrap.fill(text, 110, initial_indent="  ", subsequent_indent="  "))

@@ -31,7 +31,9 @@ def ops(as_json: bool) -> None:
     if as_json:
         return print_json(facts)
     for fact in facts:
-        limits = "; ".join(f"{p['name']} {p['low']:g} to {p['high']:g} {p['unit']}, identity {p['identity']:g}" for p in fact["parameters"])
+        limits = "; ".join(
+            f"{p['name']} {p['low']:g} to {p['high']:g} {p['unit']}, identity {p['identity']:g}" for p in fact["parameters"]
+        )
         spans = "".join(f"; {name} {span[0]:g} to {span[1]:g}" for name, span in fact["spans"].items())
         click.echo(f"{fact['name']:<20} {limits}{spans}{'; signed' if fact['signed'] else ''}")
     return None
@@ -43,7 +45,9 @@ def _op_facts(op: Any) -> dict[str, Any]:
         "kind": op.kind,
         "signed": op.signed,
         "channels": "any" if op.channels is None else sorted(op.channels),
-        "parameters": [{"name": p.name, "unit": p.unit, "identity": p.identity, "low": p.low, "high": p.high} for p in op.parameters],
+        "parameters": [
+            {"name": p.name, "unit": p.unit, "identity": p.identity, "low": p.low, "high": p.high} for p in op.parameters
+        ],
         "spans": {name: (span.weak, span.strong) for name, span in op.spans.items()},
         "source": op.source,
     }

@@ -23,8 +23,8 @@ PLAIN_LINE_EVERY_SECONDS = 15.0
 class Tally:
     """Where the search stands, counted from events: epochs done, trials over, the best error so far."""
 
-    planned_trials: int
     budget_epochs: int
+    planned_trials: int = 0
     labels: dict[str, str] = field(default_factory=dict)
     epochs: dict[str, int] = field(default_factory=dict)
     errors: dict[str, float] = field(default_factory=dict)
@@ -35,7 +35,9 @@ class Tally:
     def hear(self, event: "Event") -> None:
         """Count one event."""
         uid = event.trial_uid
-        if event.kind == "started":
+        if event.kind == "ready":
+            self.planned_trials = event.total
+        elif event.kind == "started":
             self.labels[uid] = event.text
             self.epochs[uid] = 0
         elif event.kind == "epoch":
@@ -68,7 +70,9 @@ class Tally:
     @property
     def best(self) -> tuple[float, str] | None:
         """The lowest error of a finished trial, and its label."""
-        finished = [(self.errors[uid], self.labels[uid]) for uid, how in self.over.items() if how == "finished" and uid in self.errors]
+        finished = [
+            (self.errors[uid], self.labels[uid]) for uid, how in self.over.items() if how == "finished" and uid in self.errors
+        ]
         return min(finished) if finished else None
 
     def seconds_left(self) -> float | None:
@@ -106,12 +110,17 @@ class PlainLines:
     def hear(self, event: "Event") -> None:
         """Count the event, and print a line where one is due."""
         self.tally.hear(event)
-        if event.kind in ("finished", "failed"):
+        if event.kind == "ready":
+            self._say(f"study {event.text}: {event.total} trials of {self.tally.budget_epochs} epochs")
+        elif event.kind in ("finished", "failed"):
             self._say(f"{self.tally.ending(event)}  [{self.tally.standing()}]")
         elif event.kind == "note":
             self._say(event.text)
         elif event.kind == "epoch" and time.monotonic() - self.last_line_at > PLAIN_LINE_EVERY_SECONDS:
-            now = "; ".join(f"{self.tally.labels[uid]} epoch {self.tally.epochs[uid]}/{self.tally.budget_epochs}" for uid in self.tally.running)
+            now = "; ".join(
+                f"{self.tally.labels[uid]} epoch {self.tally.epochs[uid]}/{self.tally.budget_epochs}"
+                for uid in self.tally.running
+            )
             self._say(f"{now}  [{self.tally.standing()}]")
 
     def _say(self, line: str) -> None:
@@ -125,38 +134,49 @@ class Bars:
     def __init__(self, tally: Tally, progress: "Progress") -> None:
         self.tally = tally
         self.progress = progress
-        self.whole = progress.add_task("search", total=tally.epochs_planned, figure="")
+        self.whole = progress.add_task("search", total=None, figure="preparing")
         self.bars: dict[str, TaskID] = {}
 
     def hear(self, event: "Event") -> None:
         """Count the event, and move the bars."""
         self.tally.hear(event)
+        if event.kind == "ready":
+            self._say(f"study {event.text}: {event.total} trials of {self.tally.budget_epochs} epochs")
         if event.kind == "note":
-            self.progress.console.print(event.text, markup=False, highlight=False)
+            self._say(event.text)
         if event.kind == "started":
             self.bars[event.trial_uid] = self.progress.add_task(event.text, total=self.tally.budget_epochs, figure="")
         if event.kind == "epoch" and event.trial_uid in self.bars:
             error = f"epoch {event.epoch}/{self.tally.budget_epochs}, {100 * event.wrong / event.total:.1f} % wrong"
             self.progress.update(self.bars[event.trial_uid], completed=event.epoch, figure=error)
         if event.kind in ("finished", "failed"):
-            self.progress.console.print(self.tally.ending(event), markup=False, highlight=False)
+            self._say(self.tally.ending(event))
             if event.trial_uid in self.bars:
                 self.progress.remove_task(self.bars.pop(event.trial_uid))
-        self.progress.update(self.whole, completed=self.tally.epochs_done, figure=self.tally.standing())
+        if self.tally.planned_trials:
+            total = self.tally.epochs_planned
+            self.progress.update(self.whole, total=total, completed=self.tally.epochs_done, figure=self.tally.standing())
+
+    def _say(self, line: str) -> None:
+        self.progress.console.print(line, markup=False, highlight=False)
 
 
 @contextmanager
-def progress(planned_trials: int, budget_epochs: int) -> Iterator[PlainLines | Bars]:
+def progress(budget_epochs: int) -> Iterator[PlainLines | Bars]:
     """A listener for the driver's events, fit for where the output goes."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn
 
-    tally = Tally(planned_trials, budget_epochs)
+    tally = Tally(budget_epochs)
     console = Console()
     if not console.is_terminal:
         yield PlainLines(tally)
         return
-    columns = (TextColumn("{task.description}", markup=False), BarColumn(bar_width=24), TextColumn("{task.fields[figure]}", markup=False))
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=24),
+        TextColumn("{task.fields[figure]}", markup=False),
+    )
     with Progress(*columns, console=console, transient=True) as bars:
         yield Bars(tally, bars)
 

@@ -154,7 +154,9 @@ def _winner_facts(ledger: "Ledger", record: "StudyRecord") -> dict[str, Any] | N
 
 
 def _print_study(facts: dict[str, Any]) -> None:
-    click.echo(click.style(facts["study"], bold=True) + f"  ({facts['state']}; {facts['done']} trials done, {facts['failed']} failed)")
+    click.echo(
+        click.style(facts["study"], bold=True) + f"  ({facts['state']}; {facts['done']} trials done, {facts['failed']} failed)"
+    )
     if facts["winner"]:
         winner = facts["winner"]
         click.echo(f"  winner      {winner['label']}: {winner['error_percent']} % of {winner['total']} validation images wrong")

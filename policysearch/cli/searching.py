@@ -1,6 +1,6 @@
 """Commands that search: `search` on your images, `demo` on those that ship with policysearch.
 
-They only turn options into a `Study`, show its progress, and look at the result; what is done, and in which order, is the study's.
+They turn options into a `Study`, show its progress and look at the result; what is done, and in which order, is the study's.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -28,13 +28,19 @@ MIRROR_PATIENCE_SECONDS = 60.0
 
 
 @click.command()
-@click.option("--data", required=True, metavar="DIR|FILE.npz|NAME", help="Class folders, MedMNIST arrays, or sample, cifar10, ...")
+@click.option(
+    "--data", required=True, metavar="DIR|FILE.npz|NAME", help="Class folders, MedMNIST arrays, or sample, cifar10, ..."
+)
 @click.option("--data-root", metavar="DIR", help="Where cifar10, mnist or fashion-mnist lie, as torchvision lays them out.")
-@click.option("--image-size", type=int, default=64, show_default=True, metavar="PIXELS", help="Images of folders are made this size.")
+@click.option(
+    "--image-size", type=int, default=64, show_default=True, metavar="PIXELS", help="Images of folders are made this size."
+)
 @click.option("--train-images", type=int, metavar="N", help="Train on a stratified part.")
 @click.option("--val-images", type=int, metavar="N", help="Validate on a stratified part.")
 @click.option("--val-folder", metavar="NAME", help="The folder that is for validation.")
-@click.option("--space", default="randaugment", show_default=True, metavar="FAMILY", help="What to search: see policysearch spaces.")
+@click.option(
+    "--space", default="randaugment", show_default=True, metavar="FAMILY", help="What to search: see policysearch spaces."
+)
 @click.option("--trials", type=int, default=32, show_default=True, metavar="N", help="Policies to try beside the baselines.")
 @click.option("--epochs", type=int, default=40, show_default=True, metavar="E", help="Epochs a trial; few can't judge a policy.")
 @click.option("--max-hours", type=float, metavar="H", help="Start no trial that would end later.")
@@ -80,70 +86,70 @@ def demo(workers: int | None, driver: str, home: str | None) -> None:
 
 def conduct(study: "Study", trials: int, test: bool) -> None:
     """Run a study in front of a person: progress while it runs, then its pictures, report and result."""
-    from policysearch.cli.ending import print_ending, print_places
     from policysearch.cli.progress import progress
     from policysearch.home import Home
-    from searchspaces.families.fixed import BASELINES
 
     home = Home.locate(study.home)
-    with progress(trials + len(BASELINES), study.epochs) as view:
-        beside = Beside(home, view, f"{len(BASELINES)} baselines and {trials} trials of {study.space}, {study.epochs} epochs each")
+    with progress(study.epochs) as view:
+        beside = Beside(home, view)
         try:
             outcome = study.run(trials, beside.hear, test)
         except KeyboardInterrupt:
-            beside.stop()
+            beside.leave()
             click.echo(f"\n{len(view.tally.over)} trials are finished and kept; the same command goes on from there.", err=True)
             raise
     show_outcome(home, outcome, beside)
-    print_ending(outcome.trials, outcome.winner, outcome.figure, outcome.study)
-    for note in outcome.notes:
-        click.echo(f"  {note}")
-    print_places(outcome.study, home.study_directory(outcome.study), beside.mirror_line)
 
 
 class Beside:
-    """What goes on beside a search: the view hears its events, and MLflow is kept up to date by a process of its own."""
+    """What goes on beside a search: a view hears its events, and MLflow is kept up to date by a process of its own."""
 
-    def __init__(self, home: "Home", view: "PlainLines | Bars", plan: str) -> None:
-        self.home, self.view, self.plan = home, view, plan
+    def __init__(self, home: "Home", view: "PlainLines | Bars") -> None:
+        self.home, self.view = home, view
         self.shipper: Shipper | None = None
-        self.mirror_line = "policysearch ui"
+        self.said: set[str] = set()
 
     def hear(self, event: "Event") -> None:
-        """Pass an event on to the view; when the study stands, say so and start the mirror."""
-        from policysearch.drivers import Event
+        """Pass an event on to the view; start the mirror when the study stands."""
         from policysearch.tracking.shipper import start_shipper
 
-        if event.kind == "ready":
-            self.view.hear(Event("note", text=f"study {event.text}: {self.plan}; kept in {self.home.root}"))
-            self.shipper = start_shipper(self.home, event.text)
         self.view.hear(event)
+        if event.kind == "note":
+            self.said.add(event.text)
+        if event.kind == "ready":
+            self.shipper = start_shipper(self.home, event.text)
 
-    def stop(self) -> None:
-        """Let the mirror go: it ends by itself, and what it lacks is caught up later."""
+    def leave(self) -> None:
+        """Let the mirror go: what it lacks is caught up by the next search, or by `policysearch mirror`."""
         if self.shipper is not None:
             self.shipper.finish(timeout_seconds=0)
 
-    def finish(self, study: str) -> None:
-        """Wait for the mirror's closing pass, but not for ever."""
+    def finish(self, study: str) -> str:
+        """Wait for the mirror's closing pass, but not for ever; how to look at MLflow, in words."""
         stands = self.shipper.finish(MIRROR_PATIENCE_SECONDS) if self.shipper else None
         if stands is None:
-            self.mirror_line = f"not up to date yet; policysearch mirror {study}, then policysearch ui"
-        elif stands.behind:
-            self.mirror_line = f"{stands.behind} trials behind ({stands.reason}); later: policysearch mirror {study}"
+            return f"not up to date yet: policysearch mirror {study}, then policysearch ui"
+        if stands.behind:
+            return f"{stands.behind} trials behind ({stands.reason}); later: policysearch mirror {study}"
+        return "policysearch ui"
 
 
 def show_outcome(home: "Home", outcome: "Outcome", beside: Beside) -> None:
-    """Draw what the best policies do, write the report, close the mirror."""
+    """Draw what the best policies do, write the report, wait for the mirror, and print the result."""
     from dashboards.gallery import write_pictures
+    from dashboards.queries import read_study
     from dashboards.report import write_report
+    from policysearch.cli.ending import print_ending, print_places
     from policysearch.ledger import Ledger
 
-    ledger = Ledger.open(home.ledger_url)
-    directory = home.study_directory(outcome.study)
+    ledger, directory = Ledger.open(home.ledger_url), home.study_directory(outcome.study)
     write_pictures(ledger, home, outcome.study)
     write_report(ledger, home, outcome.study, directory / "report.html")
-    beside.finish(outcome.study)
+    print_ending(read_study(ledger, outcome.study))
+    for note in outcome.notes:
+        if note not in beside.said:
+            click.echo(f"  {note}")
+    print_places(outcome.study, directory, beside.finish(outcome.study))
 
 
 def _is_terminal() -> bool:

@@ -16,15 +16,14 @@ from searchspaces.errors import BadInput
 def test(study: str, yes: bool, home: str | None, as_json: bool) -> None:
     """The one held-out evaluation of STUDY's best policy; again, it prints the recorded figure."""
     from policysearch.cli.reading import test_facts
-    from policysearch.search import disclose_test
+    from policysearch.conclusion import disclose_test
 
     place = open_home(home)
     ledger, record = open_study(place, study)
     claim = ledger.claim(record.uid)
     if (claim is None or claim.figure is None) and not yes:
         _ask(study)
-    with place.lock(study):
-        figure = disclose_test(place, ledger, record)
+    figure = disclose_test(place, ledger, record)
     facts = test_facts(ledger.claim(record.uid))
     if as_json:
         return print_json(facts)

@@ -1,4 +1,4 @@
-"""Commands that write something for others: `export`, `report`, `mirror`, and `ui`, which shows it. None of them changes a study."""
+"""Commands that write something for others: `export`, `report`, `mirror`, and `ui`. None of them changes a study."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
