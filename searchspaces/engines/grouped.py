@@ -14,7 +14,7 @@ from searchspaces.plan import NO_OP, Plan
 
 ENGINE_NAME = "torch-grouped"
 GROUP_BYTES = 2**18
-"""On a CPU, images go through a kernel so many bytes at a time: it works in arrays up to 50 times as large, which fit the cache."""
+"""On a CPU, images go through a kernel so many bytes at a time: its working arrays, up to 50 times larger, then fit the cache."""
 
 
 def apply(images: ImageBatch, plan: Plan) -> ImageBatch:

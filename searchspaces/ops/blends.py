@@ -31,8 +31,8 @@ def saturation(images: ImageBatch, values: PerImageValues, fill: int) -> ImageBa
 def contrast(images: ImageBatch, values: PerImageValues, fill: int) -> ImageBatch:
     """A mix with the image's own mean grey level.
 
-    Where a one-channel image's pixel count is no multiple of 16, torch's own kernel doesn't fuse on the last few (at most 12)
-    pixels, and torchvision can be one level off from what it gives elsewhere in the same image; here all pixels are alike.
+    Where channels x height x width is no multiple of 16, torch's own kernel doesn't fuse at the end of the image (at most 12
+    pixels), and torchvision can be one level off there from what it gives elsewhere in the image; here all pixels are alike.
     """
     grey = images if images.shape[1] == 1 else _grey(images)
     # The sum is one of whole numbers, exact in float64 in any order; torchvision's float32 sum is exact up to 256 x 256 pixels.

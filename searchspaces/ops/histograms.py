@@ -34,7 +34,7 @@ def _counts(images: ImageBatch) -> Tensor:
     count, channels = images.shape[:2]
     tables = torch.arange(count * channels, dtype=torch.int32, device=images.device) * LEVELS
     cells = images.reshape(count * channels, -1) + tables.view(-1, 1)
-    return torch.bincount(cells.view(-1), minlength=count * channels * LEVELS).view(count, channels, LEVELS)
+    return torch.bincount(cells.flatten(), minlength=count * channels * LEVELS).view(count, channels, LEVELS)
 
 
 def _unless(stays: Tensor, images: ImageBatch, values: PerImageValues, tables: Tensor) -> ImageBatch:

@@ -1,0 +1,330 @@
+"""The contract of every op in the table; a new op is tested by being there.
+
+Exactness is against torchvision v2 on uint8 tensors, one image at a time.
+"""
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from itertools import product
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from searchspaces.arrays import ImageBatch, PerImageValues
+from searchspaces.ops import op_table
+from searchspaces.ops.op import Op, Parameter
+
+OPS = op_table()
+GREY, RGB, OBLONG, TALL_GREY = (1, 28, 28), (3, 32, 32), (3, 20, 36), (1, 40, 18)
+SHAPES = (GREY, RGB, OBLONG, TALL_GREY)
+VALUES = 16
+NOISE = 5
+"""Which of the telling images is noise."""
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Threads that wait for each other cost more than such small images."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+EACH_OP = pytest.mark.parametrize("op", OPS, ids=lambda op: op.name)
+EACH_CASE = pytest.mark.parametrize(
+    ("op", "shape"),
+    [pytest.param(op, shape, id=f"{op.name}-{'x'.join(map(str, shape))}") for op, shape in product(OPS, SHAPES)],
+)
+
+
+def brightness_shift(image: torch.Tensor, values: tuple[float, ...]) -> torch.Tensor:
+    return (image.double() + values[0]).clamp(0, 255).round().to(torch.uint8)
+
+
+def contrast_about_128(image: torch.Tensor, values: tuple[float, ...]) -> torch.Tensor:
+    return (values[0] * (image.double() - 128) + 128).clamp(0, 255).round().to(torch.uint8)
+
+
+OWN_FORMULAS: dict[str, Callable[[torch.Tensor, tuple[float, ...]], torch.Tensor]] = {
+    "brightness_shift": brightness_shift,
+    "contrast_about_128": contrast_about_128,
+}
+"""Ops that no library has: the formula again, in float64 and one image at a time."""
+
+
+def expected(op: Op, image: torch.Tensor, values: tuple[float, ...], fill: int) -> Any:
+    return op.reference(image, values, fill) if op.reference else OWN_FORMULAS[op.name](image, values)
+
+
+def noise(images: int, shape: tuple[int, int, int], seed: int = 0) -> ImageBatch:
+    return torch.from_numpy(np.random.default_rng(seed).integers(0, 256, (images, *shape), dtype=np.uint8))
+
+
+def telling_images(shape: tuple[int, int, int]) -> ImageBatch:
+    """A ramp over all levels, black, white, one level throughout, two levels, noise, faint noise."""
+    pixels = int(np.prod(shape))
+    ramp = torch.arange(pixels).remainder(256).to(torch.uint8).view(shape)
+    flat = [torch.full(shape, level, dtype=torch.uint8) for level in (0, 255, 77)]
+    two = torch.where(ramp < 100, 40, 41).to(torch.uint8)
+    return torch.stack([ramp, *flat, two, *noise(1, shape), *noise(1, shape) // 8 + 100])
+
+
+def spread(op: Op, parameter: Parameter) -> list[float]:
+    """Values over the hard limits and, for the strength, over every span and its mirror image; all ends included."""
+    values = [*np.linspace(parameter.low, parameter.high, VALUES), parameter.identity]
+    if parameter is op.strength:
+        for span in op.spans.values():
+            strengths = np.linspace(span.weak, span.strong, VALUES)
+            values += [*strengths, *(2 * parameter.identity - strengths if op.signed else ())]
+    if parameter.whole:
+        near = [parameter.identity + step for step in (-5, -2, -1, 1, 2, 5)]
+        return sorted({float(round(value)) for value in [*values, *near] if parameter.low <= value <= parameter.high})
+    return sorted({float(value) for value in values})
+
+
+def telling_values(op: Op) -> list[tuple[float, ...]]:
+    """Rows of values: each parameter's spread with the others at their identity, then all of them moving at once."""
+    spreads = [spread(op, parameter) for parameter in op.parameters]
+    alone = [(*op.identity[:place], value, *op.identity[place + 1 :]) for place, column in enumerate(spreads) for value in column]
+    return list(dict.fromkeys([*alone, *zip(*spreads, strict=True)]))
+
+
+def as_tensor(rows: list[tuple[float, ...]]) -> PerImageValues:
+    return torch.tensor(rows, dtype=torch.float64)
+
+
+def skip_unless_accepted(op: Op, shape: tuple[int, int, int]) -> None:
+    if not op.accepts(shape[0]):
+        pytest.skip(f"{op.name} doesn't take {shape[0]} channels")
+
+
+def assert_within_tolerance(op: Op, ours: ImageBatch, theirs: list[Any], rows: list[tuple[float, ...]]) -> None:
+    difference = (ours.int() - torch.stack(theirs).int()).abs().flatten(1)
+    levels, share = difference.amax(1), (difference > 0).double().mean(1)
+    for values, off, pixels in zip(rows, levels.tolist(), share.tolist(), strict=True):
+        assert off <= op.tolerance.levels, f"{op.name} at {values}: {off} levels off"
+        assert pixels <= op.tolerance.share, f"{op.name} at {values}: {pixels:.1%} of the pixels are off"
+
+
+@EACH_CASE
+def test_it_equals_its_reference_at_every_value_on_telling_images(op: Op, shape: tuple[int, int, int]) -> None:
+    skip_unless_accepted(op, shape)
+    for number, image in enumerate(telling_images(shape)):
+        fill = (0, 128, 255)[number % 3]
+        # All values on the ramp and on noise, a third of them, another one each, on the rest.
+        rows = telling_values(op) if number in (0, NOISE) else telling_values(op)[number % 3 :: 3] or telling_values(op)
+        ours = op.kernel(image.expand(len(rows), *shape), as_tensor(rows), fill)
+        assert_within_tolerance(op, ours, [expected(op, image, values, fill) for values in rows], rows)
+
+
+@EACH_OP
+@settings(max_examples=25)
+@given(data=st.data())
+def test_it_equals_its_reference_on_any_image(op: Op, data: st.DataObject) -> None:
+    shape = data.draw(st.sampled_from([shape for shape in SHAPES if op.accepts(shape[0])]))
+    image = torch.from_numpy(data.draw(arrays.arrays(np.uint8, shape)))
+    values = tuple(
+        float(data.draw(st.integers(int(parameter.low), int(parameter.high))))
+        if parameter.whole
+        else data.draw(st.floats(parameter.low, parameter.high))
+        for parameter in op.parameters
+    )
+    fill = data.draw(st.integers(0, 255))
+    ours = op.kernel(image.unsqueeze(0), as_tensor([values]), fill)
+    assert_within_tolerance(op, ours, [expected(op, image, values, fill)], [values])
+
+
+@EACH_CASE
+def test_it_keeps_shape_and_dtype_and_leaves_its_input_alone(op: Op, shape: tuple[int, int, int]) -> None:
+    skip_unless_accepted(op, shape)
+    for values in telling_values(op)[::5]:
+        images, per_image = noise(3, shape), as_tensor([values] * 3)
+        given_images, given_values = images.clone(), per_image.clone()
+        out = op.kernel(images, per_image, 7)
+        assert out.shape == images.shape
+        assert out.dtype == torch.uint8
+        out.fill_(3)
+        assert torch.equal(images, given_images)
+        assert torch.equal(per_image, given_values)
+
+
+@EACH_CASE
+def test_its_identity_value_is_the_identity(op: Op, shape: tuple[int, int, int]) -> None:
+    skip_unless_accepted(op, shape)
+    images = telling_images(shape)
+    assert torch.equal(op.kernel(images, as_tensor([op.identity] * len(images)), 99), images)
+
+
+@EACH_CASE
+def test_each_image_gets_its_own_value(op: Op, shape: tuple[int, int, int]) -> None:
+    skip_unless_accepted(op, shape)
+    rows = telling_values(op)
+    images = noise(len(rows), shape)
+    together = op.kernel(images, as_tensor(rows), 0)
+    alone = torch.cat([op.kernel(images[i : i + 1], as_tensor([values]), 0) for i, values in enumerate(rows)])
+    assert torch.equal(together, alone)
+
+
+@EACH_OP
+def test_different_values_do_different_things(op: Op) -> None:
+    """So the test above can't be passed by an op that ignores its values."""
+    if op.kind == "none":
+        pytest.skip("it does nothing at any value")
+    rows = [values for values in telling_values(op) if values != op.identity]
+    image = noise(1, RGB) // 2 + 30
+    together = op.kernel(image.expand(len(rows), *RGB), as_tensor(rows), 0)
+    assert not (together == image).all(dim=(1, 2, 3)).all()
+    if not all(parameter.high - parameter.low == 1 for parameter in op.parameters):
+        assert len({bytes(one.numpy()) for one in together}) > len(rows) / 4
+
+
+@EACH_CASE
+def test_it_does_the_same_twice(op: Op, shape: tuple[int, int, int]) -> None:
+    skip_unless_accepted(op, shape)
+    rows = telling_values(op)
+    images = noise(len(rows), shape)
+    assert torch.equal(op.kernel(images, as_tensor(rows), 5), op.kernel(images, as_tensor(rows), 5))
+
+
+@EACH_OP
+def test_the_layout_in_memory_does_not_matter(op: Op) -> None:
+    rows = telling_values(op)[::3]
+    images = noise(len(rows), RGB)
+    planned = op.kernel(images, as_tensor(rows), 0)
+    spaced = torch.zeros(len(rows), 3, 32, 64, dtype=torch.uint8)[..., ::2].copy_(images)
+    transposed = images.transpose(2, 3).contiguous().transpose(2, 3)
+    for same in (images.to(memory_format=torch.channels_last), spaced, transposed):
+        assert torch.equal(op.kernel(same, as_tensor(rows), 0), planned)
+
+
+@EACH_OP
+@pytest.mark.parametrize("shape", [(3, 1, 1), (1, 1, 16), (3, 2, 8), (1, 16, 2), (3, 3, 16)], ids=str)
+def test_tiny_images_are_no_special_case(op: Op, shape: tuple[int, int, int]) -> None:
+    skip_unless_accepted(op, shape)
+    rows = telling_values(op)
+    image = noise(1, shape)
+    ours = op.kernel(image.expand(len(rows), -1, -1, -1), as_tensor(rows), 9)
+    assert_within_tolerance(op, ours, [expected(op, image[0], values, 9) for values in rows], rows)
+
+
+@EACH_OP
+def test_channels_it_accepts_it_can_take(op: Op) -> None:
+    for channels in sorted(op.channels or {1, 2, 3, 5}):
+        out = op.kernel(noise(2, (channels, 8, 12)), as_tensor([telling_values(op)[0]] * 2), 0)
+        assert out.shape == (2, channels, 8, 12)
+        if op.kind == "colour" and channels == 1:
+            assert torch.equal(out, noise(2, (1, 8, 12)))
+            assert not op.changes(channels)
+
+
+@EACH_OP
+def test_its_entry_makes_sense(op: Op) -> None:
+    assert op.source
+    assert op.reference or op.name in OWN_FORMULAS
+    assert len({parameter.name for parameter in op.parameters}) == len(op.parameters)
+    for parameter in op.parameters:
+        assert parameter.low <= parameter.identity <= parameter.high
+        assert parameter.unit
+    for span in op.spans.values():
+        assert span.source
+        for end in (span.weak, span.strong, *((2 * op.strength.identity - span.strong,) if op.signed else ())):
+            assert op.strength.low <= end <= op.strength.high
+        assert span.weak in (op.strength.identity, span.strong)
+
+
+RANDAUGMENT_NAMES = {
+    "identity": "Identity",
+    "shear_x": "ShearX",
+    "shear_y": "ShearY",
+    "translate_x": "TranslateX",
+    "translate_y": "TranslateY",
+    "rotate": "Rotate",
+    "brightness": "Brightness",
+    "saturation": "Color",
+    "contrast": "Contrast",
+    "sharpness": "Sharpness",
+    "posterize": "Posterize",
+    "solarize": "Solarize",
+    "autocontrast": "AutoContrast",
+    "equalize": "Equalize",
+}
+
+
+@pytest.mark.parametrize("shape", [GREY, RGB, OBLONG], ids=str)
+@pytest.mark.parametrize("name", RANDAUGMENT_NAMES)
+def test_a_level_does_what_torchvisions_randaugment_does_with_it(name: str, shape: tuple[int, int, int]) -> None:
+    """References say what we think torchvision calls; this asks its RandAugment itself, signs included."""
+    from torchvision.transforms import v2
+
+    theirs = v2.RandAugment()
+    op = next(op for op in OPS if op.name == name)
+    magnitudes_of, signed = theirs._AUGMENTATION_SPACE[RANDAUGMENT_NAMES[name]]
+    assert signed == op.signed
+    magnitudes = magnitudes_of(31, shape[1], shape[2])
+    image = noise(1, shape)
+    for level, sign in product((1, 9, 30), (1, -1) if signed else (1,)):
+        magnitude = 0.0 if magnitudes is None else sign * float(magnitudes[level])
+        value = {
+            "translate_x": magnitude / shape[2],
+            "translate_y": magnitude / shape[1],
+            "solarize": 255 * magnitude,
+            **dict.fromkeys(("brightness", "saturation", "contrast", "sharpness"), 1 + magnitude),
+            **dict.fromkeys(("autocontrast", "equalize"), 1.0),
+        }.get(name, magnitude)
+        wanted = theirs._apply_image_or_video_transform(
+            image[0], RANDAUGMENT_NAMES[name], magnitude, interpolation=v2.InterpolationMode.NEAREST, fill=theirs._fill
+        )
+        assert torch.equal(op.kernel(image, as_tensor([(value,)]), 0)[0], wanted), (level, sign)
+
+
+PICTURE = ((1, 2, 3), (4, 5, 6), (7, 8, 9))
+BY_HAND: list[tuple[str, tuple[float, ...], tuple[tuple[int, ...], ...]]] = [
+    ("translate_x_px", (1,), ((0, 1, 2), (0, 4, 5), (0, 7, 8))),
+    ("translate_y_px", (-1,), ((4, 5, 6), (7, 8, 9), (0, 0, 0))),
+    ("translate_x", (-0.67,), ((3, 0, 0), (6, 0, 0), (9, 0, 0))),
+    ("translate_y", (0.66,), ((0, 0, 0), (1, 2, 3), (4, 5, 6))),
+    ("crop", (1, 0), ((2, 3, 0), (5, 6, 0), (8, 9, 0))),
+    ("crop", (0, -1), ((0, 0, 0), (1, 2, 3), (4, 5, 6))),
+    ("hflip", (1,), ((3, 2, 1), (6, 5, 4), (9, 8, 7))),
+    ("rotate", (90,), ((3, 6, 9), (2, 5, 8), (1, 4, 7))),
+    ("rotate", (-90,), ((7, 4, 1), (8, 5, 2), (9, 6, 3))),
+    ("shear_x", (0.8,), ((1, 2, 3), (5, 6, 0), (9, 0, 0))),
+    ("shear_y", (-0.8,), ((1, 0, 0), (4, 2, 0), (7, 5, 3))),
+    ("solarize", (5,), ((1, 2, 3), (4, 250, 249), (248, 247, 246))),
+    ("posterize", (6,), ((0, 0, 0), (4, 4, 4), (4, 8, 8))),
+    ("brightness", (1.5,), ((1, 3, 4), (6, 7, 9), (10, 12, 13))),
+    ("brightness_shift", (-4.6,), ((0, 0, 0), (0, 0, 1), (2, 3, 4))),
+    ("contrast_about_128", (0,), ((128, 128, 128),) * 3),
+    ("contrast", (0,), ((5, 5, 5),) * 3),
+    ("gamma", (0.5,), ((16, 22, 27), (32, 35, 39), (42, 45, 48))),
+    ("autocontrast", (1,), ((0, 31, 63), (95, 127, 159), (191, 223, 254))),  # 254: cut from 254.99..., as torchvision does
+    ("equalize", (1,), PICTURE),
+    ("sharpness", (0,), PICTURE),
+]
+
+
+@pytest.mark.parametrize(("name", "values", "wanted"), BY_HAND, ids=lambda part: str(part)[:24])
+def test_its_meaning_on_nine_pixels(name: str, values: tuple[float, ...], wanted: tuple[tuple[int, ...], ...]) -> None:
+    """Direction, sign and end points, written down by hand: they hold whatever torchvision's next version does."""
+    op = next(op for op in OPS if op.name == name)
+    image = torch.tensor(PICTURE, dtype=torch.uint8).view(1, 1, 3, 3)
+    assert op.kernel(image, as_tensor([values]), 0)[0, 0].tolist() == [list(row) for row in wanted]
+
+
+def test_the_kernels_do_without_torchvision() -> None:
+    """Importing it costs seconds, and workers need only the kernels."""
+    code = """
+import sys, torch
+from searchspaces.ops import op_table
+for op in op_table():
+    op.kernel(torch.zeros(1, 3, 8, 8, dtype=torch.uint8), torch.tensor([op.identity], dtype=torch.float64), 0)
+sys.exit("torchvision" in sys.modules)
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
