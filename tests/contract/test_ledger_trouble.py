@@ -127,8 +127,9 @@ def test_patience_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert ledger.studies() == ()
 
 
-def test_a_reader_that_turns_writer_waits_its_turn(tmp_path: Path) -> None:
+def test_a_reader_that_turns_writer_waits_its_turn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The claim reads before it writes; with SQLite's ordinary BEGIN that fails at once when another has written in between."""
+    monkeypatch.setattr(connect, "PATIENCE_SECONDS", 0)  # so that it must go right the first time
     ledger = Ledger.open(sqlite_url(tmp_path / "ledger.sqlite"))
     studies = [ledger.create_study(f"study {number}", {}) for number in range(8)]
     errors: list[BaseException] = []
