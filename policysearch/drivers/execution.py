@@ -44,7 +44,7 @@ def _require_sound_process() -> None:
     """Raise when an earlier trial broke this process: after a failed assertion on a GPU every later call to it fails."""
     import torch
 
-    if torch.cuda.is_initialized():
+    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
         torch.cuda.synchronize()
 
 

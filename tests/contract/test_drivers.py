@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
+from search_fixture import write_bars
 
 from policysearch.drivers import Driver, Event, Task
 from policysearch.ledger import Ledger, TrialRecord, sqlite_url
@@ -21,7 +22,6 @@ from searchspaces.families.fixed import baselines
 from searchspaces.policy import Policy
 from searchspaces.policy_json import digest
 from searchspaces.spaces import PHOTO_BASE
-from tests.search_fixture import write_bars
 from trials.data import Prepared, Source, prepare
 from trials.recipes import default_recipe
 from trials.values import DataRef, Recipe, TrialSpec

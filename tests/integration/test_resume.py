@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from search_fixture import write_bars
 
 from policysearch.home import Home
 from policysearch.ledger import Ledger, TrialRecord
 from searchspaces.policy_json import digest, read_policy_file
-from tests.search_fixture import write_bars
 
 TRIALS = 5
 NAME = "bars"

@@ -4,10 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
+from search_fixture import Study
 
 from policysearch.drivers import Event, Task
 from policysearch.selection import winner
-from tests.search_fixture import Study
 from trials.values import TrialResult, TrialSpec
 
 

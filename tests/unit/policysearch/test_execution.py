@@ -4,13 +4,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from search_fixture import imagined, write_bars
 
 from policysearch.drivers import Task
 from policysearch.drivers.execution import execute, record_failure
 from policysearch.ledger import Ledger, sqlite_url
 from searchspaces.policy import Policy
 from searchspaces.policy_json import digest
-from tests.search_fixture import imagined, write_bars
 from trials.data import Source, prepare
 from trials.recipes import default_recipe
 from trials.values import DataRef, Epoch, TrialSpec

@@ -5,9 +5,10 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
+import search_fixture
+from search_fixture import Study, imagined, sequence
 
 from policysearch.ledger import TrialRecord
 from policysearch.samplers import SAMPLERS, make_sampler
@@ -15,22 +16,14 @@ from searchspaces.errors import BadInput
 from searchspaces.policy_json import digest
 from searchspaces.space import Real, SearchSpace
 from searchspaces.spaces import build_space
-from tests.search_fixture import Study, imagined
 
 CASES = (("tpe", "photometric"), ("random", "randaugment"), ("grid", "randaugment"))
 SCRIPT = """
 import json, sys
 from pathlib import Path
-from tests.unit.policysearch.test_samplers import CASES, sequence
-print(json.dumps([sequence(Path(sys.argv[1]) / sampler, sampler, family) for sampler, family in CASES]))
+from search_fixture import sequence
+print(json.dumps([sequence(Path(sys.argv[1]) / sampler, sampler, family) for sampler, family in json.loads(sys.argv[2])]))
 """
-
-
-def sequence(root: Path, sampler: str, family: str) -> list[Any]:
-    """The params of the first 12 trials, each suggested with the errors of those before."""
-    study = Study(root, family)
-    study.run(study.campaign(12, sampler), wrong=lambda number: 20 + 7 * number % 41)
-    return [trial.params for trial in searched(study)]
 
 
 def searched(study: Study) -> list[TrialRecord]:
@@ -38,8 +31,9 @@ def searched(study: Study) -> list[TrialRecord]:
 
 
 def test_the_same_seed_gives_the_same_sequence_in_another_process(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", SCRIPT, str(tmp_path / "there")]
-    there = subprocess.run(command, capture_output=True, text=True, check=True, env=os.environ | {"PYTHONHASHSEED": "7"})
+    command = [sys.executable, "-c", SCRIPT, str(tmp_path / "there"), json.dumps(CASES)]
+    environment = os.environ | {"PYTHONHASHSEED": "7", "PYTHONPATH": str(Path(search_fixture.__file__).parent)}
+    there = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
     ours = [sequence(tmp_path / "here" / sampler, sampler, family) for sampler, family in CASES]
     assert ours == json.loads(there.stdout)
     assert all(len({json.dumps(params) for params in one}) == 12 for one in ours)
