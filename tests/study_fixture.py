@@ -129,15 +129,15 @@ class StudyInLedger:
         return Epoch(number, float(0.6 + 1.6 * (1 - progress) ** 1.5), wrong, VAL_IMAGES)
 
 
-def whole_study(root: Path) -> StudyInLedger:
-    """The study a person sees at the end: baselines, 12 searched trials, one failed, one under way, the test set spent."""
+def whole_study(root: Path, searched: int = 12) -> StudyInLedger:
+    """The study a person sees at the end: baselines, searched trials, one failed, one under way, the test set spent."""
     made = StudyInLedger(root)
     made.add_baselines()
-    made.add_searched(12)
+    made.add_searched(searched)
     cells = made.space.cells()
     assert cells is not None
-    made.fail(made.add_cell(cells[12]), "epoch 5 of 30: the loss is nan")
-    running = made.add_cell(cells[13])
+    made.fail(made.add_cell(cells[searched]), "epoch 5 of 30: the loss is nan")
+    running = made.add_cell(cells[searched + 1])
     made.ledger.start_attempt(running.trial_uid)
     made.ledger.note_progress(running.trial_uid, Epoch(11, 1.2, 310, VAL_IMAGES))
     made.disclose()

@@ -46,11 +46,11 @@ class Run:
 def trial_run(study: StudyRecord, trial: TrialRecord, result: TrialResult) -> Run:
     """The run of a finished trial, failed ones too. Errors are shares of images, 0 to 1: wrong / total of the ledger."""
     started, ended = _span_ms(study, trial, result)
-    points = _epoch_points(result, started, ended)
-    if result.score is not None:
+    points = []
+    if result.score is not None:  # the error first: MLflow's comparison begins with the first metric it was given
         points.append(Point("final/val_error", result.score.wrong / result.score.total, 0, ended))
         points.append(Point("final/val_log_loss", result.score.log_loss_sum / result.score.total, 0, ended))
-    points.append(Point("cost/seconds", _seconds(result), 0, ended))
+    points += [*_epoch_points(result, started, ended), Point("cost/seconds", _seconds(result), 0, ended)]
     return Run(
         trial_uid=trial.trial_uid,
         name=run_name(trial),
@@ -78,7 +78,7 @@ def study_run(study: StudyRecord, trials: Sequence[TrialRecord], figure: Figure 
     }
     tags = _study_tags(study, "study") | {"policysearch.trial_uid": study.uid}
     for best in best_of(trials, 1):
-        counts["final/val_error"] = _error(best)
+        counts["best/val_error"] = _error(best)  # a name of its own: trials sorted by final/val_error are trials only
         tags |= {"policysearch.digest": best.digest, NOTE: f"Lowest validation error so far: {run_name(best)}. {best.words}"}
     points = [Point(key, float(value), len(over), ended) for key, value in counts.items()]
     if figure is not None:

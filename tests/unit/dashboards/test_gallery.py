@@ -1,0 +1,93 @@
+"""Pictures of a policy: the right pixels, repeatable, told in words."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from study_fixture import StudyInLedger, whole_study
+
+from dashboards.gallery import GAP_PX, TILE_PX, enlarged, originals, picture_grid, tiles, write_pictures
+from searchspaces.errors import BadInput
+from searchspaces.policy import Base, Branch, Choice, Constant, Policy, Step
+
+GENERATOR = np.random.default_rng(3)
+GREY = GENERATOR.integers(0, 256, (3, 1, 8, 8), dtype=np.uint8)
+COLOUR = GENERATOR.integers(0, 256, (3, 3, 8, 8), dtype=np.uint8)
+ROTATE = Policy(Base(), (Branch((Step((Choice("rotate", (Constant(90.0),)),)),)),))
+
+
+@pytest.mark.parametrize("images", [GREY, COLOUR])
+def test_a_tile_is_what_the_op_makes_of_its_image(images: np.ndarray) -> None:
+    (row,) = tiles(ROTATE, images, seed=1, draws=1)
+    for tile, image in zip(row, images, strict=True):
+        assert tile.caption == ("rotate 90°",)
+        assert np.array_equal(tile.pixels, np.rot90(image, 1, axes=(1, 2))) or np.array_equal(
+            tile.pixels, np.rot90(image, -1, axes=(1, 2))
+        )
+
+
+def test_an_image_that_nothing_happens_to_is_called_as_it_is() -> None:
+    (row,) = tiles(Policy(), GREY, seed=1, draws=1)
+    assert [tile.caption for tile in row] == [("as it is",)] * 3
+    assert np.array_equal(row[0].pixels, GREY[0])
+
+
+def test_the_same_seed_gives_the_same_draws_and_rows_differ() -> None:
+    policy = Policy(Base(hflip=0.5), (Branch((Step((Choice("rotate", (Constant(30.0, signed=True),)),)),)),))
+    captions = [[[tile.caption for tile in row] for row in tiles(policy, GREY, seed, 6)] for seed in (1, 1, 2)]
+    assert captions[0] == captions[1] != captions[2]
+    assert any(row != captions[0][0] for row in captions[0][1:])
+
+
+def test_pixels_are_enlarged_and_not_smoothed() -> None:
+    image = np.array([[[0, 255], [255, 0]]], dtype=np.uint8)
+    large = np.asarray(enlarged(image))
+    assert large.shape == (TILE_PX, TILE_PX, 3)
+    assert set(np.unique(large)) == {0, 255}
+
+
+def test_the_grid_shows_the_originals_on_top() -> None:
+    grid = np.asarray(picture_grid(ROTATE, COLOUR, seed=0, columns=2, titles=("a", "b", "c")))
+    assert grid.shape[1] == 2 * (TILE_PX + GAP_PX) + GAP_PX
+    corner = grid[GAP_PX : GAP_PX + TILE_PX, GAP_PX : GAP_PX + TILE_PX]
+    assert np.array_equal(corner, np.asarray(enlarged(COLOUR[0])))
+
+
+def test_a_grid_wants_a_title_an_image() -> None:
+    with pytest.raises(BadInput, match="3 columns, 3 images, 1 titles"):
+        picture_grid(ROTATE, COLOUR, seed=0, columns=3, titles=("a",))
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> StudyInLedger:
+    return whole_study(tmp_path_factory.mktemp("home"))
+
+
+def test_originals_are_training_images_of_different_classes(made: StudyInLedger) -> None:
+    images, names = originals(made.prepared.directory, 8)
+    assert names == made.prepared.classes[:8]
+    train = np.load(made.prepared.directory / "train_images.npy", mmap_mode="r")
+    assert all((train == image).all(axis=(1, 2, 3)).any() for image in images)
+    assert len(originals(made.prepared.directory, 12)[0]) == 12
+
+
+def test_the_best_three_get_a_picture_each(made: StudyInLedger) -> None:
+    from dashboards.queries import read_study
+
+    paths = write_pictures(made.ledger, made.home, made.name)
+    folder = made.home.study_directory(made.name) / "pictures"
+    assert paths == [folder / f"{row.uid}.png" for row in read_study(made.ledger, made.name).done[:3]]
+    for path in paths:
+        with Image.open(path) as picture:
+            picture.load()
+            assert picture.size[0] == 8 * (TILE_PX + GAP_PX) + GAP_PX
+
+
+def test_no_test_image_is_touched(made: StudyInLedger, tmp_path: Path) -> None:
+    hidden = made.home.root / "heldout"
+    hidden.rename(tmp_path / "elsewhere")
+    try:
+        assert write_pictures(made.ledger, made.home, made.name)
+    finally:
+        (tmp_path / "elsewhere").rename(hidden)
