@@ -39,8 +39,8 @@ class PolicyTransform(nn.Module):
     def forward(self, image: Any) -> Any:
         """Augment a PIL image (L or RGB), a tensor (channels, height, width), or a batch of them with a draw for each image.
 
-        Tensors are uint8, or floats in [0, 1], which are rounded to 256 levels on the way. Each call takes one number from torch's
-        default generator. The input is not changed. BadInput for anything else.
+        Tensors are uint8, or floats in [0, 1], which are rounded to 256 levels on the way. Each call takes one number from
+        torch's default generator. The input is not changed. BadInput for anything else.
         """
         if isinstance(image, Image.Image):
             return self._on_pil(image)
