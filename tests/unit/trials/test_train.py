@@ -69,8 +69,8 @@ def test_every_image_is_seen_once_in_the_given_order_across_blocks() -> None:
 
 def test_each_image_gets_its_own_row_of_the_plan() -> None:
     codes = np.array([[1], [0], [0], [1], [0]])
-    seen = trained(5, np.array([3, 1, 4, 0, 2]), codes)[0].seen
-    assert list(chain.from_iterable(seen)) == [103, 1, 4, 100, 2]
+    seen = trained(5, np.array([3, 1, 4, 2, 0]), codes)[0].seen
+    assert list(chain.from_iterable(seen)) == [103, 1, 4, 2, 100]
 
 
 def test_a_plan_that_does_nothing_costs_nothing() -> None:
