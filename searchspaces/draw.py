@@ -49,14 +49,16 @@ class _Pages:
         names = dict.fromkeys(("identity", *base_ops, *policy.ops))
         steps = len(base_ops) + max(len(branch.steps) for branch in policy.branches)
         parameters = max(len(find_op(name).parameters) for name in names)
+        # The base's ops don't count here, so that it doesn't move the branches' draws.
+        branch_parameters = max((len(find_op(name).parameters) for name in policy.ops), default=0)
         self.code_book = tuple(names)
         self.codes = np.full((images, steps), NO_OP, dtype=np.int16)
         self.values = np.zeros((images, steps, parameters), dtype=np.float64)
-        self.slots_per_step = 2 + 2 * parameters
+        self.slots_per_step = 2 + 2 * branch_parameters
 
     def write(self, rows: Rows, step: int, op: Op, values: Float64[np.ndarray, "some parameters"]) -> None:
         """Plan `op` for these images, except where its values do nothing."""
-        acts = (values != np.array(op.identity)).any(axis=1)
+        acts = (values != np.array(op.identity)).any(axis=1) & (op.kind != "none")
         rows = rows[acts]
         self.codes[rows, step] = self.code_book.index(op.name)
         self.values[rows, step, : values.shape[1]] = values[acts]

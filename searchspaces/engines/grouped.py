@@ -26,7 +26,8 @@ def apply(images: ImageBatch, plan: Plan) -> ImageBatch:
     ops = tuple(find_op(name) for name in plan.code_book)
     _check(images, plan, ops)
     done = images.clone(memory_format=torch.contiguous_format)
-    values = torch.from_numpy(plan.values).to(images.device)
+    # A copy, because torch can't take reversed rows and warns of read-only ones.
+    values = torch.from_numpy(plan.values.copy()).to(images.device)
     group_images = max(1, GROUP_BYTES // max(1, images[:1].numel())) if images.device.type == "cpu" else len(images)
     for step, codes in enumerate(plan.codes.T):
         for code in np.unique(codes[codes != NO_OP]):

@@ -93,7 +93,7 @@ def telling_values(op: Op) -> list[tuple[float, ...]]:
     """Rows of values: each parameter's spread with the others at their identity, then all of them moving at once."""
     spreads = [spread(op, parameter) for parameter in op.parameters]
     alone = [(*op.identity[:place], value, *op.identity[place + 1 :]) for place, column in enumerate(spreads) for value in column]
-    return list(dict.fromkeys([*alone, *zip(*spreads, strict=True)]))
+    return list(dict.fromkeys([*alone, *zip(*spreads, strict=False)]))
 
 
 def as_tensor(rows: list[tuple[float, ...]]) -> PerImageValues:
