@@ -7,9 +7,8 @@ look. Refuses every other look (LookRefused).
 This stops accidents and crashes, not somebody who copies the ledger.
 """
 
-import hashlib
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from policysearch.ledger import ClaimedModel, Figure, Ledger, StudyRecord, TrialRecord
 from searchspaces.errors import BadInput
@@ -17,23 +16,27 @@ from trials.data import open_split, read_meta
 from trials.data.store import fingerprint
 from trials.values import Recipe, Score
 
+if TYPE_CHECKING:
+    from torch import nn
+
 
 def disclose(ledger: Ledger, study: StudyRecord, heldout_directory: Path, weights_path: Path, winner: TrialRecord) -> Figure:
     """The study's test figure for its winner's kept weights: the recorded one, or a new one if the study has not looked yet.
 
     heldout_directory: prepared data with the split "test". Whoever comes second, in another process or later, gets the figure of
     the first. Raises LookRefused if the study claimed another model or other test images; BadInput, before a claim is laid, if
-    weights or test images are not there or the weights are not the winner's.
+    test images or weights are not there, the weights are not the winner's, or this machine can't follow their recipe.
     """
     model = _frozen(study, winner)
     meta = read_meta(heldout_directory)
+    recipe = Recipe(**winner.spec["recipe"])
     if ledger.claim(study.uid) is None:
-        _require_weights(weights_path, model)
+        _net(weights_path, model, meta, recipe)  # weights that can't be loaded must not cost the look
     claim = ledger.claim_test(study.uid, meta["fingerprints"]["test"], [model])
     if claim.figure is not None:
         return claim.figure
-    score = _evaluate(heldout_directory, meta, weights_path, model, Recipe(**winner.spec["recipe"]))
-    return ledger.commit_figure(study.uid, score)
+    net = _net(weights_path, model, meta, recipe)
+    return ledger.commit_figure(study.uid, _evaluate(heldout_directory, meta, net, recipe))
 
 
 def _frozen(study: StudyRecord, winner: TrialRecord) -> ClaimedModel:
@@ -45,32 +48,22 @@ def _frozen(study: StudyRecord, winner: TrialRecord) -> ClaimedModel:
     return {"trial_uid": winner.trial_uid, "label": winner.label, "weights_sha256": weights_sha256}
 
 
-def _require_weights(weights_path: Path, model: ClaimedModel) -> None:
-    try:
-        with weights_path.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise BadInput(f"weights {weights_path}: can't be read ({error.strerror}); restore the file") from None
-    if found != model["weights_sha256"]:
-        raise BadInput(
-            f"weights {weights_path}: SHA-256 is {found[:12]}, recorded for trial {model['trial_uid'][:8]} is"
-            f" {model['weights_sha256'][:12]}; restore the file"
-        )
+def _net(weights_path: Path, model: ClaimedModel, meta: dict[str, Any], recipe: Recipe) -> "nn.Module":
+    from trials.evaluate import load_model  # torch is slow to load, and a recorded figure needs none
+
+    return load_model(weights_path, model["weights_sha256"], len(meta["mean"]), len(meta["classes"]), recipe)
 
 
-def _evaluate(directory: Path, meta: dict[str, Any], weights_path: Path, model: ClaimedModel, recipe: Recipe) -> Score:
-    """Score the claimed weights on the claimed images: evaluation mode, no augmentation, one thread."""
-    from trials.evaluate import NotFinite, load_model, score  # torch is slow to load, and a recorded figure needs none
-    from trials.machine import reproducible
+def _evaluate(directory: Path, meta: dict[str, Any], net: "nn.Module", recipe: Recipe) -> Score:
+    """Score the claimed weights on the claimed images: evaluation mode, no augmentation."""
+    from trials.evaluate import NotFinite, score
 
     split = open_split(directory, "test")
     if fingerprint(split.images, split.labels) != meta["fingerprints"]["test"]:
         raise BadInput(
             f"test images in {directory}: changed since they were prepared; delete the directory and prepare them again"
         )
-    net = load_model(weights_path, model["weights_sha256"], split.images.shape[1], len(split.classes), recipe)
     try:
-        with reproducible(recipe):
-            return score(net, split, recipe, meta["mean"], meta["std"])
+        return score(net, split, recipe, meta["mean"], meta["std"])
     except NotFinite as error:
-        raise BadInput(f"test of {model['label']}: {error}; there is no figure for this model") from error
+        raise BadInput(f"test: {error}; this model gets no figure") from error

@@ -17,7 +17,7 @@ from policysearch import heldout
 from policysearch.heldout import disclose
 from policysearch.ledger import Figure, Ledger, StudyRecord, TrialRecord, sqlite_url
 from searchspaces.errors import BadInput, LookRefused
-from trials.data import Prepared, Source, open_split, prepare
+from trials.data import Prepared, Source, open_split, prepare, read_meta
 from trials.evaluate import load_model, score
 from trials.models import build_model
 from trials.recipes import default_recipe
@@ -107,12 +107,9 @@ def test_the_figure_is_the_winners_on_the_test_images(stage: Stage, openings: li
     test = open_split(stage.heldout, "test")
     sha256 = stage.winner.result.weights_sha256 if stage.winner.result else None
     assert sha256 is not None
-    # the same in other words: normalised by the training part, one image after the other
-    net = load_model(stage.weights, sha256, 1, CLASSES, RECIPE)
-    train = np.array(open_split(stage.data.directory, "train").images) / 255
-    expected = score(net, test, RECIPE, [train.mean()], [train.std()])
-    assert figure.score.right == expected.right and figure.wrong == expected.wrong and figure.total == 300
-    assert figure.score.log_loss_sum == pytest.approx(expected.log_loss_sum)
+    train = read_meta(stage.data.directory)  # normalised by what the net was trained with
+    expected = score(load_model(stage.weights, sha256, 1, CLASSES, RECIPE), test, RECIPE, train["mean"], train["std"])
+    assert figure.score == expected and (figure.wrong, figure.total) == (expected.wrong, 300)
     assert figure.test_fingerprint == test.fingerprint == stage.data.heldout_fingerprint
     assert figure.models == ({"trial_uid": "noise-0", "label": "policy 0", "weights_sha256": sha256},)
     assert figure.looks_before == 0 and figure.study_uid == stage.study.uid
@@ -170,10 +167,17 @@ def test_looks_by_other_studies_are_counted(stage: Stage) -> None:
 @pytest.mark.parametrize("spoil", [Path.unlink, lambda path: saved_net(path, seed=9)])
 def test_weights_that_are_not_the_winners_leave_the_look_unspent(stage: Stage, openings: list[bool], spoil: Any) -> None:
     spoil(stage.weights)
-    with pytest.raises(BadInput, match=r"weights.pt: .*restore the file") as caught:
+    with pytest.raises(BadInput, match=r"weights.pt: .*; ") as caught:
         stage.disclose()
     assert "\n" not in str(caught.value)
     assert stage.ledger.claim(stage.study.uid) is None and openings == []
+
+
+def test_a_machine_that_cannot_follow_the_recipe_leaves_the_look_unspent(stage: Stage) -> None:
+    recipe = dataclasses.asdict(RECIPE) | {"model": "unknown here"}
+    with pytest.raises(BadInput, match="unknown here"):
+        stage.disclose(winner=dataclasses.replace(stage.winner, spec=stage.winner.spec | {"recipe": recipe}))
+    assert stage.ledger.claim(stage.study.uid) is None
 
 
 def test_missing_test_images_leave_the_look_unspent(stage: Stage, tmp_path: Path) -> None:
