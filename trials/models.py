@@ -60,10 +60,12 @@ def _block(inputs: int, outputs: int) -> tuple[nn.Module, ...]:
 
 
 def _initialise(module: nn.Module, generator: torch.Generator) -> None:
+    """Convolutions start as torch's do, but hand on their input in as many channels as it has (Jordan 2024, arXiv 2404.00498)."""
     if isinstance(module, nn.BatchNorm2d):
         module.reset_parameters()
     elif isinstance(module, nn.Conv2d):
-        nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu", generator=generator)
+        nn.init.kaiming_normal_(module.weight, a=5**0.5, generator=generator)
+        nn.init.dirac_(module.weight.data[: module.in_channels])
     elif isinstance(module, nn.Linear):
         nn.init.normal_(module.weight, std=module.in_features**-0.5, generator=generator)
         nn.init.zeros_(module.bias)

@@ -23,10 +23,10 @@ class Recipe:
     """
 
     model: str = "small"
-    batch_images: int = 128
-    peak_learning_rate: float = 0.1
+    batch_images: int = 64
+    peak_learning_rate: float = 0.2
     momentum: float = 0.9
-    weight_decay: float = 5e-4
+    weight_decay: float = 3e-3
     label_smoothing: float = 0.1
     warmup_fraction: float = 0.2
     precision: Literal["float32", "bfloat16"] = "float32"
