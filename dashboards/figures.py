@@ -22,6 +22,7 @@ BEST = "#0072B2"
 BASELINES = ((("#D55E00"), (0, (1.2, 1.4))), ("#009E73", (0, (5, 1.6))), ("#A65E9A", (0, (6, 1.4, 1.2, 1.4))))
 OTHERS, INK, FAINT = "#BDBDBD", "#1F2328", "#E7E4DD"
 CURVES_DRAWN = 100
+LONGEST_NAME = 32  # characters: a longer one would leave no room for the figure
 SETTINGS: Any = {
     "svg.hashsalt": "policysearch",
     "svg.fonttype": "none",
@@ -70,7 +71,7 @@ def comparison_svg(view: StudyView, shape: Shape) -> str:
                 va="center",
                 weight="bold" if is_best else "normal",
             )
-        axes.set_yticks(range(len(rows)), [row.name for row in reversed(rows)])
+        axes.set_yticks(range(len(rows)), [_short(row.name) for row in reversed(rows)])
         axes.set_ylim(-0.6, len(rows) - 0.4)
         axes.margins(x=0.12)
         axes.tick_params(axis="y", length=0)
@@ -91,9 +92,9 @@ def curves_svg(view: StudyView, shape: Shape) -> str:
         for row in view.baselines:
             if row.curve and row != view.best:
                 colour, dashes = baselines[row.uid]
-                axes.plot(*_points(row), color=colour, linestyle=dashes, linewidth=1.7, zorder=3, label=row.name)
+                axes.plot(*_points(row), color=colour, linestyle=dashes, linewidth=1.7, zorder=3, label=_short(row.name))
         if view.best is not None:
-            axes.plot(*_points(view.best), color=BEST, linewidth=2.6, zorder=4, label=f"best: {view.best.name}")
+            axes.plot(*_points(view.best), color=BEST, linewidth=2.6, zorder=4, label=f"best: {_short(view.best.name)}")
         _frame_curves(axes, view, shape)
         return _svg(figure, "Validation error after each epoch, one line a trial")
 
@@ -111,6 +112,10 @@ def _frame_curves(axes: Axes, view: StudyView, shape: Shape) -> None:
     if axes.get_legend_handles_labels()[0]:
         above = {"bbox_to_anchor": (0.0, 1.0), "borderaxespad": 0.3, "ncols": shape.legend_columns}
         axes.legend(loc="lower left", frameon=False, handlelength=3.2, fontsize=9, columnspacing=1.4, **above)
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
 
 
 def _failed(view: StudyView) -> tuple[Row, ...]:

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 from mlflow.entities import ViewType
 from mlflow.tracking import MlflowClient
+from study_fixture import EPOCHS, StudyInLedger, whole_study
 
 from policysearch.tracking.mirror import Shipped, mirror_study
 from policysearch.tracking.shipper import start_shipper
 from policysearch.tracking.target import PATIENCE, Target, locate
-from study_fixture import EPOCHS, StudyInLedger, whole_study
 
 SEARCHED = 3
 BEST = "randaugment ops=1 level=9"
