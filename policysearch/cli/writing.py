@@ -10,6 +10,7 @@ from searchspaces.errors import BadInput
 
 if TYPE_CHECKING:
     from policysearch.home import Home
+    from searchspaces.policy_json import PolicyFile
 
 
 @click.command()
@@ -21,12 +22,12 @@ def export(source: str, output: str, form: str, home: str | None) -> None:
     """The policy as a file for other projects; load it with: policysearch.load_policy(FILE).to_torchvision()."""
     from searchspaces.policy_json import write_policy_file
 
-    policy, provenance = _policy_of(source, home)
+    found = _policy_of(source, home)
     target = Path(output)
     if not target.parent.is_dir():
         raise BadInput(f"output {output}: there is no directory {target.parent}; make it first, or give another -o FILE")
     try:
-        write_policy_file(target, policy, provenance)
+        write_policy_file(target, found.policy, found.provenance)
     except OSError as error:
         raise BadInput(f"output {output}: can't be written ({error.strerror}); give another -o FILE") from error
     click.echo(f"{target}: load it with policysearch.load_policy({str(target)!r}).to_torchvision()")
@@ -72,13 +73,14 @@ def ui(port: int | None, home: str | None) -> None:
     serve(open_home(home), port)
 
 
-def _policy_of(source: str, home: str | None):  # type: ignore[no-untyped-def]  # noqa: ANN202
-    """The policy and provenance that a study, a file or the zoo holds."""
+def _policy_of(source: str, home: str | None) -> "PolicyFile":
+    """The policy file that the zoo, a path or a study holds."""
     from searchspaces.policy_json import read_policy_file
+    from searchspaces.zoo import read_zoo
 
-    path = Path(source) if source.endswith(".json") else _study_policy(open_home(home), source)
-    found = read_policy_file(path)
-    return found.policy, found.provenance
+    if source.startswith("zoo:"):
+        return read_zoo(source.removeprefix("zoo:"))
+    return read_policy_file(Path(source) if source.endswith(".json") else _study_policy(open_home(home), source))
 
 
 def _study_policy(home: "Home", name: str) -> Path:
