@@ -9,15 +9,14 @@ import io
 import json
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
 
-from dashboards.figures import NARROW, WIDE, comparison_svg, curves_svg
+from dashboards.figures import NARROW, WIDE, Shape, comparison_svg, curves_svg
 from dashboards.gallery import SEED, Tile, as_image, originals, tiles
 from dashboards.queries import StudyView, caveat, read_study
 from policysearch.home import Home
@@ -59,9 +58,9 @@ def _content(view: StudyView, home: Home, ledger: Ledger) -> dict[str, Any]:
     }
 
 
-def _both(draw: Any, view: StudyView) -> list[tuple[str, Markup]]:
-    """A figure for desks and one for phones; our own SVG writer has escaped what stands in it."""
-    return [("wide", Markup(draw(view, WIDE))), ("narrow", Markup(draw(view, NARROW)))]
+def _both(draw: Callable[[StudyView, Shape], str], view: StudyView) -> list[tuple[str, str]]:
+    """A figure as SVG, for desks and for phones."""
+    return [("wide", draw(view, WIDE)), ("narrow", draw(view, NARROW))]
 
 
 def _gallery(best: TrialRecord) -> list[tuple[str, list[tuple[str, Tile]]]] | None:

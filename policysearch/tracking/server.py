@@ -58,7 +58,7 @@ def serve(home: Home, port: int | None = None, announce: Callable[[str], None] =
 def _start(home: Home, target: Target, port: int, log: IO[bytes]) -> "subprocess.Popen[bytes]":
     """The server in a process group of its own. The store's address goes by environment: others can read a command line."""
     names = ("127.0.0.1", "localhost")
-    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    command = [sys.executable, "-P", "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
     command += ["--allowed-hosts", ",".join(f"{name}:{port}" for name in names)]
     command += ["--cors-allowed-origins", ",".join(f"http://{name}:{port}" for name in names)]
     environment = os.environ | SAFE | {"MLFLOW_BACKEND_STORE_URI": target.tracking_uri}

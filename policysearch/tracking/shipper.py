@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -21,6 +22,7 @@ from policysearch.tracking.target import PATIENCE, locate
 from searchspaces.errors import BadInput
 
 POLL_SECONDS = 3.0
+PAUSES_A_PASS = 20  # looking through a long study's ledger may take a while: a twentieth of one core is enough
 NICENESS = 10  # trials come first
 
 
@@ -49,7 +51,7 @@ class Shipper:
 
 def start_shipper(home: Home, study_name: str) -> Shipper:
     """Start the mirror of a study beside the search. It is out of the reach of Ctrl-C, and ends when this process does."""
-    command = [sys.executable, "-m", "policysearch.tracking.shipper", "--home", str(home.root), "--study", study_name]
+    command = [sys.executable, "-P", "-m", "policysearch.tracking.shipper", "--home", str(home.root), "--study", study_name]
     process = subprocess.Popen(
         command,
         stdin=subprocess.PIPE,
@@ -65,9 +67,12 @@ def start_shipper(home: Home, study_name: str) -> Shipper:
 def ship(home: Home, study_name: str, stop: threading.Event) -> Shipped:
     """Copy what finishes, every few seconds, until `stop`; then everything. A study that isn't there yet is waited for."""
     target, directory = locate(home.root), home.study_directory(study_name)
-    while not stop.wait(POLL_SECONDS):
+    pause_seconds = POLL_SECONDS
+    while not stop.wait(pause_seconds):
+        began = time.monotonic()
         with suppress(BadInput):
             mirror_study(Ledger(home.ledger_url), study_name, target, directory, closing=False)
+        pause_seconds = max(POLL_SECONDS, PAUSES_A_PASS * (time.monotonic() - began))
     return mirror_study(Ledger(home.ledger_url), study_name, target, directory)
 
 

@@ -155,7 +155,7 @@ def test_saying_it_twice_changes_nothing(made: StudyInLedger) -> None:
 def test_a_run_that_was_left_half_made_is_completed_and_a_twin_goes(made: StudyInLedger) -> None:
     trials = made.ledger.trials(made.study.uid)
     found = client(made)
-    experiment = found.create_experiment("policysearch/sample")
+    experiment = found.create_experiment("policysearch/sample", locate(made.home.root).artifact_location)
     tags = {"policysearch.study_uid": made.study.uid, "policysearch.trial_uid": trials[0].trial_uid}
     for _ in range(2):
         found.create_run(experiment, tags=tags)
