@@ -105,7 +105,7 @@ def _frame_curves(axes: Axes, view: StudyView, shape: Shape) -> None:
     late = [100 * error for row in rows for epoch, error in row.curve if epoch > row.epochs / 6] or [100.0]
     room = (max(late) - min(late)) or 1.0
     axes.set_ylim(max(0.0, min(late) - 0.08 * room), max(late) + 0.05 * room)
-    axes.set_xlim(1, max((row.epochs for row in rows), default=2))
+    axes.set_xlim(1, max((2, *(row.epochs for row in rows))))
     axes.grid(axis="y", color=FAINT, linewidth=0.8)
     axes.set_xlabel("epoch")
     axes.set_ylabel("validation error, %")

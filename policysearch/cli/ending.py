@@ -25,7 +25,7 @@ def print_ending(view: StudyView) -> None:
     _paragraph(view.best.words)
     _heading(f"Validation error ({view.best.total:,} images, {view.best.epochs} epochs a trial)")
     for row in _compared(view):
-        mark = "best" if row is view.best else row.role
+        mark = "best" if row is view.best else "baseline" if row.role == "baseline" else "searched"
         click.echo(f"  {mark:<9} {row.name:<36} {_percent(row.wrong, row.total)}")
     _print_failures(view)
     _print_test(view)
@@ -49,8 +49,9 @@ def percent_of_test(figure: "Figure", interval: tuple[float, float]) -> str:
 
 
 def _compared(view: StudyView) -> list[Row]:
-    """The best policy and the baselines that have a score, in the order in which a study selects."""
-    return [row for row in view.done if row is view.best or row.role == "baseline"]
+    """The baselines and the best of the searched policies, in the order in which a study selects: the first is the best."""
+    searched = [row for row in view.done if row.role == "trial"][:1]
+    return [row for row in view.done if row.role == "baseline" or row in searched]
 
 
 def _print_failures(view: StudyView) -> None:

@@ -134,7 +134,7 @@ def check_labels(train: Pool, others: tuple[Pool, ...], classes: tuple[str, ...]
 
     `BadInput` for a label out of range and for a class that a part lacks.
     """
-    found = np.unique(train.labels)
+    found = np.unique(train.labels[train.labels >= 0])
     names = tuple(str(label) for label in range(len(found))) if classes is None else classes
     _need_two(names, train)
     for pool in (train, *others):

@@ -1,0 +1,236 @@
+"""The commands as a person types them: the whole path on a tiny data set, and one line for every wrong wish."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from search_fixture import write_bars
+
+from policysearch.cli import INTERRUPTED, run
+from policysearch.cli.app import COMMANDS, cli
+from searchspaces.policy_json import read_policy_file
+
+Type = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def typed(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Type:
+    """Types a command in this process, with a home of its own; gives exit code, output and complaints."""
+    monkeypatch.setenv("POLICYSEARCH_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+
+    def type_in(*words: object) -> tuple[int, str, str]:
+        capsys.readouterr()
+        code = run(cli, [str(word) for word in words])
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return type_in
+
+
+@pytest.fixture
+def refused(typed: Type) -> Callable[..., None]:
+    """Types a command that must be refused in one line with all of `parts` in it, and must leave no study."""
+
+    def check(code: int, parts: tuple[str, ...], *words: object) -> None:
+        found, out, err = typed(*words)
+        assert (found, err.count("\n")) == (code, 1), err
+        assert "Traceback" not in out + err
+        for part in parts:
+            assert part in err
+        assert json.loads(typed("status", "--json")[1]) == []
+
+    return check
+
+
+def image(path: Path, level: int = 100) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (20, 20), (level, 0, level)).save(path)
+    return path
+
+
+def tree(root: Path, counts: dict[str, int]) -> Path:
+    for folder, images in counts.items():
+        for number in range(images):
+            image(root / folder / f"{number}.png", 3 * number)
+    return root
+
+
+def test_the_whole_path(typed: Type, tmp_path: Path) -> None:
+    search = ("search", "--data", write_bars(tmp_path / "bars.npz"), "--trials", 2, "--epochs", 2, "--study", "bars")
+    code, out, _ = typed(*search)
+    assert code == 0
+    assert "study bars: 5 trials of 2 epochs" in out
+    assert "left out, because they can't change grey images: saturation" in out
+    assert "The test set is still closed. To open it, once: policysearch test bars" in out
+    directory = tmp_path / "home/studies/bars"
+    for place in ("policy.json", "report.html"):
+        assert str(directory / place) in out
+        assert (directory / place).stat().st_size > 0
+
+    code, again, _ = typed(*search)
+    assert code == 0
+    assert result_of(again) == result_of(out), "a finished study prints its result again"
+
+    trials = json.loads(typed("status", "bars", "--json")[1])
+    assert [trial["attempts"] for trial in trials] == [1] * 5
+    shown = json.loads(typed("show", "bars", "--json")[1])
+    best = min(trials, key=lambda trial: trial["wrong"])
+    assert shown["winner"]["wrong"] == best["wrong"]
+    assert shown["test"] is None
+
+    code, _, err = typed("test", "bars")
+    assert code == 2
+    assert "--yes" in err, "there is nobody to ask"
+    code, figure, _ = typed("test", "bars", "--yes")
+    assert code == 0
+    assert re.search(r"of 30 test images wrong, 95 % interval", figure)
+    assert typed("test", "bars") == (0, figure, ""), "the recorded figure needs no question"
+    assert json.loads(typed("show", "bars", "--json")[1])["test"]["total"] == 30
+
+    exported = tmp_path / "mine.json"
+    assert typed("export", "bars", "-o", exported)[0] == 0
+    found = read_policy_file(exported)
+    assert found.policy == read_policy_file(directory / "policy.json").policy
+    assert found.provenance["test"] == {"wrong": found.provenance["test"]["wrong"], "total": 30}
+    assert typed("export", "zoo:trivialaugment-wide", "-o", tmp_path / "zoo.json")[0] == 0
+    assert typed("report", "bars", "-o", tmp_path / "page.html")[0] == 0
+    assert typed("mirror", "bars")[0] == 0
+
+
+def result_of(out: str) -> str:
+    return out[out.index("The best policy found") : out.index("Where things are")]
+
+
+def test_other_wishes_under_a_name_are_refused_with_the_wish(typed: Type, tmp_path: Path) -> None:
+    data = write_bars(tmp_path / "bars.npz")
+    assert typed("search", "--data", data, "--trials", 1, "--epochs", 1, "--study", "bars")[0] == 0
+    code, _, err = typed("search", "--data", data, "--trials", 1, "--epochs", 2, "--study", "bars")
+    assert (code, err.count("\n")) == (3, 1)
+    assert "epochs was 1, now 2" in err
+
+
+def test_wishes_that_can_not_be(refused: Callable[..., None], tmp_path: Path) -> None:
+    data = write_bars(tmp_path / "bars.npz")
+    refused(2, ("nowhere", "neither a folder"), "search", "--data", tmp_path / "nowhere")
+    refused(2, ("space", "'frob'", "randaugment"), "search", "--data", data, "--space", "frob")
+    refused(2, ("trials", "0", "1 to"), "search", "--data", data, "--trials", 0)
+    refused(2, ("sampler", "'frob'", "tpe"), "search", "--data", data, "--sampler", "frob")
+    refused(2, ("driver", "'frob'", "local"), "search", "--data", data, "--driver", "frob")
+    refused(2, ("--trials", "frob"), "search", "--data", data, "--trials", "frob")
+    refused(2, ("'frob'", "search", "status"), "frob")
+    refused(2, ("nosuch", "none yet"), "show", "nosuch")
+    refused(2, ("../up", "letters"), "search", "--data", data, "--study", "../up", "--epochs", 1)
+
+
+def test_folders_that_can_not_be_searched(refused: Callable[..., None], tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    refused(2, ("empty",), "search", "--data", tmp_path / "empty")
+    refused(2, ("cat",), "search", "--data", tree(tmp_path / "one", {"cat": 9}))
+    lacking = tree(tmp_path / "lacking", {"train/cat": 9, "train/dog": 9, "test/cat": 5})
+    refused(2, ("dog",), "search", "--data", lacking)
+    damaged = tree(tmp_path / "damaged", {"cat": 12, "dog": 12})
+    short = (damaged / "dog/7.png").read_bytes()[:60]
+    (damaged / "dog/7.png").write_bytes(short)
+    refused(2, (str(damaged / "dog/7.png"),), "search", "--data", damaged)
+
+
+def test_labels_out_of_range(refused: Callable[..., None], tmp_path: Path) -> None:
+    data = write_bars(tmp_path / "bars.npz")
+    arrays = dict(np.load(data))
+    arrays["train_labels"][3] = -1
+    np.savez(data, **arrays)
+    refused(2, ("(train)", "label -1 of image 3"), "search", "--data", data)
+
+
+def test_a_home_that_can_not_be_written(typed: Type, tmp_path: Path) -> None:
+    data = write_bars(tmp_path / "bars.npz")
+    for home in ("/proc/policysearch", data):
+        code, _, err = typed("search", "--data", data, "--home", home)
+        assert (code, err.count("\n")) == (2, 1), err
+        assert str(home) in err
+        assert "--home" in err
+
+
+@pytest.mark.parametrize(
+    ("change", "parts"),
+    [
+        ({"placement": "sideways"}, ("placement", "sideways")),
+        ({"extra": 1}, ("extra",)),
+        ({"base": None}, ("base",)),
+    ],
+)
+def test_a_policy_file_that_is_not_valid(typed: Type, tmp_path: Path, change: dict[str, object], parts: tuple[str, ...]) -> None:
+    file = tmp_path / "policy.json"
+    assert typed("export", "zoo:trivialaugment-wide", "-o", file)[0] == 0
+    content = json.loads(file.read_text())
+    content["policy"] |= change
+    file.write_text(json.dumps(content))
+    code, _, err = typed("export", file, "-o", tmp_path / "out.json")
+    assert (code, err.count("\n")) == (2, 1)
+    assert all(part in err for part in (*parts, str(file)))
+    assert not (tmp_path / "out.json").exists()
+
+
+def test_every_command_has_help_and_help_comes_in_order(typed: Type) -> None:
+    code, out, _ = typed("--help")
+    assert code == 0
+    places = [out.index(f"\n  {name} ") for name in COMMANDS]
+    assert places == sorted(places)
+    for name in COMMANDS:
+        code, out, _ = typed(name, "--help")
+        assert code == 0
+        assert "Usage: policysearch" in out
+
+
+def test_lists_of_what_exists(typed: Type) -> None:
+    assert {"randaugment", "photometric"} <= {family["name"] for family in json.loads(typed("spaces", "--json")[1])}
+    assert {"rotate", "gamma"} <= {op["name"] for op in json.loads(typed("ops", "--json")[1])}
+    facts = json.loads(typed("doctor", "--json")[1])
+    assert facts["home"]["directory"].endswith("/home")
+    for command in ("spaces", "ops", "doctor", "status"):
+        assert typed(command)[0] == 0
+
+
+@pytest.mark.slow
+def test_ctrl_c_says_how_to_go_on_and_the_same_command_does(tmp_path: Path) -> None:
+    data = write_bars(tmp_path / "bars.npz", train=600)
+    words = [sys.executable, "-m", "policysearch", "search", "--data", str(data), "--trials", "2", "--epochs", "60"]
+    environment = os.environ | {"POLICYSEARCH_HOME": str(tmp_path / "home"), "PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(words, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as search:
+        assert search.stdout is not None
+        while "% wrong after" not in search.stdout.readline():
+            assert search.poll() is None, "it ended before a trial had finished"
+        search.send_signal(signal.SIGINT)
+        asked = time.monotonic()
+        _, err = search.communicate(timeout=60)
+        assert search.returncode == INTERRUPTED
+        assert time.monotonic() - asked < 30
+    assert "the same command goes on from there" in err
+    assert "Traceback" not in err
+    before = _attempts(environment)
+    assert subprocess.run(words, env=environment, capture_output=True, timeout=250).returncode == 0
+    after = _attempts(environment)
+    finished = {uid: trial for uid, trial in before.items() if trial[1] == "done"}
+    assert finished
+    assert finished == {uid: after[uid] for uid in finished}, "a finished trial was run again"
+    assert [state for _, state in after.values()] == ["done"] * 5
+
+
+def _attempts(environment: dict[str, str]) -> dict[str, tuple[int, str]]:
+    def read(*words: str) -> list[dict[str, object]]:
+        said = subprocess.run([sys.executable, "-m", "policysearch", *words, "--json"], env=environment, capture_output=True)
+        found: list[dict[str, object]] = json.loads(said.stdout)
+        return found
+
+    study = str(read("status")[0]["study"])
+    return {str(trial["trial_uid"]): (int(str(trial["attempts"])), str(trial["state"])) for trial in read("status", study)}
