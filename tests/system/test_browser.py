@@ -138,3 +138,4 @@ def test_the_ui_answers_to_its_own_name_only(ui: str) -> None:
         with pytest.raises(HTTPError) as refused:
             urlopen(Request(address, headers={"Host": host}))
         assert refused.value.code == 403
+        refused.value.close()

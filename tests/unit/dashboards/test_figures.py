@@ -76,3 +76,10 @@ def test_a_study_whose_only_trial_failed_can_be_drawn(tmp_path: Path) -> None:
     assert cells is not None
     made.fail(made.add_cell(cells[0]), "the loss is inf")
     assert curves_svg(read_study(made.ledger, made.name), WIDE).endswith("</svg>")
+
+
+def test_a_study_of_one_epoch_can_be_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("study_fixture.EPOCHS", 1)
+    made = StudyInLedger(tmp_path)
+    made.add_baselines()
+    assert curves_svg(read_study(made.ledger, made.name), WIDE).endswith("</svg>")
