@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from policysearch.home import Home
     from policysearch.ledger import Ledger, StudyRecord
 
+MIRROR_PATIENCE_SECONDS = 60.0  # how long a command waits at its end for MLflow to follow; the ledger has everything anyway
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 

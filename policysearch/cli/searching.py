@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from policysearch.cli.options import home_option
+from policysearch.cli.options import MIRROR_PATIENCE_SECONDS, home_option
 
 if TYPE_CHECKING:
     from policysearch.cli.progress import Bars, PlainLines
@@ -24,7 +24,6 @@ A real search, small: RandAugment policies against three free baselines, on 4,00
 images of Fashion-MNIST (Zalando Research, MIT licence) that ship with policysearch. The best policy is then tested,
 once, on 2,000 images held out. It takes a few minutes; Ctrl-C stops it, and the same command goes on from there.
 """
-MIRROR_PATIENCE_SECONDS = 60.0
 
 
 @click.command()
@@ -95,7 +94,6 @@ def conduct(study: "Study", trials: int, test: bool) -> None:
         try:
             outcome = study.run(trials, beside.hear, test)
         except KeyboardInterrupt:
-            beside.leave()
             click.echo(f"\n{len(view.tally.over)} trials are finished and kept; the same command goes on from there.", err=True)
             raise
     show_outcome(home, outcome, beside)
@@ -118,11 +116,6 @@ class Beside:
             self.said.add(event.text)
         if event.kind == "ready":
             self.shipper = start_shipper(self.home, event.text)
-
-    def leave(self) -> None:
-        """Let the mirror go: what it lacks is caught up by the next search, or by `policysearch mirror`."""
-        if self.shipper is not None:
-            self.shipper.finish(timeout_seconds=0)
 
     def finish(self, study: str) -> str:
         """Wait for the mirror's closing pass, but not for ever; how to look at MLflow, in words."""

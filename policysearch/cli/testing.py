@@ -1,11 +1,16 @@
 """The command that opens a test set: `test`. It asks first; what was disclosed before is only printed again."""
 
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
-from policysearch.cli.options import home_option, json_option, open_home, open_study, print_json
+from policysearch.cli.options import MIRROR_PATIENCE_SECONDS, home_option, json_option, open_home, open_study, print_json
 from searchspaces.errors import BadInput
+
+if TYPE_CHECKING:
+    from policysearch.home import Home
+    from policysearch.ledger import Ledger
 
 
 @click.command()
@@ -24,6 +29,8 @@ def test(study: str, yes: bool, home: str | None, as_json: bool) -> None:
     if (claim is None or claim.figure is None) and not yes:
         _ask(study)
     figure = disclose_test(place, ledger, record)
+    if claim is None or claim.figure is None:
+        show_everywhere(place, ledger, study)
     facts = test_facts(ledger.claim(record.uid))
     if as_json:
         return print_json(facts)
@@ -34,6 +41,16 @@ def test(study: str, yes: bool, home: str | None, as_json: bool) -> None:
     if figure.looks_before:
         click.echo(f"Other studies have looked at these test images {figure.looks_before} times before.")
     return None
+
+
+def show_everywhere(home: "Home", ledger: "Ledger", study: str) -> None:
+    """Bring the report and MLflow up to date with a figure just disclosed; MLflow may be away, then it follows later."""
+    from dashboards.report import write_report
+    from policysearch.tracking.shipper import start_shipper
+
+    shipper = start_shipper(home, study)
+    write_report(ledger, home, study, home.study_directory(study) / "report.html")
+    shipper.finish(MIRROR_PATIENCE_SECONDS)
 
 
 def _ask(study: str) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from policysearch.cli.options import home_option, open_home, open_study
-from searchspaces.errors import BadInput
+from searchspaces.errors import BadInput, PolicysearchError
 
 if TYPE_CHECKING:
     from policysearch.home import Home
@@ -60,7 +60,13 @@ def mirror(study: str, home: str | None) -> None:
 
     place = open_home(home)
     ledger, _ = open_study(place, study)
-    click.echo(str(mirror_study(ledger, study, locate(place.root), place.study_directory(study))))
+    target = locate(place.root)
+    stands = mirror_study(ledger, study, target, place.study_directory(study))
+    if stands.behind or stands.reason:
+        raise PolicysearchError(
+            f"MLflow at {target.shown_uri}: {stands.behind} trials are missing there ({stands.reason}); try again later"
+        )
+    click.echo(f"{stands.runs} trials of {study} are in MLflow at {target.shown_uri}; look at them with: policysearch ui")
 
 
 @click.command()

@@ -16,6 +16,7 @@ PATIENCE = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
 }
+DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
 
 
 @dataclass(frozen=True)
@@ -52,16 +53,16 @@ class Target:
 
 
 def locate(home_root: Path) -> Target:
-    """The target for a home: $MLFLOW_TRACKING_URI if set, else `<home>/mlflow.db` with files under `<home>/mlflow-artifacts`.
+    """The target for a home: $MLFLOW_TRACKING_URI if set, else `<home>/mlflow.db`; files of a database's runs go to the home.
 
     $MLFLOW_EXPERIMENT_NAME, if set, names the experiment for every study.
     """
     experiment = os.environ.get("MLFLOW_EXPERIMENT_NAME") or None
-    uri = os.environ.get("MLFLOW_TRACKING_URI")
-    if uri:
-        return Target(uri, None, experiment)
     root = home_root.resolve()
-    return Target(f"sqlite:///{root / 'mlflow.db'}", (root / "mlflow-artifacts").as_uri(), experiment)
+    uri = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{root / 'mlflow.db'}"
+    # A server keeps files itself. Over a bare database MLflow would make ./mlruns wherever the search was started.
+    is_database = urlsplit(uri).scheme.partition("+")[0] in DATABASES
+    return Target(uri, (root / "mlflow-artifacts").as_uri() if is_database else None, experiment)
 
 
 def be_patient() -> None:

@@ -88,6 +88,7 @@ def test_the_whole_path(typed: Type, tmp_path: Path) -> None:
     assert shown["winner"]["wrong"] == best["wrong"]
     assert shown["test"] is None
 
+    assert "still closed" in (directory / "report.html").read_text()
     code, _, err = typed("test", "bars")
     assert code == 2
     assert "--yes" in err, "there is nobody to ask"
@@ -95,6 +96,7 @@ def test_the_whole_path(typed: Type, tmp_path: Path) -> None:
     assert code == 0
     assert re.search(r"of 30 test images wrong, 95 % interval", figure)
     assert typed("test", "bars") == (0, figure, ""), "the recorded figure needs no question"
+    assert "still closed" not in (directory / "report.html").read_text()
     assert json.loads(typed("show", "bars", "--json")[1])["test"]["total"] == 30
 
     exported = tmp_path / "mine.json"
@@ -104,7 +106,9 @@ def test_the_whole_path(typed: Type, tmp_path: Path) -> None:
     assert found.provenance["test"] == {"wrong": found.provenance["test"]["wrong"], "total": 30}
     assert typed("export", "zoo:trivialaugment-wide", "-o", tmp_path / "zoo.json")[0] == 0
     assert typed("report", "bars", "-o", tmp_path / "page.html")[0] == 0
-    assert typed("mirror", "bars")[0] == 0
+    code, said, _ = typed("mirror", "bars")
+    assert code == 0
+    assert "5 trials of bars are in MLflow" in said
 
 
 def result_of(out: str) -> str:

@@ -80,6 +80,13 @@ def test_without_wishes_the_store_is_under_the_home(tmp_path: Path, monkeypatch:
     assert not target.is_server
 
 
+def test_a_named_database_does_not_litter_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for uri in (f"sqlite:///{tmp_path}/mine.db", "postgresql+psycopg://me@db.example/mlflow"):
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+        target = locate(tmp_path)
+        assert (target.tracking_uri, target.artifact_location) == (uri, f"file://{tmp_path}/mlflow-artifacts")
+
+
 def test_a_named_store_keeps_files_where_it_likes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "https://me:secret@mlflow.example:8080/base")
     monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "ours")
