@@ -1,8 +1,8 @@
 """Which recipe a machine trains with, and whether a machine can follow a recipe it's given.
 
 bfloat16 is the default where the hardware multiplies it. On a CPU with AVX512-BF16 the small net then trains 1.3 (28 px, grey) to
-1.7 (32 px, colour) times as fast as in float32; others have not been measured. Refuses recipes the machine can't follow, so that no
-study mixes them.
+1.7 (32 px, colour) times as fast as in float32; others have not been measured. Refuses recipes the machine can't follow, so that
+no study mixes them.
 """
 
 from typing import Literal
