@@ -49,7 +49,7 @@ def write(ledger: Ledger, player: int, studies: Sequence[str]) -> None:
 
 
 def look(ledger: Ledger, player: int, studies: Sequence[str]) -> None:
-    """Claim the test set for each study, in an order of its own, and commit a figure; every other player asks for another model."""
+    """Claim the test set for each study, in an order of its own, and commit a figure; every other player wants another model."""
     for study in random.Random(player).sample(studies, len(studies)):
         label = "other" if player % 2 else "winner"
         try:
