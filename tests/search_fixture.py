@@ -80,3 +80,20 @@ def sequence(root: Path, sampler: str, family: str) -> list[Any]:
     study = Study(root, family)
     study.run(study.campaign(12, sampler), wrong=lambda number: 20 + 7 * number % 41)
     return [trial.params for trial in study.ledger.trials(study.study.uid) if trial.role == "trial"]
+
+
+def processes_below(pid: int) -> list[int]:
+    """All descendants of a process that have not ended."""
+    children: dict[int, list[int]] = {}
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, parent = status.read_text().rpartition(")")[2].split()[:2]
+        except OSError:
+            continue
+        if state != "Z":
+            children.setdefault(int(parent), []).append(int(status.parent.name))
+    found, new = list[int](), [pid]
+    while new:
+        new = [child for parent in new for child in children.get(parent, [])]
+        found += new
+    return found

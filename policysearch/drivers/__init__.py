@@ -33,9 +33,9 @@ class Task:
 class Event:
     """Something a person may want to see at once.
 
-    `ready`: the study stands, `text` is its name. `started`: `text` is the trial's label. `epoch`: `wrong` of `total` validation
-    images after `epoch`. `finished`: the figures of the last epoch, `text` is the label. `failed`: `text` is the reason.
-    `note`: `text` says something about the whole search.
+    `ready`: the study stands, `text` is its name, `total` how many trials it is to have. `started`: `text` is the trial's label.
+    `epoch`: `wrong` of `total` validation images after `epoch`. `finished`: the figures of the last epoch, `text` is the label.
+    `failed`: `text` is the reason. `note`: `text` says something about the whole search.
     """
 
     kind: Literal["ready", "started", "epoch", "finished", "failed", "note"]

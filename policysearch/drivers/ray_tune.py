@@ -8,6 +8,7 @@ import logging
 import os
 import shutil
 import signal
+import socket
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -28,23 +29,26 @@ QUIET = {
 }
 HERE_ONLY = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_AUTH_MODE": "token"}  # the first means: listen on 127.0.0.1
 OBJECT_STORE_BYTES = 128 * 1024**2  # images are mapped from files, so that little goes through it
+CONNECT_SECONDS = 10.0
 LONGEST_SOCKET_DIRECTORY = 40  # Ray appends up to 66 characters, and 107 is all that a socket's path may have
 
 
 class RayDriver:
     """Runs tasks as trials of Ray Tune, one core and `gpus_per_trial` of a GPU each.
 
-    `workers` at once: by default, and at most, as many as the cluster has cores. `address` names a cluster ("auto": the one of
-    this machine or of $RAY_ADDRESS); None starts one here.
+    `workers` at once: by default, and at most, as many as the cluster has cores. `address` names a cluster: HOST:PORT of its
+    head, or "auto" for the one of this machine or of $RAY_ADDRESS; None starts one here. BadInput when nothing answers there.
     """
 
     def __init__(self, workers: int | None, address: str | None, gpus_per_trial: float) -> None:
+        if address not in (None, "auto"):
+            _require_answer(address)
         self.workers = workers
         self.address = address
         self.gpus_per_trial = gpus_per_trial
 
     def run(self, source: TaskSource, listener: Listener) -> None:
-        """As `Driver.run` says. Raises BadInput when there is no cluster at the address."""
+        """As `Driver.run` says. Raises BadInput when what answers at the address is no cluster."""
         first = source.next_task()
         if first is None:
             return
@@ -106,15 +110,36 @@ def _connect(ray: Any, address: str | None, cores: int, sockets: str | None) -> 
     try:
         ray.init(address=address, **quiet)
     except ConnectionError as error:
-        reason = str(error).strip().splitlines()[0]
+        raise _nobody(address, str(error).strip().splitlines()[0]) from error
+
+
+def _require_answer(address: str) -> None:
+    """Raise BadInput when no program answers at HOST:PORT: Ray itself would wait for minutes, and so after the study is made."""
+    host, _, port = address.rpartition(":")
+    if not (host and port.isdecimal() and "/" not in host):
         raise BadInput(
-            f"address {address!r}: no Ray cluster answers there ({reason}); start one with `ray start --head`"
-        ) from error
+            f"address {address!r}: allowed are 'auto' and HOST:PORT of a Ray cluster's head (`ray start --head` says it)"
+        )
+    try:
+        socket.create_connection((host, int(port)), CONNECT_SECONDS).close()
+    except (OSError, OverflowError) as error:
+        raise _nobody(address, str(error)) from error
+
+
+def _nobody(address: str, reason: str) -> BadInput:
+    return BadInput(f"address {address!r}: no Ray cluster answers there ({reason}); start one with `ray start --head`")
 
 
 def _directory_for_sockets() -> str | None:
-    """A directory of our own for Ray's session, to be removed; None where its path is too long for Ray's sockets."""
-    directory = tempfile.mkdtemp(prefix="ray-")
+    """A directory of our own for Ray's session, to be removed; None where its path is too long for Ray's sockets.
+
+    Its name holds the number of this process, so that what a killed one left can be told, and is removed now.
+    """
+    for left in Path(tempfile.gettempdir()).glob("ray-[0-9]*-*"):
+        number = left.name.split("-")[1]
+        if number.isdecimal() and not Path(f"/proc/{number}").exists():
+            shutil.rmtree(left, ignore_errors=True)
+    directory = tempfile.mkdtemp(prefix=f"ray-{os.getpid()}-")
     if len(directory) <= LONGEST_SOCKET_DIRECTORY:
         return directory
     Path(directory).rmdir()

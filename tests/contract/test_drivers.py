@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
-from search_fixture import write_bars
+from search_fixture import processes_below, write_bars
 
 from policysearch.drivers import Driver, Event, Task
 from policysearch.ledger import Ledger, TrialRecord, sqlite_url
@@ -65,23 +65,6 @@ class Scene:
     raised: BaseException | None
     stdout: str
     left_running: list[int]
-
-
-def processes_below(pid: int) -> list[int]:
-    """All descendants of a process that have not ended."""
-    children: dict[int, list[int]] = {}
-    for status in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            state, parent = status.read_text().rpartition(")")[2].split()[:2]
-        except OSError:
-            continue
-        if state != "Z":
-            children.setdefault(int(parent), []).append(int(status.parent.name))
-    found, new = list[int](), [pid]
-    while new:
-        new = [child for parent in new for child in children.get(parent, [])]
-        found += new
-    return found
 
 
 def training_processes() -> list[int]:

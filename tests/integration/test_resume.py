@@ -4,6 +4,7 @@ One story in three runs of the same script, each under the eyes of the test; the
 """
 
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -15,10 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from search_fixture import write_bars
+from search_fixture import processes_below, write_bars
 
 from policysearch.home import Home
 from policysearch.ledger import Ledger, TrialRecord
+from searchspaces.errors import LookRefused
 from searchspaces.policy_json import digest, read_policy_file
 
 TRIALS = 5
@@ -225,7 +227,7 @@ def test_a_finished_study_is_only_read_and_lost_weights_are_trained_again(story:
 
     before, events = story.trials, list[Event]()
     outcome = Study(**story.wishes).run(trials=TRIALS, listener=events.append)
-    assert story.trials == before and not any(event.kind in ("started", "note") for event in events)
+    assert story.trials == before and not any(event.kind == "started" for event in events)
     assert outcome.resumed and outcome.figure is None and outcome.trials == before
     assert [trial.label for trial in outcome.baselines] == ["none", "flip+crop", "trivialaugment-wide"]
 
@@ -236,3 +238,79 @@ def test_a_finished_study_is_only_read_and_lost_weights_are_trained_again(story:
     assert file.read_bytes() == weights
     assert [event.text for event in events if event.kind == "note"][-1].endswith("training it again to restore them")
     assert story.trials == before
+
+
+def test_an_interrupted_look_at_the_test_set_is_finished_for_the_model_it_claimed(story: Story) -> None:
+    """Somebody was killed between claim and figure, another trial has won since, and the claimed weights are gone."""
+    from policysearch import Study
+    from policysearch.conclusion import disclose_test
+
+    ledger = Ledger(story.home.ledger_url)
+    study = ledger.study(NAME)
+    assert study is not None
+    best_uid = json.loads(story.printed)[1]
+    claimed = next(trial for trial in story.trials if trial.trial_uid != best_uid)
+    assert claimed.result is not None and claimed.result.weights_sha256 is not None
+    model: Any = {
+        "trial_uid": claimed.trial_uid,
+        "label": claimed.label,
+        "weights_sha256": claimed.result.weights_sha256,
+    }
+    ledger.claim_test(study.uid, study.identity["test"], [model])
+
+    first = Study(**story.wishes).run(trials=TRIALS)
+    assert first.figure is None
+    kept = {file.stem for file in (first.policy_path.parent / "weights").iterdir()}
+    assert kept == {claimed.trial_uid, first.winner.trial_uid}
+    figure = disclose_test(story.home, ledger, study)
+    assert [model["trial_uid"] for model in figure.models] == [claimed.trial_uid] and figure.total == 30
+    assert read_policy_file(first.policy_path).provenance["test"] is None, "the figure is another model's than the winner's"
+    with pytest.raises(LookRefused):
+        Study(**story.wishes).run(trials=TRIALS, test=True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_a_ray_search_stops_too_and_goes_on_with_the_other_driver(tmp_path: Path, stop: signal.Signals) -> None:
+    (tmp_path / "script.py").write_text(SCRIPT)
+    home = Home(tmp_path / "home")
+    data = write_bars(tmp_path / "bars.npz", train=900, val=300)
+    wishes = {"data": str(data), "epochs": 12, "workers": 1, "home": str(home.root), "name": NAME}
+    search = start(wishes | {"driver": "ray"}, tmp_path)
+    search.until("finished", 2)
+    search.until("epoch", 2)
+    everything = [search.process.pid, *processes_below(search.process.pid)]
+    if stop == signal.SIGKILL:  # two agents of Ray that train nothing take a minute or two to notice
+        everything = [pid for pid in everything if Path(f"/proc/{pid}/cmdline").read_bytes().startswith(b"ray::ImplicitFunc")]
+        assert len(everything) == 1
+    if stop == signal.SIGINT:
+        os.killpg(search.process.pid, stop)  # as a terminal does
+    else:
+        search.process.send_signal(stop)
+    assert seconds_until_gone(everything) < STOP_SECONDS
+    search.process.communicate()
+    before = over(home)
+    assert 2 <= len(before) < 3 + TRIALS
+    start(wishes, tmp_path).end()
+    after = records(home)
+    assert len(after) == 3 + TRIALS and all(trial in after for trial in before)
+    left = [file.name for file in home.study_directory(NAME).iterdir() if file.name.startswith("ray-")]
+    assert left == [] or stop == signal.SIGKILL
+
+
+@pytest.mark.slow
+def test_a_search_on_a_cluster_that_was_there_leaves_it_as_it_was(tmp_path: Path) -> None:
+    import ray
+    from ray.cluster_utils import Cluster
+
+    (tmp_path / "script.py").write_text(SCRIPT)
+    wishes = {"data": str(write_bars(tmp_path / "bars.npz")), "epochs": 1, "home": str(tmp_path / "home"), "name": NAME}
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    try:
+        search = start(wishes | {"driver": "ray", "address": cluster.address}, tmp_path)
+        assert json.loads(search.end())[0] == NAME
+        ray.init(address=cluster.address, log_to_driver=False, logging_level=logging.CRITICAL)
+        assert ray.cluster_resources()["CPU"] == 1
+    finally:
+        ray.shutdown()
+        cluster.shutdown()

@@ -34,7 +34,9 @@ PREPARED = Prepared(
 def identity(study: Study, prepared: Prepared = PREPARED, base: Any = PHOTO_BASE, recipe: Recipe | None = None) -> dict[str, Any]:
     data = DataRef(str(prepared.directory), prepared.fingerprint)
     space = build_space(study.space, prepared.channels, base)
-    setting = Setting(space, baselines(prepared.channels, base), recipe or Recipe(), data, study.seed, study.epochs)
+    setting = Setting(
+        space, baselines(prepared.channels, base), recipe or Recipe(weight_decay=0.25), data, study.seed, study.epochs
+    )
     return study.identity(prepared, setting)
 
 
@@ -48,7 +50,7 @@ OTHERS = {
     "pixels": identity(STUDY, replace(PREPARED, fingerprint="c" * 64)),
     "test": identity(STUDY, replace(PREPARED, heldout_fingerprint=None)),
     "splits": identity(STUDY, replace(PREPARED, counts={"train": 79, "val": 21, "test": 20})),
-    "recipe": identity(STUDY, recipe=Recipe(weight_decay=1e-4)),
+    "recipe": identity(STUDY, recipe=Recipe(weight_decay=0.125)),
 }
 
 
@@ -80,7 +82,7 @@ def test_the_machine_does_not_name_a_study() -> None:
         ("pixels", "data fingerprint was aaaaaaaaaaaa, now cccccccccccc"),
         ("splits", "splits train was 80, now 79; splits val was 20, now 21"),
         ("test", "test was bbbbbbbbbbbb, now null"),
-        ("recipe", "recipe weight_decay was 0.0005, now 0.0001"),
+        ("recipe", "recipe weight_decay was 0.25, now 0.125"),
     ],
 )
 def test_a_mismatch_names_the_wish_and_both_values(tmp_path: Path, changed: str, named: str) -> None:
@@ -115,6 +117,12 @@ def test_bad_wishes_leave_no_half_study(tmp_path: Path) -> None:
     for wishes, trials in (({}, 0), ({"space": "randaugmnet"}, 1), ({"sampler": "gird"}, 1), ({"name": "a/b"}, 1)):
         with pytest.raises(BadInput):
             Study("sample", train_images=20, val_images=20, home=tmp_path, **wishes).run(trials=trials)  # type: ignore[arg-type]
+    for address, message in (
+        ("127.0.0.1:1", "no Ray cluster answers there"),
+        ("ray://here:1", "allowed are 'auto' and HOST:PORT"),
+    ):
+        with pytest.raises(BadInput, match=f"address '{address}': {message}"):
+            Study("sample", train_images=20, val_images=20, home=tmp_path, driver="ray", address=address).run(trials=1)
     with pytest.raises(BadInput):
         Study(str(tmp_path / "nowhere"), home=tmp_path).run(trials=1)
     assert not (tmp_path / "studies").exists()
