@@ -68,7 +68,7 @@ def test_how_and_where_to_run_is_no_part_of_the_identity() -> None:
 
 
 def test_the_machine_does_not_name_a_study() -> None:
-    other = identity(STUDY, recipe=Recipe(precision="bfloat16", device="cuda"))
+    other = identity(STUDY, recipe=Recipe(weight_decay=0.25, precision="bfloat16", device="cuda"))
     assert STUDY.name_for(other, "birds") == STUDY.name_for(identity(STUDY), "birds")
 
 
