@@ -114,7 +114,7 @@ def caveat(view: StudyView) -> str:
     """How little a search this short proves, in plain words with this study's numbers; empty without a best policy."""
     if view.best is None:
         return ""
-    told_apart = _can_be_told(view.comparisons, view.best.total)
+    told_apart = _can_be_told(view.comparisons, view.best)
     return (
         f"Each policy was trained once, with one seed, for {view.best.epochs} epochs. The lowest of {len(view.done)} errors"
         f" flatters its policy, because it was chosen for being low. {told_apart}Strong augmentation needs long training, so"
@@ -122,13 +122,14 @@ def caveat(view: StudyView) -> str:
     )
 
 
-def _can_be_told(comparisons: tuple[Comparison, ...], total: int | None) -> str:
+def _can_be_told(comparisons: tuple[Comparison, ...], best: Row) -> str:
     if not comparisons:
         return ""
     needed = max(comparison.resolvable for comparison in comparisons)
     undecided = [f"“{comparison.baseline.name}”" for comparison in comparisons if not comparison.can_be_told]
-    verdict = f"it is not told apart from {_listed(undecided)}" if undecided else "it is further than that from every baseline"
-    return f"{total:,} validation images show differences of about {100 * needed:.1f} points and more: {verdict}. "
+    others = "every other baseline" if best.role == "baseline" else "every baseline"
+    verdict = f"it is not told apart from {_listed(undecided)}" if undecided else f"it is further than that from {others}"
+    return f"{best.total:,} validation images show differences of about {100 * needed:.1f} points and more: {verdict}. "
 
 
 def _comparisons(trials: tuple[TrialRecord, ...], rows: tuple[Row, ...], best: TrialRecord) -> tuple[Comparison, ...]:
