@@ -179,4 +179,4 @@ class LongHistory(LedgerHistory):
 
 
 TestLongHistories = pytest.mark.slow(LongHistory.TestCase)
-TestLongHistories.settings = settings(max_examples=200, stateful_step_count=40)
+TestLongHistories.settings = settings(max_examples=60, stateful_step_count=40)

@@ -10,8 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from sqlalchemy import NullPool, create_engine, text
 
-from policysearch.ledger import Ledger, connect, sqlite_url
+from policysearch.ledger import Claim, ClaimedModel, Ledger, connect, sqlite_url
 from searchspaces.errors import BadInput
 
 NOBODY = 65534
@@ -160,3 +161,20 @@ def test_a_server_that_crashes_is_waited_for(request: pytest.FixtureRequest) -> 
     second = ledger.create_study("after", {})
     back.join()
     assert ledger.studies() == (first, second)
+
+
+def test_a_claim_waits_for_the_one_being_laid_and_counts_it(new_ledger_url: str) -> None:
+    ledger = Ledger.open(new_ledger_url)
+    first, second = ledger.create_study("first", {}), ledger.create_study("second", {})
+    engine = create_engine(new_ledger_url.replace("postgresql:", "postgresql+psycopg:"), poolclass=NullPool)
+    insert = "INSERT INTO claim (study_uid, test_fingerprint, models, looks_before) VALUES (:study, 'images', '[]', 0)"
+    laid: list[Claim] = []
+    model: ClaimedModel = {"trial_uid": "uid", "label": "", "weights_sha256": ""}
+    claiming = threading.Thread(target=lambda: laid.append(ledger.claim_test(second.uid, "images", [model])))
+    with engine.begin() as connection:
+        connection.execute(text(insert), {"study": first.uid})
+        claiming.start()
+        claiming.join(timeout=0.5)
+        assert laid == []
+    claiming.join()
+    assert laid[0].looks_before == 1
