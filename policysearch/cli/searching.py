@@ -89,13 +89,13 @@ def conduct(study: "Study", trials: int, test: bool) -> None:
     from policysearch.home import Home
 
     home = Home.locate(study.home)
-    with progress(study.epochs) as view:
-        beside = Beside(home, view)
-        try:
+    try:
+        with progress(study.epochs) as view:
+            beside = Beside(home, view)
             outcome = study.run(trials, beside.hear, test)
-        except KeyboardInterrupt:
-            click.echo(f"\n{len(view.tally.over)} trials are finished and kept; the same command goes on from there.", err=True)
-            raise
+    except KeyboardInterrupt:
+        click.echo(f"\n{len(view.tally.over)} trials are finished and kept; the same command goes on from there.", err=True)
+        raise
     show_outcome(home, outcome, beside)
 
 
