@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from searchspaces.errors import BadInput
+from searchspaces.json_text import shown
 from searchspaces.ops import find_op
 from searchspaces.ops.op import Op, Parameter
 
@@ -18,8 +19,15 @@ MAX_STEPS = 16
 
 
 def _check_number(thing: str, value: float) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise BadInput(f"{thing}: {value!r}; allowed is a finite number")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not _is_finite(value):
+        raise BadInput(f"{thing}: {shown(value)}; allowed is a finite number")
+
+
+def _is_finite(value: float) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number beyond what a float holds
+        return False
 
 
 def _check_probability(thing: str, value: float) -> None:
@@ -62,7 +70,7 @@ class Uniform:
 
     def __post_init__(self) -> None:
         if not self.low <= self.high:
-            raise BadInput(f"uniform range: low {self.low} is above high {self.high}; give low <= high")
+            raise BadInput(f"uniform range: low {shown(self.low)} is above high {shown(self.high)}; give low <= high")
 
     @property
     def ends(self) -> tuple[float, ...]:

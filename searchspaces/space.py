@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from searchspaces.errors import BadInput
+from searchspaces.json_text import shown
 from searchspaces.policy import Policy
 from searchspaces.policy_json import digest
 
@@ -42,8 +43,8 @@ class Real:
 
     def checked(self, value: object) -> float:
         """The value as a float, if it is in the range."""
-        if isinstance(value, bool) or not isinstance(value, numbers.Real) or not self.low <= float(value) <= self.high:
-            raise BadInput(f"parameter {self.name}: {value!r}; allowed is a number from {self.low:g} to {self.high:g}")
+        if isinstance(value, bool) or not isinstance(value, numbers.Real) or not self.low <= value <= self.high:
+            raise BadInput(f"parameter {self.name}: {shown(value)}; allowed is a number from {self.low:g} to {self.high:g}")
         return float(value)
 
     def to_dict(self) -> dict[str, Any]:

@@ -35,6 +35,7 @@ POINT = {"bits": 5, "share": 0.5, "op": "rotate"}
         ({"bits": True}, "space toy: parameter bits: True"),
         ({"share": 1.0000001}, "space toy: parameter share: 1.0000001; allowed is a number from 0.001 to 1"),
         ({"share": float("nan")}, "space toy: parameter share: nan"),
+        ({"share": 10**400}, "space toy: parameter share: a whole number of 1329 bits; allowed is a number from 0.001 to 1"),
         ({"share": "0.5"}, "space toy: parameter share: '0.5'"),
         ({"share": True}, "space toy: parameter share: True"),
         ({"op": "hue"}, "space toy: parameter op: 'hue'; allowed are 'rotate', 'shear_x', 1"),
