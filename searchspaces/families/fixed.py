@@ -6,12 +6,18 @@ from searchspaces.policy import Base, Branch, Choice, Policy, Step
 
 
 def baselines(channels: int, base: Base) -> dict[str, Policy]:
-    """The three free baselines by label: nothing at all, the base alone, and the base with TrivialAugment wide."""
+    """The three free baselines by label: nothing at all, the base alone ("flip+crop"), and the base with TrivialAugment wide."""
     return {
         "none": Policy(),
-        "flip+crop": Policy(base),
+        _base_label(base): Policy(base),
         "trivialaugment-wide": trivialaugment_wide(channels, base),
     }
+
+
+def _base_label(base: Base) -> str:
+    """What the base does: digits are not flipped, so theirs is "crop"."""
+    parts = {"flip": base.hflip > 0, "crop": base.crop is not None}
+    return "+".join(part for part, is_on in parts.items() if is_on)
 
 
 def trivialaugment_wide(channels: int, base: Base) -> Policy:

@@ -108,4 +108,5 @@ def test_the_baselines_are_the_three_free_ones() -> None:
     (choices,) = [step.choices for branch in trivial.branches for step in branch.steps]
     assert len(choices) == 14
     assert baselines(1, PHOTO_BASE) == found
+    assert list(baselines(1, DIGIT_BASE).items())[1] == ("crop", Policy(DIGIT_BASE))
     assert "saturation" not in trivialaugment_wide(5, Base()).ops
