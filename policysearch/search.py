@@ -146,7 +146,7 @@ def _restore_weights(trial: TrialRecord, data: DataRef, weights: KeptWeights, li
     result = run_trial(TrialSpec.from_dict(trial.spec | {"data": asdict(data)}), lambda epoch: None, path)
     if result.weights_sha256 != trial.result.weights_sha256:
         path.unlink(missing_ok=True)
-        lost = "came out otherwise on this machine; the study can't be tested here, its validation figures stand"
+        lost = result.error or "came out otherwise on this machine; the study can't be tested here, its validation figures stand"
         listener(Event("note", trial.trial_uid, text=f"the weights of {trial.label} {lost}"))
 
 

@@ -1,11 +1,13 @@
 """Runs one trial: a function of its spec alone, whatever process, driver or order it runs in.
 
-A training that fails (a loss that isn't finite, memory that runs out) is a failed result with its reason, never an exception.
-Refuses specs this machine can't follow. It is never told where the test images are.
+A training that fails (a loss that isn't finite, memory that runs out, weights that can't be written) is a failed result with its
+reason, never an exception. Refuses specs this machine can't follow, and data other than the spec's. It is never told where the
+test images are.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,7 +17,7 @@ from searchspaces.draw import draw
 from searchspaces.engines import ENGINE_NAME
 from searchspaces.errors import BadInput
 from searchspaces.plan import Plan
-from trials.data import Split, open_split, read_meta
+from trials.data import Split, data_fingerprint, open_split, read_meta
 from trials.evaluate import NotFinite, placed, score
 from trials.machine import environment, reproducible
 from trials.models import build_model
@@ -28,13 +30,17 @@ from trials.values import Epoch, Score, TrialResult, TrialSpec
 from trials.weights import save_weights
 
 
+class NotKept(Exception):
+    """The weights can't be written; the message says why, in one line."""
+
+
 def run_trial(spec: TrialSpec, on_epoch: Callable[[Epoch], None], weights_path: Path | None) -> TrialResult:
     """Train as `spec` says, score the validation split after each epoch, keep the last weights in `weights_path` (None: nowhere).
 
     The score is that of the last epoch. Initial weights, image order and augmentation derive from the spec's seed and replicate.
     `on_epoch` hears of every epoch as it ends; what it raises passes through. Raises BadInput for a spec that can't be run here.
     """
-    _check(spec)
+    meta = _checked(spec)
     spans, epochs = Spans(), list[Epoch]()
 
     def note(epoch: Epoch) -> None:
@@ -45,7 +51,9 @@ def run_trial(spec: TrialSpec, on_epoch: Callable[[Epoch], None], weights_path: 
     with reproducible(spec.recipe), spans.timed("total"):
         surroundings = environment(spec.recipe)
         try:
-            trained = _train_and_keep(spec, note, weights_path, spans)
+            trained = _train_and_keep(spec, meta, note, weights_path, spans)
+        except NotKept as failure:
+            error = str(failure)
         except (NotFinite, MemoryError, RuntimeError) as failure:
             error = f"epoch {len(epochs) + 1} of {spec.budget_epochs}: {_reason(failure)}"
     return TrialResult(
@@ -61,19 +69,27 @@ def run_trial(spec: TrialSpec, on_epoch: Callable[[Epoch], None], weights_path: 
     )
 
 
-def _check(spec: TrialSpec) -> None:
+def _checked(spec: TrialSpec) -> dict[str, Any]:
+    """The meta.json of the spec's data, once machine, spec and data are known to go together."""
     check_recipe(spec.recipe)
     if spec.budget_epochs < 1:
         raise BadInput(f"budget_epochs: {spec.budget_epochs}; allowed is 1 or more")
+    meta = read_meta(Path(spec.data.directory))
+    found = data_fingerprint(meta)
+    if found != spec.data.fingerprint:
+        raise BadInput(
+            f"{spec.data.directory!r} holds other data ({found[:12]}) than the trial was planned for"
+            f" ({spec.data.fingerprint[:12]}); delete it and search again"
+        )
+    return meta
 
 
 def _train_and_keep(
-    spec: TrialSpec, note: Callable[[Epoch], None], weights_path: Path | None, spans: Spans
+    spec: TrialSpec, meta: Mapping[str, Any], note: Callable[[Epoch], None], weights_path: Path | None, spans: Spans
 ) -> tuple[Score, str | None]:
     """The last epoch's score, and the SHA-256 of the kept weights (None when none are kept)."""
     with spans.timed("setup"):
         train, val = open_split(Path(spec.data.directory), "train"), open_split(Path(spec.data.directory), "val")
-        meta = read_meta(Path(spec.data.directory))
         model = _fresh_model(spec, train)
         normaliser = Normaliser(meta["mean"], meta["std"], spec.recipe)
         trainer = Trainer(model, train, normaliser, spec.recipe, spec.budget_epochs, spans)
@@ -82,7 +98,14 @@ def _train_and_keep(
         with spans.timed("score"):
             scored = score(model, val, spec.recipe, meta["mean"], meta["std"])
         note(Epoch(number, loss, scored.wrong, scored.total))
-    return scored, None if weights_path is None else save_weights(model, weights_path)
+    return scored, None if weights_path is None else _kept(model, weights_path)
+
+
+def _kept(model: nn.Module, weights_path: Path) -> str:
+    try:
+        return save_weights(model, weights_path)
+    except OSError as error:
+        raise NotKept(f"its weights can't be written to {weights_path} ({error.strerror}); make room there") from error
 
 
 def _fresh_model(spec: TrialSpec, train: Split) -> nn.Module:

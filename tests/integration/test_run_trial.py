@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import resource
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -185,6 +186,32 @@ def test_memory_that_runs_out_fails_the_trial_with_its_reason(spec: TrialSpec, t
     finally:
         resource.setrlimit(resource.RLIMIT_AS, before)
     assert (result.status, result.error) == ("failed", "epoch 1 of 3: out of memory; give smaller batches or images")
+
+
+def test_weights_that_can_not_be_written_fail_the_trial_with_the_reason(spec: TrialSpec, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    result = run(spec, tmp_path / "file" / "weights.pt", budget_epochs=1)
+    assert result.status == "failed" and result.score is None and result.weights_sha256 is None and len(result.epochs) == 1
+    assert result.error is not None and "\n" not in result.error
+    assert str(tmp_path / "file" / "weights.pt") in result.error and "make room" in result.error
+
+
+def test_a_ledger_that_is_away_is_not_taken_for_a_full_disk(spec: TrialSpec, tmp_path: Path) -> None:
+    def away(epoch: Epoch) -> None:
+        raise ConnectionError("the ledger is away")
+
+    with pytest.raises(ConnectionError):
+        run_trial(spec, away, tmp_path / "weights.pt")
+
+
+def test_other_data_than_the_specs_are_refused(spec: TrialSpec, data: Prepared, tmp_path: Path) -> None:
+    shutil.copytree(data.directory, tmp_path / "other")
+    meta = tmp_path / "other" / "meta.json"
+    meta.chmod(0o644)
+    meta.write_text(meta.read_text().replace(read_meta(data.directory)["fingerprints"]["val"], "f" * 64))
+    with pytest.raises(BadInput, match=r"holds other data .* than the trial was planned for .*; delete it") as caught:
+        run(spec, data=DataRef(str(tmp_path / "other"), data.fingerprint))
+    assert "\n" not in str(caught.value)
 
 
 def test_outputs_that_are_not_finite_have_no_score(spec: TrialSpec, plain: tuple[TrialResult, Path]) -> None:

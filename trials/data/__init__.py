@@ -5,6 +5,6 @@ Readers (folders, images, npz, cifar, idx), splits and store are modules of thei
 
 from trials.data.prepared import Prepared, prepare
 from trials.data.source import Source
-from trials.data.store import Split, open_split, read_meta
+from trials.data.store import Split, data_fingerprint, open_split, read_meta
 
-__all__ = ["Prepared", "Source", "Split", "open_split", "prepare", "read_meta"]
+__all__ = ["Prepared", "Source", "Split", "data_fingerprint", "open_split", "prepare", "read_meta"]

@@ -19,7 +19,7 @@ from searchspaces.errors import BadInput
 from trials.data.pools import Domain, Material, Pools
 from trials.data.source import Source, understand
 from trials.data.splits import Part, choose_parts
-from trials.data.store import Draft, SplitName, fingerprint, only_maker, read_meta
+from trials.data.store import Draft, SplitName, data_fingerprint, fingerprint, only_maker, read_meta
 
 FORMAT = 1  # part of the key: raise it when the same source would give other arrays or another meta.json
 DEVIATION_FLOOR = 1 / 255  # a channel that never changes is divided by one grey level, not by 0
@@ -151,12 +151,11 @@ def _opened(directory: Path, heldout: Path | None) -> Prepared:
     meta = read_meta(directory)
     test = None if heldout is None else read_meta(heldout)
     _, channels, height, width = np.load(directory / "train_images.npy", mmap_mode="r").shape
-    whole = json.dumps([meta["classes"], meta["fingerprints"]["train"], meta["fingerprints"]["val"]])
     return Prepared(
         name=meta["name"],
         directory=directory,
         heldout=heldout,
-        fingerprint=hashlib.sha256(whole.encode()).hexdigest(),
+        fingerprint=data_fingerprint(meta),
         heldout_fingerprint=None if test is None else test["fingerprints"]["test"],
         classes=tuple(meta["classes"]),
         channels=channels,

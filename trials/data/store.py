@@ -74,6 +74,12 @@ def fingerprint(images: Images, labels: Labels) -> str:
     return digest.hexdigest()
 
 
+def data_fingerprint(meta: Mapping[str, Any]) -> str:
+    """SHA-256, in hex, of what a search sees: classes, train and val, by what a training directory's meta.json says of them."""
+    whole = json.dumps([meta["classes"], meta["fingerprints"]["train"], meta["fingerprints"]["val"]])
+    return hashlib.sha256(whole.encode()).hexdigest()
+
+
 class Draft:
     """A directory in the making. `create_images` gives a writable memory map; `finish` makes it appear under its final name."""
 
