@@ -5,6 +5,7 @@ a trial becomes its failed result; what the worker can't cope with (a ledger it 
 """
 
 import os
+import time
 from collections.abc import Callable, MutableMapping
 from pathlib import Path
 
@@ -13,15 +14,18 @@ from policysearch.ledger import Ledger
 from searchspaces.errors import BadInput
 from trials.values import Epoch, TrialResult, TrialSpec
 
+NOTE_SECONDS = 1.0  # a note costs a sync of the disk, as long as an epoch of a small trial; people look once a second at most
+
 # One trial is one thread: the driver runs as many trials as there are cores.
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
 
-def execute(task: Task, on_epoch: Callable[[Epoch], None]) -> TrialResult:
+def execute(task: Task, on_epoch: Callable[[Epoch], None], clock: Callable[[], float] = time.monotonic) -> TrialResult:
     """Run the task's trial and commit its result; what is returned is what the ledger holds.
 
-    Each epoch is noted in the ledger and then told to `on_epoch`. A spec that this machine can't follow is a failed trial with
-    the reason. Raises what stops the worker itself.
+    `on_epoch` is told of every epoch. Before that the ledger notes it, the first and then at most one each `NOTE_SECONDS` of
+    `clock`; the result has them all. A spec that this machine can't follow is a failed trial with the reason. Raises what stops
+    the worker itself.
     """
     ledger = Ledger(task.ledger_url)
     stored = ledger.result(task.trial_uid)
@@ -29,12 +33,16 @@ def execute(task: Task, on_epoch: Callable[[Epoch], None]) -> TrialResult:
         return stored
     _require_sound_process()
     ledger.start_attempt(task.trial_uid)
+    next_note_at = clock()
 
     def note(epoch: Epoch) -> None:
-        try:
-            ledger.note_progress(task.trial_uid, epoch)
-        except BadInput as away:  # not the trial's fault, so it must not become its failure
-            raise ConnectionError(str(away)) from away
+        nonlocal next_note_at
+        if clock() >= next_note_at:
+            try:
+                ledger.note_progress(task.trial_uid, epoch)
+            except BadInput as away:  # not the trial's fault, so it must not become its failure
+                raise ConnectionError(str(away)) from away
+            next_note_at = clock() + NOTE_SECONDS
         on_epoch(epoch)
 
     return ledger.commit_result(_result(task, note))

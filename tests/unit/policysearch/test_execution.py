@@ -1,6 +1,8 @@
 """How a worker carries out one task, in this process: what is run, what is only looked up, and whose fault a failure is."""
 
 from dataclasses import replace
+from functools import partial
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -38,8 +40,22 @@ def test_weights_are_in_place_and_epochs_noted_when_the_result_is(task: Task) ->
     result = execute(task, seen.append)
     trial = Ledger(task.ledger_url).trial("uid")
     assert trial.result == result and result.status == "done" and tuple(seen) == result.epochs
-    assert trial.progress == (2, seen[-1].wrong, seen[-1].total) and trial.attempts == 1
+    assert trial.progress is not None and trial.attempts == 1
     assert Path(task.weights_path).exists()
+
+
+@pytest.mark.parametrize(("epoch_seconds", "noted"), [(0.3, [1, 1, 1, 1, 5, 5]), (1.0, [1, 2, 3, 4, 5, 6])])
+def test_the_first_epoch_is_noted_and_then_one_a_second(task: Task, epoch_seconds: float, noted: list[int]) -> None:
+    seen: list[tuple[int, int]] = []
+    task = replace(task, spec={**task.spec, "budget_epochs": len(noted)})
+
+    def look(epoch: Epoch) -> None:
+        progress = Ledger(task.ledger_url).trial("uid").progress
+        assert progress is not None
+        seen.append((epoch.number, progress[0]))
+
+    assert execute(task, look, clock=lambda: epoch_seconds * len(seen)).status == "done"
+    assert seen == list(enumerate(noted, start=1))
 
 
 def test_a_ledger_that_goes_away_is_not_the_trials_failure(task: Task) -> None:
@@ -49,7 +65,7 @@ def test_a_ledger_that_goes_away_is_not_the_trials_failure(task: Task) -> None:
         file.rename(file.with_suffix(".away"))
 
     with pytest.raises(ConnectionError):
-        execute(task, take_away)
+        execute(task, take_away, clock=partial(next, count()))  # so slow that every epoch is noted
     file.with_suffix(".away").replace(file)
     assert Ledger(task.ledger_url).result("uid") is None
     assert execute(task, lambda epoch: None).status == "done"
@@ -58,3 +74,11 @@ def test_a_ledger_that_goes_away_is_not_the_trials_failure(task: Task) -> None:
 def test_a_failure_told_late_does_not_replace_a_result(task: Task) -> None:
     done = execute(task, lambda epoch: None)
     assert record_failure(task, "the worker was lost after it had committed") == done
+
+
+def test_a_full_disk_is_the_trials_failure_with_its_reason(task: Task) -> None:
+    Path(task.weights_path).with_name("file").write_text("")
+    full = replace(task, weights_path=str(Path(task.weights_path).with_name("file") / "weights.pt"))
+    stored = execute(full, lambda epoch: None)
+    assert stored.status == "failed" and stored.error is not None and "can't be written" in stored.error
+    assert Ledger(task.ledger_url).trial("uid").result == stored
