@@ -166,7 +166,8 @@ def check_classes(classes: tuple[str, ...], train: Pool, others: tuple[Pool, ...
 
 def _need_two(classes: tuple[str, ...], train: Pool) -> None:
     if len(classes) < 2:
-        raise BadInput(f"{train.where}: only one class ({classes[0]!r}); a search needs at least 2 classes, so add another")
+        found = f"only one class ({classes[0]!r})" if classes else "no class (labels must be whole numbers from 0 up)"
+        raise BadInput(f"{train.where}: {found}; a search needs at least 2 classes, so add another")
 
 
 def file_identity(paths: Iterable[Path]) -> list[list[Any]]:

@@ -62,8 +62,8 @@ def test_whole_labels_of_any_width_and_flat(dtype: type, make_npz: MakeNpz, tmp_
 @pytest.mark.parametrize(
     ("labels", "parts"),
     [
-        ([0, 1, 2] * 3 + [0, 1, -1], ("label -1 of image 11", "0 to 3")),
-        ([0, 1, 2] * 3 + [0, 1, -100], ("label -100", "0 to 3")),
+        ([0, 1, 2] * 3 + [0, 1, -1], ("label -1 of image 11", "0 to 2")),
+        ([0, 1, 2] * 3 + [0, 1, -100], ("label -100", "0 to 2")),
         ([0, 1, 2] * 3 + [0, 1, 255], ("label 255", "0 to 3")),
         ([1, 2, 3] * 4, ("label 3 of image 2", "0 to 2")),
         ([0.0, 1.0, 2.0] * 4, ("float64", "whole numbers")),
@@ -73,6 +73,7 @@ def test_whole_labels_of_any_width_and_flat(dtype: type, make_npz: MakeNpz, tmp_
         ([[0, 1]] * 12, ("(12, 2)", "(n, 1)")),
         ([0, 1, 2] * 3, ("12 images but 9 labels",)),
         ([0] * 12, ("only one class ('0')",)),
+        ([-1] * 12, ("no class", "from 0 up")),
     ],
 )
 def test_training_labels_out_of_range(
