@@ -43,7 +43,7 @@ class Real:
 
     def checked(self, value: object) -> float:
         """The value as a float, if it is in the range."""
-        if isinstance(value, bool) or not isinstance(value, numbers.Real) or not self.low <= value <= self.high:
+        if isinstance(value, bool) or not isinstance(value, numbers.Real) or not self.low <= _as_float(value) <= self.high:
             raise BadInput(f"parameter {self.name}: {shown(value)}; allowed is a number from {self.low:g} to {self.high:g}")
         return float(value)
 
@@ -130,6 +130,13 @@ class Categorical:
     def ends(self) -> tuple[Value, Value]:
         """The first and the last choice."""
         return (self.choices[0], self.choices[-1])
+
+
+def _as_float(value: numbers.Real) -> float:
+    try:
+        return float(value)
+    except OverflowError:  # a whole number beyond what a float holds: outside of every range
+        return math.inf
 
 
 Parameter: TypeAlias = Real | Whole | Categorical
