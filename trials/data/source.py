@@ -47,6 +47,14 @@ class Source:
 
 def understand(source: Source) -> Material:
     """Where the images are and what keys their prepared copy; `BadInput` names what is missing."""
+    try:
+        return _understood(source)
+    except (OSError, RuntimeError) as error:  # RuntimeError: "~name/" of a user that there is not
+        reason = (error.strerror if isinstance(error, OSError) else None) or error
+        raise BadInput(f"--data {source.data!r} can't be looked at ({reason}); check the path and its permissions") from error
+
+
+def _understood(source: Source) -> Material:
     named = source.data in NAMED
     path = Path(source.data).expanduser()
     if source.data_root is not None and source.data not in NAMED[1:]:

@@ -20,6 +20,14 @@ def test_an_unknown_name(refused: Refused) -> None:
         understand(Source("cifar11"))
 
 
+@pytest.mark.parametrize("path", ["~nobody-of-this-name/photos", "a" * 300])
+def test_a_path_that_can_not_be_looked_at(path: str, tmp_path: Path, refused: Refused) -> None:
+    with refused(f"--data '{path}' can't be looked at", "check the path"):
+        understand(Source(path))
+    with refused("--data 'mnist' can't be looked at", "check the path"):
+        understand(Source("mnist", data_root=path))
+
+
 @pytest.mark.parametrize("name", ["cifar10", "fashion-mnist", "mnist"])
 def test_a_named_set_needs_its_root(name: str, tmp_path: Path, refused: Refused) -> None:
     with refused(f"--data {name}", "--data-root DIR"):
