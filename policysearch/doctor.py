@@ -2,6 +2,7 @@
 
 import os
 import platform
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -40,13 +41,14 @@ def _packages() -> dict[str, str]:
 def _machine() -> dict[str, str]:
     import torch
 
+    from policysearch.drivers.execution import usable_cores
     from trials.recipes import default_recipe
 
     gpus = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())] if torch.cuda.is_available() else []
     recipe = default_recipe("cuda" if gpus else "cpu")
     return {
         "system": platform.platform(),
-        "cores": str(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()),
+        "cores": str(usable_cores()),
         "instructions": torch.backends.cpu.get_cpu_capability(),
         "gpus": ", ".join(gpus) or "none: trials run on the CPU",
         "trial precision": f"{recipe.precision}{', channels last' if recipe.channels_last else ''}",
@@ -57,6 +59,8 @@ def _home(home: Home) -> dict[str, str]:
     facts = {"directory": str(home.root)}
     if not home.root.exists():
         return facts | {"size": "nothing there yet"}
+    if not home.root.is_dir():
+        return facts | {"size": "it is no directory; give another with --home"}
     facts["size"] = _readable(_size_bytes(home.root))
     for entry in sorted(home.root.iterdir()):
         facts[entry.name] = _readable(_size_bytes(entry))
@@ -64,9 +68,12 @@ def _home(home: Home) -> dict[str, str]:
 
 
 def _size_bytes(path: Path) -> int:
-    if path.is_file():
-        return path.stat().st_size
-    return sum(file.stat().st_size for file in path.rglob("*") if file.is_file() and not file.is_symlink())
+    files = [path] if path.is_file() else [Path(folder) / name for folder, _, names in os.walk(path) for name in names]
+    size_bytes = 0
+    for file in files:
+        with suppress(FileNotFoundError):  # a search at work makes and removes files all the time
+            size_bytes += file.lstat().st_size
+    return size_bytes
 
 
 def _readable(size_bytes: float) -> str:

@@ -28,20 +28,35 @@ class Home:
 
     @staticmethod
     def locate(flag: str | Path | None = None) -> "Home":
-        """The directory that `flag` names, else `$POLICYSEARCH_HOME`, else the user's data folder. Creates nothing."""
+        """The directory that `flag` names, else `$POLICYSEARCH_HOME`, else the user's data folder. Creates nothing.
+
+        Raises BadInput for a ~ of a user that there is not.
+        """
         chosen = flag or os.environ.get(VARIABLE)
         if not chosen:
             from platformdirs import user_data_path
 
             chosen = user_data_path("policysearch", appauthor=False)
-        return Home(Path(chosen).expanduser().absolute())
+        try:
+            return Home(Path(chosen).expanduser().absolute())
+        except RuntimeError as error:  # "~name/" of a user that there is not
+            raise BadInput(f"home {str(chosen)!r}: {error} Give another directory with --home or ${VARIABLE}") from error
 
     @property
     def ledger_url(self) -> str:
         """The SQLAlchemy URL of this home's ledger."""
         from policysearch.ledger import sqlite_url
 
-        return sqlite_url(self.root / "ledger.sqlite")
+        return sqlite_url(self._ledger_path)
+
+    @property
+    def has_ledger(self) -> bool:
+        """Whether anything has been searched here yet."""
+        return self._ledger_path.exists()
+
+    @property
+    def _ledger_path(self) -> Path:
+        return self.root / "ledger.sqlite"
 
     def study_directory(self, name: str) -> Path:
         """Where the study of this name keeps its files. Raises BadInput for a name that is no plain file name."""

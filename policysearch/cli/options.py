@@ -41,10 +41,10 @@ def open_home(home: str | None) -> "Home":
 
 
 def open_study(home: "Home", name: str) -> "tuple[Ledger, StudyRecord]":
-    """The ledger of a home and one of its studies; BadInput names the studies there are."""
+    """The ledger of a home and one of its studies; BadInput names the studies there are. Makes nothing that isn't there."""
     from policysearch.ledger import Ledger
 
-    ledger = Ledger.open(home.ledger_url)
+    ledger = Ledger(home.ledger_url)
     study = ledger.study(name)
     if study is None:
         names = ", ".join(known.name for known in ledger.studies()) or "none yet"

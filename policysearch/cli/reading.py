@@ -16,18 +16,27 @@ if TYPE_CHECKING:
 @home_option
 @json_option
 def status(study: str | None, home: str | None, as_json: bool) -> None:
-    """What your studies are doing; with STUDY, that one trial by trial."""
+    """What your studies are doing; with STUDY, that one trial by trial.
+
+    With --json a list of objects, one a study (study, state, done, failed, unfinished, best, best_error_percent, ...) or one a
+    trial (number, role, label, state, epoch, wrong, total, error_percent, seconds, reason, digest, ...). All have the same keys;
+    what isn't known yet is null. Errors are of validation images, in percent; state is done, failed, running, unfinished or
+    waiting for a trial, running, unfinished or idle for a study.
+    """
     from policysearch.ledger import Ledger
 
     place = open_home(home)
     if study is not None:
         ledger, record = open_study(place, study)
-        facts: Any = [trial_facts(trial) for trial in ledger.trials(record.uid)]
+        searching = place.is_locked(study)
+        facts: Any = [trial_facts(trial, searching) for trial in ledger.trials(record.uid)]
         columns = ["number", "role", "label", "state", "epoch", "error_percent", "seconds"]
-    else:
-        known = Ledger.open(place.make().ledger_url)
+    elif place.has_ledger:
+        known = Ledger(place.ledger_url)
         facts = [_study_facts(known, record, place) for record in known.studies()]
         columns = ["study", "state", "done", "failed", "unfinished", "best_error_percent", "best", "test_error_percent"]
+    else:
+        facts, columns = [], []
     if as_json:
         return print_json(facts)
     if not facts:
@@ -42,12 +51,18 @@ def status(study: str | None, home: str | None, as_json: bool) -> None:
 @home_option
 @json_option
 def show(study: str, home: str | None, as_json: bool) -> None:
-    """One study: its winner, the baselines, the test figure, and the wishes it was made with."""
+    """One study: its winner, the baselines, the test figure, and the wishes it was made with.
+
+    With --json one object: what `status --json` says of the study, with winner (a trial as in `status STUDY --json`, or null),
+    baselines (a list of such), test (null while the test set is closed, else state, models, wrong, total, error_percent,
+    interval_95_percent, looks_by_other_studies_before) and wishes.
+    """
     place = open_home(home)
     ledger, record = open_study(place, study)
+    searching = place.is_locked(study)
     facts = _study_facts(ledger, record, place) | {
         "winner": _winner_facts(ledger, record),
-        "baselines": [trial_facts(trial) for trial in ledger.trials(record.uid) if trial.role == "baseline"],
+        "baselines": [trial_facts(trial, searching) for trial in ledger.trials(record.uid) if trial.role == "baseline"],
         "test": test_facts(ledger.claim(record.uid)),
         "wishes": record.identity,
     }
@@ -57,32 +72,38 @@ def show(study: str, home: str | None, as_json: bool) -> None:
     return None
 
 
-def trial_facts(trial: "TrialRecord") -> dict[str, Any]:
-    """A trial as JSON values; figures of a trial under way are those of its last epoch."""
+def trial_facts(trial: "TrialRecord", searching: bool) -> dict[str, Any]:
+    """A trial as JSON values, always with the same keys; figures of one that isn't over are those of the last epoch noted.
+
+    `searching` says whether a process is at work on the study: without one, no trial is running.
+    """
     result = trial.result
-    facts: dict[str, Any] = {
+    epoch, wrong, total = trial.progress or (0, None, None)
+    if result is not None:
+        epoch = len(result.epochs)
+        wrong, total = (result.score.wrong, result.score.total) if result.score else (None, None)
+    return {
         "number": trial.number,
         "role": trial.role,
         "label": trial.label,
-        "state": result.status if result else ("running" if trial.started_at else "waiting"),
-        "epoch": trial.progress[0] if trial.progress else 0,
-        "error_percent": None,
-        "seconds": None,
+        "state": result.status if result else _state(trial, searching),
+        "epoch": epoch,
+        "wrong": wrong,
+        "total": total,
+        "error_percent": None if wrong is None or total is None else round(100 * wrong / total, 2),
+        "seconds": round(result.span_seconds.get("total", 0.0), 1) if result else None,
+        "reason": result.error if result else None,
         "attempts": trial.attempts,
         "trial_uid": trial.trial_uid,
         "digest": trial.digest,
         "words": trial.words,
     }
-    if result is not None:
-        facts["epoch"] = len(result.epochs)
-        facts["seconds"] = round(result.span_seconds.get("total", 0.0), 1)
-        facts["reason"] = result.error
-        if result.score is not None:
-            facts |= {"wrong": result.score.wrong, "total": result.score.total}
-            facts["error_percent"] = round(100 * result.score.wrong / result.score.total, 2)
-    elif trial.progress:
-        facts["error_percent"] = round(100 * trial.progress[1] / trial.progress[2], 2)
-    return facts
+
+
+def _state(trial: "TrialRecord", searching: bool) -> str:
+    if trial.started_at is None:
+        return "waiting"
+    return "running" if searching else "unfinished"
 
 
 def test_facts(claim: "Claim | None") -> dict[str, Any] | None:
@@ -92,7 +113,8 @@ def test_facts(claim: "Claim | None") -> dict[str, Any] | None:
     if claim is None:
         return None
     if claim.figure is None:
-        return {"state": "claimed, not finished: policysearch test finishes it", "models": list(claim.models)}
+        figures = dict.fromkeys(("wrong", "total", "error_percent", "interval_95_percent"))
+        return {"state": "claimed", **figures, **_frozen_by(claim)}
     figure = claim.figure
     low, high = wilson_interval(figure.wrong, figure.total)
     return {
@@ -101,9 +123,12 @@ def test_facts(claim: "Claim | None") -> dict[str, Any] | None:
         "total": figure.total,
         "error_percent": round(100 * figure.wrong / figure.total, 2),
         "interval_95_percent": [round(100 * low, 2), round(100 * high, 2)],
-        "looks_by_other_studies_before": figure.looks_before,
-        "models": list(figure.models),
+        **_frozen_by(claim),
     }
+
+
+def _frozen_by(claim: "Claim") -> dict[str, Any]:
+    return {"looks_by_other_studies_before": claim.looks_before, "models": list(claim.models)}
 
 
 def print_table(columns: list[str], rows: list[dict[str, Any]]) -> None:
@@ -148,7 +173,7 @@ def _winner_facts(ledger: "Ledger", record: "StudyRecord") -> dict[str, Any] | N
     from searchspaces.errors import NoTrialSucceeded
 
     try:
-        return trial_facts(winner(ledger.trials(record.uid)))
+        return trial_facts(winner(ledger.trials(record.uid)), searching=False)  # a winner is over
     except NoTrialSucceeded:
         return None
 
@@ -167,7 +192,7 @@ def _print_study(facts: dict[str, Any]) -> None:
     if test is None:
         click.echo(f"  test set    closed; to open it, once: policysearch test {facts['study']}")
     elif test["state"] != "disclosed":
-        click.echo(f"  test set    {test['state']}")
+        click.echo(f"  test set    claimed, but the look was interrupted; to finish it: policysearch test {facts['study']}")
     else:
         low, high = test["interval_95_percent"]
         click.echo(f"  test set    {test['error_percent']} % of {test['total']} images wrong (95 % interval {low} to {high} %)")

@@ -13,11 +13,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from search_fixture import write_bars
+from search_fixture import Study, write_bars
 
 from policysearch.cli import INTERRUPTED, run
 from policysearch.cli.app import COMMANDS, cli
 from searchspaces.policy_json import read_policy_file
+from trials.values import Epoch
 
 Type = Callable[..., tuple[int, str, str]]
 
@@ -83,6 +84,7 @@ def test_the_whole_path(typed: Type, tmp_path: Path) -> None:
 
     trials = json.loads(typed("status", "bars", "--json")[1])
     assert [trial["attempts"] for trial in trials] == [1] * 5
+    assert {(trial["state"], trial["reason"], trial["total"]) for trial in trials} == {("done", None, 30)}
     shown = json.loads(typed("show", "bars", "--json")[1])
     best = min(trials, key=lambda trial: trial["wrong"])
     assert shown["winner"]["wrong"] == best["wrong"]
@@ -154,6 +156,41 @@ def test_labels_out_of_range(refused: Callable[..., None], tmp_path: Path) -> No
     arrays["train_labels"][3] = -1
     np.savez(data, **arrays)
     refused(2, ("(train)", "label -1 of image 3"), "search", "--data", data)
+
+
+def test_reading_makes_nothing(typed: Type, tmp_path: Path) -> None:
+    assert typed("status") == (0, f"no study in {tmp_path / 'home'} yet; start with: policysearch demo\n", "")
+    assert typed("status", "--json") == (0, "[]\n", "")
+    for words in (("show", "bars"), ("status", "bars"), ("test", "bars", "--yes"), ("report", "bars"), ("mirror", "bars")):
+        code, _, err = typed(*words)
+        assert (code, err.count("\n")) == (2, 1) and "there is none; start one with `policysearch search`" in err
+    assert typed("doctor")[0] == 0
+    assert not (tmp_path / "home").exists()
+    (tmp_path / "home").write_text("")
+    code, out, _ = typed("doctor")
+    assert code == 0 and "it is no directory" in out
+
+
+def test_trials_that_are_not_over_are_running_only_while_somebody_searches(typed: Type, tmp_path: Path) -> None:
+    made = Study(tmp_path / "home")
+    campaign = made.campaign(1)
+    first, second = campaign.next_task(), campaign.next_task()
+    assert first is not None and second is not None
+    made.ledger.start_attempt(first.trial_uid)
+    made.ledger.note_progress(first.trial_uid, Epoch(3, 1.0, 25, 100))
+    states = [
+        (trial["state"], trial["epoch"], trial["error_percent"]) for trial in json.loads(typed("status", "bars", "--json")[1])
+    ]
+    assert states == [("unfinished", 3, 25.0), ("waiting", 0, None)]
+    with made.home.lock("bars"):
+        trials = json.loads(typed("status", "bars", "--json")[1])
+    assert [trial["state"] for trial in trials] == ["running", "waiting"]
+    made.finish(campaign, first, 40)
+    assert {frozenset(trial) for trial in json.loads(typed("status", "bars", "--json")[1])} == {frozenset(trials[0])}
+    made.ledger.claim_test(made.study.uid, "1", [{"trial_uid": first.trial_uid, "label": "none", "weights_sha256": "0" * 64}])
+    test = json.loads(typed("show", "bars", "--json")[1])["test"]
+    assert (test["state"], test["wrong"], test["looks_by_other_studies_before"]) == ("claimed", None, 0)
+    assert "to finish it: policysearch test bars" in typed("show", "bars")[1]
 
 
 def test_a_home_that_can_not_be_written(typed: Type, tmp_path: Path) -> None:

@@ -43,6 +43,11 @@ def test_a_home_that_cannot_be_written_says_so_in_one_line(tmp_path: Path) -> No
         assert "\n" not in str(caught.value)
 
 
+def test_the_home_of_nobody_is_refused() -> None:
+    with pytest.raises(BadInput, match=r"home '~nobody-of-this-name/x': .*--home"):
+        Home.locate("~nobody-of-this-name/x")
+
+
 @pytest.mark.parametrize("name", ["", ".", "..", "../elsewhere", "a/b", ".hidden", "-o", "a\nb", "x" * 101, "ü"])
 def test_a_study_name_is_a_plain_file_name(tmp_path: Path, name: str) -> None:
     with pytest.raises(BadInput, match="study name"):
