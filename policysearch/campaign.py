@@ -98,7 +98,7 @@ class Campaign:
 
     def started(self, trial_uid: str) -> None:
         """Tell the listener."""
-        self._listener(Event("started", trial_uid, text=self._trials[trial_uid].label))
+        self._listener(Event("started", trial_uid, label=self._trials[trial_uid].label))
 
     def finished(self, trial_uid: str) -> None:
         """Read the result, keep the weights of the best trial alone, tell the listener."""
@@ -113,10 +113,10 @@ class Campaign:
     def _tell_end(self, trial: TrialRecord) -> None:
         assert trial.result is not None, "a driver calls finished() after the result is in the ledger"
         if trial.result.score is None:
-            self._listener(Event("failed", trial.trial_uid, text=trial.result.error or ""))
+            self._listener(Event("failed", trial.trial_uid, text=trial.result.error or "", label=trial.label))
             return
         score, epochs = trial.result.score, len(trial.result.epochs)
-        self._listener(Event("finished", trial.trial_uid, epochs, score.wrong, score.total, trial.label))
+        self._listener(Event("finished", trial.trial_uid, epochs, score.wrong, score.total, label=trial.label))
 
     def _current_best(self) -> str | None:
         try:

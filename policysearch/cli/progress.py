@@ -38,13 +38,13 @@ class Tally:
         if event.kind == "ready":
             self.planned_trials = event.total
         elif event.kind == "started":
-            self.labels[uid] = event.text
+            self.labels[uid] = event.label
             self.epochs[uid] = 0
         elif event.kind == "epoch":
             self.epochs[uid] = event.epoch
             self.errors[uid] = event.wrong / event.total
         elif event.kind in ("finished", "failed"):
-            self.labels.setdefault(uid, event.text)
+            self.labels[uid] = event.label
             self.over[uid] = event.kind
             self.epochs[uid] = self.budget_epochs
             if event.kind == "finished" and event.total:
@@ -144,8 +144,10 @@ class Bars:
             self._say(f"study {event.text}: {event.total} trials of {self.tally.budget_epochs} epochs")
         if event.kind == "note":
             self._say(event.text)
-        if event.kind == "started":
-            self.bars[event.trial_uid] = self.progress.add_task(event.text, total=self.tally.budget_epochs, figure="")
+        if event.kind == "started" and event.trial_uid in self.bars:
+            self.progress.reset(self.bars[event.trial_uid], figure="")
+        elif event.kind == "started":
+            self.bars[event.trial_uid] = self.progress.add_task(event.label, total=self.tally.budget_epochs, figure="")
         if event.kind == "epoch" and event.trial_uid in self.bars:
             error = f"epoch {event.epoch}/{self.tally.budget_epochs}, {100 * event.wrong / event.total:.1f} % wrong"
             self.progress.update(self.bars[event.trial_uid], completed=event.epoch, figure=error)
@@ -162,12 +164,11 @@ class Bars:
 
 
 @contextmanager
-def progress(budget_epochs: int) -> Iterator[PlainLines | Bars]:
-    """A listener for the driver's events, fit for where the output goes."""
+def progress(tally: Tally) -> Iterator[PlainLines | Bars]:
+    """A listener for the driver's events that counts in `tally`, fit for where the output goes."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn
 
-    tally = Tally(budget_epochs)
     console = Console()
     if not console.is_terminal:
         yield PlainLines(tally)

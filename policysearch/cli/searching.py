@@ -85,16 +85,16 @@ def demo(workers: int | None, driver: str, home: str | None) -> None:
 
 def conduct(study: "Study", trials: int, test: bool) -> None:
     """Run a study in front of a person: progress while it runs, then its pictures, report and result."""
-    from policysearch.cli.progress import progress
+    from policysearch.cli.progress import Tally, progress
     from policysearch.home import Home
 
-    home = Home.locate(study.home)
+    home, tally = Home.locate(study.home), Tally(study.epochs)
     try:
-        with progress(study.epochs) as view:
+        with progress(tally) as view:
             beside = Beside(home, view)
             outcome = study.run(trials, beside.hear, test)
     except KeyboardInterrupt:
-        click.echo(f"\n{len(view.tally.over)} trials are finished and kept; the same command goes on from there.", err=True)
+        click.echo(f"\n{len(tally.over)} trials are finished and kept; the same command goes on from there.", err=True)
         raise
     show_outcome(home, outcome, beside)
 

@@ -33,9 +33,10 @@ class Task:
 class Event:
     """Something a person may want to see at once.
 
-    `ready`: the study stands, `text` is its name, `total` how many trials it is to have. `started`: `text` is the trial's label.
-    `epoch`: `wrong` of `total` validation images after `epoch`. `finished`: the figures of the last epoch, `text` is the label.
-    `failed`: `text` is the reason. `note`: `text` says something about the whole search.
+    `ready`: the study stands, `text` is its name, `total` how many trials it is to have. `started`: for the first time, or again
+    after a worker was lost. `epoch`: `wrong` of `total` validation images after `epoch`. `finished`: the figures of the last
+    epoch. `failed`: `text` is the reason. `note`: `text` says something about the whole search. `label` names the trial that
+    started, finished or failed.
     """
 
     kind: Literal["ready", "started", "epoch", "finished", "failed", "note"]
@@ -44,6 +45,7 @@ class Event:
     wrong: int = 0
     total: int = 0
     text: str = ""
+    label: str = ""
 
 
 Listener: TypeAlias = Callable[[Event], None]

@@ -81,7 +81,11 @@ def test_failed_trials_count_and_are_told_with_their_reason(tmp_path: Path) -> N
     task = take(campaign.next_task())
     study.ledger.commit_result(TrialResult(task.trial_uid, "failed", error="loss is nan"))
     campaign.finished(task.trial_uid)
-    assert study.events == [Event("failed", task.trial_uid, text="loss is nan")]
+    assert study.events == [Event("failed", task.trial_uid, text="loss is nan", label="none")]
+    again = study.campaign(1)
+    study.events.clear()
+    again.tell_finished()
+    assert study.events == [Event("failed", task.trial_uid, text="loss is nan", label="none")]
     assert study.run(campaign) == 3
     assert study.run(study.campaign(1)) == 0
 
@@ -162,7 +166,7 @@ def test_the_listener_hears_what_was_finished_before(tmp_path: Path) -> None:
     study.run(study.campaign(1), wrong=lambda number: 40 + number)
     study.events.clear()
     study.campaign(1).tell_finished()
-    assert [(event.kind, event.wrong, event.total, event.text) for event in study.events[:2]] == [
+    assert [(event.kind, event.wrong, event.total, event.label) for event in study.events[:2]] == [
         ("finished", 40, 100, "none"),
         ("finished", 41, 100, "flip+crop"),
     ]

@@ -1,0 +1,39 @@
+"""What a person is told while a search runs: counted from events, each trial by its own name."""
+
+import io
+
+import pytest
+from rich.console import Console
+from rich.progress import Progress
+
+from policysearch.cli.progress import Bars, PlainLines, Tally
+from policysearch.drivers import Event
+
+
+def test_a_trial_that_failed_before_this_search_began_is_called_by_its_name() -> None:
+    tally = Tally(5)
+    failed = Event("failed", "a", text="the loss is nan", label="flip+crop")
+    tally.hear(failed)
+    assert tally.ending(failed) == "flip+crop: failed: the loss is nan"
+    assert tally.running == [] and tally.best is None
+
+
+def test_a_trial_that_is_tried_again_keeps_its_one_bar() -> None:
+    with Progress(console=Console(file=io.StringIO()), auto_refresh=False) as progress:
+        bars = Bars(Tally(5), progress)
+        for event in (Event("started", "a", label="none"), Event("epoch", "a", 3, 1, 4), Event("started", "a", label="none")):
+            bars.hear(event)
+        assert [(task.description, task.completed) for task in progress.tasks] == [("search", 0), ("none", 0)]
+        bars.hear(Event("finished", "a", 5, 1, 4, label="none"))
+        assert [task.description for task in progress.tasks] == ["search"]
+
+
+def test_lines_tell_the_end_of_each_trial_and_where_the_search_stands(capsys: pytest.CaptureFixture[str]) -> None:
+    view = PlainLines(Tally(5))
+    view.hear(Event("ready", total=2, text="birds"))
+    view.hear(Event("started", "a", label="none"))
+    view.hear(Event("finished", "a", 5, 1, 4, label="none"))
+    assert capsys.readouterr().out.splitlines() == [
+        "study birds: 2 trials of 5 epochs",
+        "none: 25.0 % wrong after 5 epochs  [1 of 2 trials, best 25.0 % wrong (none)]",
+    ]
