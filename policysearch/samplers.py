@@ -147,7 +147,7 @@ class TpeSampler:
         import optuna
 
         seed = derive_seed("sampler", self.seed, number) % 2**32
-        sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=TPE_RANDOM_TRIALS)
+        sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=TPE_RANDOM_TRIALS, constant_liar=True)
         loud = optuna.logging.get_verbosity()
         optuna.logging.set_verbosity(optuna.logging.ERROR)  # it would announce the study it makes
         try:

@@ -24,6 +24,7 @@ from policysearch.samplers import make_sampler
 from policysearch.selection import winner
 from policysearch.study import MACHINE_PARTS, Study, check_same
 from searchspaces.errors import BadInput
+from searchspaces.families import find_family
 from searchspaces.families.fixed import baselines
 from searchspaces.spaces import DIGIT_BASE, PHOTO_BASE, build_space
 from trials.data import Prepared, prepare
@@ -61,6 +62,7 @@ def search(study: Study, trials: int, listener: Listener, test: bool) -> Outcome
     """Run the study until it has `trials` searched trials; `Study.run` says the rest."""
     deadline = None if study.max_hours is None else time.monotonic() + 3600 * study.max_hours
     home = Home.locate(study.home).make()
+    find_family(study.space)  # before images are prepared, which may take long
     with _termination_interrupts():
         prepared = prepare(study.source(), home.root, _preparing(listener))
         if test and prepared.heldout is None:

@@ -26,10 +26,7 @@ def export(source: str, output: str, form: str, home: str | None) -> None:
     target = Path(output)
     if not target.parent.is_dir():
         raise BadInput(f"output {output}: there is no directory {target.parent}; make it first, or give another -o FILE")
-    try:
-        write_policy_file(target, found.policy, found.provenance)
-    except OSError as error:
-        raise BadInput(f"output {output}: can't be written ({error.strerror}); give another -o FILE") from error
+    write_policy_file(target, found.policy, found.provenance)
     click.echo(f"{target}: load it with policysearch.load_policy({str(target)!r}).to_torchvision()")
 
 

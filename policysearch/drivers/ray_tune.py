@@ -137,13 +137,23 @@ def _directory_for_sockets() -> str | None:
     """
     for left in Path(tempfile.gettempdir()).glob("ray-[0-9]*-*"):
         number = left.name.split("-")[1]
-        if number.isdecimal() and not Path(f"/proc/{number}").exists():
+        if number.isdecimal() and not _is_alive(int(number)):
             shutil.rmtree(left, ignore_errors=True)
     directory = tempfile.mkdtemp(prefix=f"ray-{os.getpid()}-")
     if len(directory) <= LONGEST_SOCKET_DIRECTORY:
         return directory
     Path(directory).rmdir()
     return None
+
+
+def _is_alive(number: int) -> bool:
+    try:
+        os.kill(number, 0)  # asks, and does nothing
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:  # somebody else's
+        pass
+    return True
 
 
 @contextmanager
