@@ -94,7 +94,7 @@ def write_pictures(ledger: Ledger, home: Home, study_name: str) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for row in view.done[:BEST_WITH_PICTURES]:
-        images, titles = originals(Path(specs[row.uid]["data"]["directory"]), COLUMNS)
+        images, titles = originals(home.data_directory(specs[row.uid]["data"]["directory"]), COLUMNS)
         picture = picture_grid(policy_from_dict(specs[row.uid]["policy"]), images, SEED, len(images), titles)
         paths.append(folder / f"{row.uid}.png")
         picture.save(paths[-1])

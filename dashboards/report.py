@@ -50,7 +50,7 @@ def _content(view: StudyView, home: Home, ledger: Ledger) -> dict[str, Any]:
         "caveat": caveat(view),
         "comparison": _both(comparison_svg, view) if view.best else None,
         "curves": _both(curves_svg, view) if any(row.curve for row in view.rows) else None,
-        "gallery": _gallery(best) if best else None,
+        "gallery": _gallery(best, home) if best else None,
         "policy_json": _policy_json(view, home.study_directory(view.study.name)) if best else None,
         "rows": ranked[:TRIALS_SHOWN],
         "rows_left_out": max(0, len(ranked) - TRIALS_SHOWN),
@@ -63,10 +63,10 @@ def _both(draw: Callable[[StudyView, Shape], str], view: StudyView) -> list[tupl
     return [("wide", draw(view, WIDE)), ("narrow", draw(view, NARROW))]
 
 
-def _gallery(best: TrialRecord) -> list[tuple[str, list[tuple[str, Tile]]]] | None:
+def _gallery(best: TrialRecord, home: Home) -> list[tuple[str, list[tuple[str, Tile]]]] | None:
     """Rows of tiles with their heads; None when the training images are gone."""
     try:
-        images, classes = originals(Path(best.spec["data"]["directory"]), IMAGES_SHOWN)
+        images, classes = originals(home.data_directory(best.spec["data"]["directory"]), IMAGES_SHOWN)
     except BadInput:
         return None
     policy = policy_from_dict(best.spec["policy"])

@@ -26,20 +26,29 @@ def still_to_test(claim: Claim | None) -> tuple[str, ...]:
 def disclose_test(home: Home, ledger: Ledger, study: StudyRecord) -> Figure:
     """The study's one test figure, through the held-out gate; policy.json is written again with it.
 
-    An interrupted look is finished for the model it claimed, even if another trial has won since. Raises LookRefused for another
-    look, NoTrialSucceeded where there is nothing to test, and BadInput where test images or weights are missing.
+    An interrupted look is finished for the model it claimed, even if another trial has won since; a recorded figure needs neither
+    images nor weights. Raises LookRefused for another look, NoTrialSucceeded where there is nothing to test, and BadInput where
+    test images or weights are missing.
     """
-    interrupted = still_to_test(ledger.claim(study.uid))
+    claim = ledger.claim(study.uid)
+    interrupted = still_to_test(claim)
     trial = ledger.trial(interrupted[0]) if interrupted else winner(ledger.trials(study.uid))
-    images = home.heldout_directory(trial.spec["data"]["directory"])
-    if study.identity["test"] is None:
-        raise BadInput(f"study {study.name!r}: its data has no test set; search again with data that has one")
-    if not images.is_dir() or read_meta(images)["fingerprints"]["test"] != study.identity["test"]:
-        raise BadInput(f"study {study.name!r}: {images} does not hold its test images; run its search again to prepare them")
+    recorded = claim.figure if claim is not None and claim.models[0]["trial_uid"] == trial.trial_uid else None
     with home.lock(study.name) as directory:  # a search would drop weights that no longer win
-        figure = disclose(ledger, study, images, KeptWeights(directory / "weights").path(trial.trial_uid), trial)
+        weights = KeptWeights(directory / "weights").path(trial.trial_uid)
+        figure = recorded or disclose(ledger, study, _test_images(home, study, trial), weights, trial)
         write_policy(home, ledger, study)
     return figure
+
+
+def _test_images(home: Home, study: StudyRecord, trial: TrialRecord) -> Path:
+    """Where the study's test images are. Raises BadInput if they are nowhere."""
+    if study.identity["test"] is None:
+        raise BadInput(f"study {study.name!r}: its data has no test set; search again with data that has one")
+    images = home.heldout_directory(trial.spec["data"]["directory"])
+    if not images.is_dir() or read_meta(images)["fingerprints"]["test"] != study.identity["test"]:
+        raise BadInput(f"study {study.name!r}: {images} does not hold its test images; run its search again to prepare them")
+    return images
 
 
 def write_policy(home: Home, ledger: Ledger, study: StudyRecord) -> Path:

@@ -65,6 +65,10 @@ class Home:
             raise BadInput(f"study name {name!r}: allowed are {allowed}; choose another")
         return self.root / "studies" / name
 
+    def data_directory(self, recorded: str) -> Path:
+        """Where the training images of a trial are, if they are still there: its home may have moved since it was `recorded`."""
+        return self.root / "data" / Path(recorded).name
+
     def heldout_directory(self, data_directory: str) -> Path:
         """Where the test images are that were prepared together with `data_directory`; whether or not there are any."""
         return self.root / "heldout" / Path(data_directory).name

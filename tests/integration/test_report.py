@@ -13,6 +13,7 @@ from PIL import Image
 from study_fixture import StudyInLedger, whole_study
 
 from dashboards.report import write_report
+from policysearch.home import Home
 from policysearch.selection import winner
 from policysearch.statistics import wilson_interval
 from searchspaces.errors import BadInput
@@ -201,11 +202,11 @@ def test_markup_in_names_does_no_harm(tmp_path: Path) -> None:
 def _report_beside(made: StudyInLedger, folder: Path) -> str:
     """A report of a study whose name no home would give a directory."""
 
-    class AnyName:
+    class AnyName(Home):
         def study_directory(self, name: str) -> Path:
             return folder / "studies"
 
-    write_report(made.ledger, AnyName(), made.name, folder / "report.html")  # type: ignore[arg-type]
+    write_report(made.ledger, AnyName(made.home.root), made.name, folder / "report.html")
     return (folder / "report.html").read_text(encoding="utf-8")
 
 

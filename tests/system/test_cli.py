@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -98,6 +99,8 @@ def test_the_whole_path(typed: Type, tmp_path: Path) -> None:
     assert code == 0
     assert re.search(r"of 30 test images wrong, 95 % interval", figure)
     assert typed("test", "bars") == (0, figure, ""), "the recorded figure needs no question"
+    shutil.rmtree(tmp_path / "home/heldout")
+    assert typed("test", "bars") == (0, figure, ""), "nor the images"
     assert "still closed" not in (directory / "report.html").read_text()
     assert json.loads(typed("show", "bars", "--json")[1])["test"]["total"] == 30
 

@@ -1,5 +1,6 @@
 """Pictures of a policy: the right pixels, repeatable, told in words."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,8 @@ from PIL import Image
 from study_fixture import StudyInLedger, whole_study
 
 from dashboards.gallery import GAP_PX, TILE_PX, enlarged, originals, picture_grid, tiles, write_pictures
+from policysearch.home import Home
+from policysearch.ledger import Ledger
 from searchspaces.errors import BadInput
 from searchspaces.policy import Base, Branch, Choice, Constant, Policy, Step
 
@@ -91,3 +94,12 @@ def test_no_test_image_is_touched(made: StudyInLedger, tmp_path: Path) -> None:
         assert write_pictures(made.ledger, made.home, made.name)
     finally:
         (tmp_path / "elsewhere").rename(hidden)
+
+
+def test_a_home_that_moved_has_its_pictures_still(made: StudyInLedger, tmp_path: Path) -> None:
+    shutil.copytree(made.home.root, tmp_path / "moved")
+    made.prepared.directory.rename(tmp_path / "away")  # what the trials' specs name is gone
+    try:
+        assert write_pictures(Ledger(Home(tmp_path / "moved").ledger_url), Home(tmp_path / "moved"), made.name)
+    finally:
+        (tmp_path / "away").rename(made.prepared.directory)

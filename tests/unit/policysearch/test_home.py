@@ -56,6 +56,7 @@ def test_a_study_name_is_a_plain_file_name(tmp_path: Path, name: str) -> None:
 
 def test_the_test_images_of_prepared_data_lie_elsewhere_under_the_same_name(tmp_path: Path) -> None:
     assert Home(tmp_path).heldout_directory("/old/home/data/birds-0f") == tmp_path / "heldout" / "birds-0f"
+    assert Home(tmp_path).data_directory("/old/home/data/birds-0f") == tmp_path / "data" / "birds-0f"
 
 
 def test_a_study_is_searched_by_one_process_and_free_when_that_is_killed(tmp_path: Path) -> None:
