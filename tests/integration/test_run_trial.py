@@ -13,11 +13,13 @@ import torch
 from torch import nn
 
 from searchspaces.errors import BadInput
+from searchspaces.plan import Plan
 from searchspaces.policy import Base, Branch, Choice, Constant, PadCrop, Policy, Step
 from trials.data import Prepared, Source, open_split, prepare, read_meta
 from trials.evaluate import NotFinite, load_model, score
 from trials.recipes import default_recipe
 from trials.run import run_trial
+from trials.train import Trainer
 from trials.values import DataRef, Epoch, Score, TrialResult, TrialSpec
 
 CLASSES = 3
@@ -132,6 +134,25 @@ def test_every_policy_meets_the_same_initial_weights_and_order(
 ) -> None:
     """Mirroring leaves these images as they are, so whatever else a policy changed would show."""
     assert figures(run(spec, tmp_path / "w.pt", policy=MIRRORED_HALF)) == figures(plain[0])
+
+
+def test_every_epoch_has_an_order_and_draws_of_its_own_and_every_trial_has_the_same(
+    spec: TrialSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    met: list[tuple[np.ndarray, np.ndarray]] = []
+
+    class Watched(Trainer):
+        def train_epoch(self, order: np.ndarray, plan: Plan) -> float:
+            met.append((order, plan.values))
+            return super().train_epoch(order, plan)
+
+    monkeypatch.setattr("trials.run.Trainer", Watched)
+    for uid in ("one", "other"):
+        run(spec, policy=CROPPED, budget_epochs=2, trial_uid=uid)
+    orders, draws = zip(*met, strict=True)
+    for things in (orders, draws):
+        assert not np.array_equal(things[0], things[1])
+        assert np.array_equal(things[0], things[2]) and np.array_equal(things[1], things[3])
 
 
 def test_scoring_never_sees_augmentation_and_the_weights_file_gives_the_same_score(spec: TrialSpec, tmp_path: Path) -> None:
