@@ -7,8 +7,6 @@ are escaped wherever they stand; the page's content security policy lets nothing
 import base64
 import io
 import json
-import os
-import tempfile
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -24,6 +22,7 @@ from policysearch.ledger import Ledger, TrialRecord
 from searchspaces.errors import BadInput
 from searchspaces.json_text import pretty_json
 from searchspaces.policy_json import SCHEMA, policy_from_dict
+from searchspaces.whole_files import write_whole
 
 IMAGES_SHOWN, DRAWS_SHOWN = 6, 4
 LARGEST_PICTURE_PX = 128
@@ -35,7 +34,7 @@ def write_report(ledger: Ledger, home: Home, study_name: str, path: Path) -> Non
     view = read_study(ledger, study_name)
     page = _environment().get_template("report.html.j2").render(_content(view, home, ledger))
     try:
-        _write(path, page)
+        write_whole(path, page.encode("utf-8"))
     except OSError as error:
         raise BadInput(f"report {path}: can't be written ({error.strerror}); give another -o FILE") from error
 
@@ -169,15 +168,3 @@ def _environment() -> Environment:
     )
     environment.filters |= {"percent": percent, "duration": duration, "thousands": lambda number: f"{number:,}"}
     return environment
-
-
-def _write(path: Path, text: str) -> None:
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise

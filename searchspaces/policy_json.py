@@ -5,8 +5,6 @@ names its path. `provenance` is any JSON object; it changes nothing but warnings
 """
 
 import hashlib
-import os
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +14,7 @@ from searchspaces.errors import BadInput
 from searchspaces.json_text import MAX_BYTES, canonical_json, one_line, parse_json, pretty_json, shown
 from searchspaces.ops import find_op
 from searchspaces.policy import Base, Branch, Choice, Constant, Distribution, Levels, PadCrop, Policy, Step, Uniform
+from searchspaces.whole_files import write_whole
 
 __all__ = [
     "SCHEMA",
@@ -107,28 +106,9 @@ def write_policy_file(path: Path | str, policy: Policy, provenance: Mapping[str,
     data = (pretty_json(content) + "\n").encode("ascii")
     policy_file_from_dict(parse_json(data, f"policy file {one_line(str(path))}"))  # what we can't read again, we don't write
     try:
-        _write_atomically(path, data)
+        write_whole(path, data)
     except OSError as error:
         raise BadInput(f"policy file {one_line(str(path))}: can't be written ({error.strerror}); give another folder") from None
-
-
-def _write_atomically(path: Path, data: bytes) -> None:
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)  # mkstemp's 0600 would keep colleagues out
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def _plain(value: float) -> float:

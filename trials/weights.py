@@ -5,14 +5,13 @@ Refuses a file that is missing, changed, or holds other tensors than the net has
 
 import hashlib
 import io
-import os
-import tempfile
 from pathlib import Path
 
 import torch
 from torch import nn
 
 from searchspaces.errors import BadInput
+from searchspaces.whole_files import FOR_THE_OWNER, write_whole
 
 
 def save_weights(model: nn.Module, path: Path) -> str:
@@ -21,17 +20,7 @@ def save_weights(model: nn.Module, path: Path) -> str:
     torch.save({name: tensor.cpu() for name, tensor in model.state_dict().items()}, buffer)
     data = buffer.getvalue()
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-    _sync_directory(path.parent)
+    write_whole(path, data, FOR_THE_OWNER)
     return hashlib.sha256(data).hexdigest()
 
 
@@ -51,11 +40,3 @@ def load_weights(model: nn.Module, path: Path, sha256: str) -> None:
         model.load_state_dict(state)
     except RuntimeError as error:
         raise BadInput(f"weights {path}: they belong to another net; give the recipe they were trained with") from error
-
-
-def _sync_directory(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -22,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from searchspaces.errors import BadInput
+from searchspaces.whole_files import sync
 
 if TYPE_CHECKING:
     from searchspaces.arrays import Images, Labels
@@ -100,12 +100,12 @@ class Draft:
         (self.path / META).write_text(json.dumps(meta, indent=1, sort_keys=True) + "\n", encoding="utf-8")
         for file in self.path.iterdir():
             file.chmod(0o444)
-            _sync(file)
-        _sync(self.path)
+            sync(file)
+        sync(self.path)
         if self.final.exists():
             self.final.rename(self.path.with_name(f"{self.path.name}-old"))  # swept below, or by the next draft
         self.path.rename(self.final)
-        _sync(self.final.parent)
+        sync(self.final.parent)
         sweep(self.final.parent)
 
 
@@ -133,11 +133,3 @@ def sweep(directory: Path) -> None:
 
 def _array_paths(directory: Path, name: SplitName) -> tuple[Path, Path]:
     return directory / f"{name}_images.npy", directory / f"{name}_labels.npy"
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
