@@ -108,6 +108,7 @@ def _frame_curves(axes: Axes, view: StudyView, shape: Shape) -> None:
     axes.set_xlim(1, max((2, *(row.epochs for row in rows))))
     axes.grid(axis="y", color=FAINT, linewidth=0.8)
     axes.set_xlabel("epoch")
+    axes.locator_params(axis="x", integer=True)
     axes.set_ylabel("validation error, %")
     if axes.get_legend_handles_labels()[0]:
         above = {"bbox_to_anchor": (0.0, 1.0), "borderaxespad": 0.3, "ncols": shape.legend_columns}

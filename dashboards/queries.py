@@ -11,6 +11,7 @@ from policysearch.ledger import Claim, Figure, Ledger, StudyRecord, TrialRecord
 from policysearch.selection import winner
 from policysearch.statistics import disagreement, resolvable_difference, wilson_interval
 from searchspaces.errors import BadInput, NoTrialSucceeded
+from searchspaces.words import counted
 from trials.values import Score
 
 Status: TypeAlias = Literal["done", "failed", "unfinished", "waiting"]
@@ -53,8 +54,8 @@ class Comparison:
 
     @property
     def can_be_told(self) -> bool:
-        """Whether the difference is one that so many images can show."""
-        return self.difference >= self.resolvable
+        """Whether the difference is one that so many images can show. No difference never is, not even where all images agree."""
+        return self.difference > 0 and self.difference >= self.resolvable
 
 
 @dataclass(frozen=True)
@@ -114,9 +115,9 @@ def caveat(view: StudyView) -> str:
     """How little a search this short proves, in plain words with this study's numbers; empty without a best policy."""
     if view.best is None:
         return ""
-    told_apart = _can_be_told(view.comparisons, view.best)
+    told_apart, budget = _can_be_told(view.comparisons, view.best), counted(view.best.epochs, "epoch")
     return (
-        f"Each policy was trained once, with one seed, for {view.best.epochs} epochs. The lowest of {len(view.done)} errors"
+        f"Each policy was trained once, with one seed, for {budget}. The lowest of {len(view.done)} errors"
         f" flatters its policy, because it was chosen for being low. {told_apart}Strong augmentation needs long training, so"
         " another number of epochs may have another winner."
     )
@@ -125,9 +126,11 @@ def caveat(view: StudyView) -> str:
 def _can_be_told(comparisons: tuple[Comparison, ...], best: Row) -> str:
     if not comparisons:
         return ""
-    needed = max(comparison.resolvable for comparison in comparisons)
-    undecided = [f"“{comparison.baseline.name}”" for comparison in comparisons if not comparison.can_be_told]
     others = "every other baseline" if best.role == "baseline" else "every baseline"
+    needed = max(comparison.resolvable for comparison in comparisons)
+    if needed == 0:
+        return f"It gets the same ones of {best.total:,} validation images right as {others}: nothing tells them apart. "
+    undecided = [f"“{comparison.baseline.name}”" for comparison in comparisons if not comparison.can_be_told]
     verdict = f"it is not told apart from {_listed(undecided)}" if undecided else f"it is further than that from {others}"
     return f"{best.total:,} validation images show differences of about {100 * needed:.1f} points and more: {verdict}. "
 

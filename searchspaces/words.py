@@ -95,3 +95,8 @@ def _listed(items: list[str]) -> str:
 
 def _capital(sentence: str) -> str:
     return sentence[:1].upper() + sentence[1:]
+
+
+def counted(number: int, thing: str) -> str:
+    """So many of a thing whose plural ends in s: "1 epoch", "30 epochs"."""
+    return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from dashboards.queries import Row, StudyView, caveat
+from searchspaces.words import counted
 
 if TYPE_CHECKING:
     from policysearch.ledger import Figure
@@ -23,7 +24,7 @@ def print_ending(view: StudyView) -> None:
     click.echo()
     _heading(f"The best policy found: {view.best.name}")
     _paragraph(view.best.words)
-    _heading(f"Validation error ({view.best.total:,} images, {view.best.epochs} epochs a trial)")
+    _heading(f"Validation error ({view.best.total:,} images, {counted(view.best.epochs, 'epoch')} a trial)")
     for row in _compared(view):
         mark = "best" if row is view.best else "baseline" if row.role == "baseline" else "searched"
         click.echo(f"  {mark:<9} {row.name:<36} {_percent(row.wrong, row.total)}")
@@ -71,6 +72,8 @@ def _print_test(view: StudyView) -> None:
         return
     _heading(f"Test error ({figure.total:,} images held out, opened once)")
     click.echo(f"  {figure.models[0]['label']}: {percent_of_test(figure, interval)}")
+    if view.best is not None and figure.models[0]["trial_uid"] != view.best.uid:
+        click.echo("  That was the best policy when the test set was opened; the one found since has no test error.")
     if figure.looks_before:
         click.echo(f"  Other studies have looked at these test images before ({figure.looks_before}): the figure is less fresh.")
 

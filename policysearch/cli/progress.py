@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from searchspaces.words import counted
+
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
@@ -69,11 +71,11 @@ class Tally:
 
     @property
     def best(self) -> tuple[float, str] | None:
-        """The lowest error of a finished trial, and its label."""
+        """The lowest error of a finished trial, and its label; of equal ones the first to finish (log-losses aren't heard of)."""
         finished = [
             (self.errors[uid], self.labels[uid]) for uid, how in self.over.items() if how == "finished" and uid in self.errors
         ]
-        return min(finished) if finished else None
+        return min(finished, key=lambda pair: pair[0]) if finished else None
 
     def seconds_left(self) -> float | None:
         """Estimated from the epochs done since the first was heard of; None before there is anything to go by."""
@@ -97,7 +99,7 @@ class Tally:
         label = self.labels[event.trial_uid]
         if event.kind == "failed":
             return f"{label}: failed: {event.text}"
-        return f"{label}: {100 * self.errors[event.trial_uid]:.1f} % wrong after {self.budget_epochs} epochs"
+        return f"{label}: {100 * self.errors[event.trial_uid]:.1f} % wrong after {counted(self.budget_epochs, 'epoch')}"
 
 
 class PlainLines:
@@ -111,7 +113,7 @@ class PlainLines:
         """Count the event, and print a line where one is due."""
         self.tally.hear(event)
         if event.kind == "ready":
-            self._say(f"study {event.text}: {event.total} trials of {self.tally.budget_epochs} epochs")
+            self._say(f"study {event.text}: {event.total} trials of {counted(self.tally.budget_epochs, 'epoch')}")
         elif event.kind in ("finished", "failed"):
             self._say(f"{self.tally.ending(event)}  [{self.tally.standing()}]")
         elif event.kind == "note":
@@ -141,7 +143,7 @@ class Bars:
         """Count the event, and move the bars."""
         self.tally.hear(event)
         if event.kind == "ready":
-            self._say(f"study {event.text}: {event.total} trials of {self.tally.budget_epochs} epochs")
+            self._say(f"study {event.text}: {event.total} trials of {counted(self.tally.budget_epochs, 'epoch')}")
         if event.kind == "note":
             self._say(event.text)
         if event.kind == "started" and event.trial_uid in self.bars:

@@ -1,5 +1,6 @@
 """What is read from the ledger for people, and the sentence that says how little it proves."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,13 @@ def test_a_clear_difference_is_called_one(tmp_path: Path) -> None:
     made.add_baselines((0.5, 0.45, 0.4))
     made.add_searched(2, best_error=0.05)
     assert "further than that from every baseline" in caveat(read_study(made.ledger, made.name))
+
+
+def test_policies_that_get_the_same_images_right_are_not_called_apart(made: StudyInLedger) -> None:
+    view = read_study(made.ledger, made.name)
+    same = replace(view, comparisons=tuple(replace(gap, difference=0.0, resolvable=0.0) for gap in view.comparisons))
+    assert not any(gap.can_be_told for gap in same.comparisons)
+    assert "right as every baseline: nothing tells them apart" in caveat(same) and "further" not in caveat(same)
 
 
 def test_a_baseline_may_be_the_best_and_is_not_compared_with_itself(tmp_path: Path) -> None:

@@ -37,3 +37,11 @@ def test_lines_tell_the_end_of_each_trial_and_where_the_search_stands(capsys: py
         "study birds: 2 trials of 5 epochs",
         "none: 25.0 % wrong after 5 epochs  [1 of 2 trials, best 25.0 % wrong (none)]",
     ]
+
+
+def test_of_equal_errors_the_first_to_finish_is_shown_as_best() -> None:
+    tally = Tally(1)
+    for uid, label in (("a", "none"), ("b", "flip+crop")):
+        tally.hear(Event("finished", uid, 1, 1, 4, label=label))
+    assert tally.best == (0.25, "none")
+    assert tally.ending(Event("finished", "a", 1, 1, 4, label="none")) == "none: 25.0 % wrong after 1 epoch"

@@ -1,0 +1,24 @@
+"""What a search says when it is over, of a study in a real ledger."""
+
+from pathlib import Path
+
+import pytest
+from study_fixture import StudyInLedger
+
+from dashboards.queries import read_study
+from policysearch.cli.ending import print_ending
+
+OLDER = "That was the best policy when the test set was opened"
+
+
+def test_a_test_error_of_an_earlier_best_is_not_passed_off_as_the_best_ones(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = StudyInLedger(tmp_path)
+    made.add_baselines()
+    made.disclose()
+    print_ending(read_study(made.ledger, made.name))
+    assert OLDER not in capsys.readouterr().out
+    made.add_searched(1, best_error=0.02)
+    print_ending(read_study(made.ledger, made.name))
+    assert OLDER in capsys.readouterr().out
