@@ -19,7 +19,7 @@ def main() -> None:
         if missing.name != "click":
             raise
         sys.exit(_complain('the command line is not installed; install it with: pip install "policysearch[search]"', 2))
-    sys.exit(run(cli, sys.argv[1:]))
+    sys.exit(run(cli, sys.argv[1:] or ["--help"]))
 
 
 def run(cli: object, arguments: list[str]) -> int:
@@ -33,12 +33,16 @@ def run(cli: object, arguments: list[str]) -> int:
     except PolicysearchError as error:
         return _complain(str(error), error.exit_code)
     except click.ClickException as error:
-        return _complain(f"{error.format_message()} (see policysearch --help)", 2)
+        context = getattr(error, "ctx", None)
+        return _complain(f"{error.format_message()} (see {context.command_path if context else 'policysearch'} --help)", 2)
     except (KeyboardInterrupt, click.Abort):
         return _complain("interrupted", INTERRUPTED)
     except BrokenPipeError:  # the reader of our output (head, less) has gone; there is nobody left to tell
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:  # a full disk, a file that went away: the machine's state, not our fault
+        where = f"{error.filename}: " if error.filename else ""
+        return _complain(f"{where}{error.strerror or error}; mend that, and the same command goes on from what is finished", 2)
 
 
 def _complain(message: str, code: int) -> int:
