@@ -78,6 +78,11 @@ class Campaign:
         searched = [trial for trial in left if trial.role == "trial"][: max(0, room)]
         return [trial for trial in left if trial.role == "baseline"] + searched
 
+    @property
+    def finished_before(self) -> int:
+        """How many trials are over; before the first task, those that earlier searches finished."""
+        return sum(trial.result is not None for trial in self._trials.values())
+
     def tell_finished(self) -> None:
         """Tell the listener of the trials that were over before this search began."""
         for trial in self._trials.values():

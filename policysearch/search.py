@@ -23,10 +23,11 @@ from policysearch.ledger import Figure, Ledger, StudyRecord, TrialRecord
 from policysearch.samplers import make_sampler
 from policysearch.selection import winner
 from policysearch.study import MACHINE_PARTS, Study, check_same
-from searchspaces.errors import BadInput
+from searchspaces.errors import BadInput, NoTrialSucceeded
 from searchspaces.families import find_family
 from searchspaces.families.fixed import baselines
 from searchspaces.spaces import DIGIT_BASE, PHOTO_BASE, build_space
+from searchspaces.words import counted
 from trials.data import Prepared, prepare
 from trials.recipes import check_recipe, default_recipe
 from trials.run import run_trial
@@ -79,9 +80,11 @@ def search(study: Study, trials: int, listener: Listener, test: bool) -> Outcome
             weights, claim = KeptWeights(directory / "weights"), ledger.claim(record.uid)
             keep = still_to_test(claim)
             campaign = Campaign(ledger, record, setting, sampler, weights, trials, listener, deadline, keep)
+            if campaign.finished_before:
+                listener(Event("note", text=f"finished before, and not run again: {counted(campaign.finished_before, 'trial')}"))
             campaign.tell_finished()
             driver.run(campaign, listener)
-            best = winner(ledger.trials(record.uid))
+            best = _winner(campaign.stopped, study.max_hours, ledger.trials(record.uid))
             weights.sweep({best.trial_uid, *keep})
             for uid in keep if claim else [best.trial_uid]:
                 _restore_weights(ledger.trial(uid), setting.data, weights, listener)
@@ -152,9 +155,15 @@ def _restore_weights(trial: TrialRecord, data: DataRef, weights: KeptWeights, li
         listener(Event("note", trial.trial_uid, text=f"the weights of {trial.label} {lost}"))
 
 
+def _winner(stopped: str | None, max_hours: float | None, trials: tuple[TrialRecord, ...]) -> TrialRecord:
+    if stopped == "time" and not any(trial.result for trial in trials):
+        raise NoTrialSucceeded(f"max_hours {max_hours:g}: over before a trial could finish; give more and search again")
+    return winner(trials)
+
+
 def _ending(stopped: str | None, max_hours: float | None, trials: int) -> tuple[str, ...]:
     if stopped == "space":
-        return (f"the space has no other policy: all were tried, fewer than {trials}",)
+        return (f"the space has no other policy: {trials} were asked for, and all there are were tried",)
     if stopped == "time":
         return (f"stopped by max_hours ({max_hours:g}): another trial would not have finished in time; search again to go on",)
     return ()

@@ -5,6 +5,7 @@ connection is held between calls, so a ledger may be used from many processes an
 appear in no message.
 """
 
+import logging
 import secrets
 import time
 from collections.abc import Callable
@@ -23,6 +24,9 @@ Answer = TypeVar("Answer")
 SQLITE_BUSY_SECONDS = 60
 PATIENCE_SECONDS = 120.0
 LONGEST_PAUSE_SECONDS = 2.0
+
+# Ctrl-C while a connection is being closed is told by SQLAlchemy with a traceback; there is nothing in it to lose.
+logging.getLogger("sqlalchemy.pool").addHandler(logging.NullHandler())
 
 _JITTER = secrets.SystemRandom()
 _SQLITE_BUSY_OR_LOCKED = {5, 6}
