@@ -1,12 +1,17 @@
-"""What a level means: RandAugment's M as physical values, by the name of its scale.
+"""What a level means: RandAugment's M and AutoAugment's magnitudes as physical values, by the name of their scale.
 
-Both scales run from an op's weakest to its strongest value in 30 equal steps: "torchvision" over its standard span
-(v2.RandAugment), "trivialaugment-wide" over its wide one (v2.TrivialAugmentWide); tested against torchvision's own tables.
-Refuses levels outside 0 to 30 and ops that a scale lacks. Two deviations, both meant: at level 0 torchvision solarizes at 255,
-which turns white black, and here level 0 is the identity, 256; and the noise of its float32 tables is not copied, which
-moves the solarize threshold by one grey level at the even levels but a few, and makes 15 pixels of 16 at level 15.
+Each scale runs from an op's weakest to its strongest value in equal steps: "torchvision" in 30 over its standard span
+(v2.RandAugment), "trivialaugment-wide" in 30 over its wide one (v2.TrivialAugmentWide), "torchvision-autoaugment" in 9 over the
+standard one (v2.AutoAugment, where level 9 is the maximum; AutoAugment's own code divides by 10, so that its 9 is 0.9 of it);
+tested against torchvision's own tables. `paper_value` reads the M of RandAugment's paper. Refuses levels that a scale has not,
+and ops that it lacks.
+
+Two deviations from torchvision, both meant: at level 0 it solarizes at 255, which turns white black, and here level 0 is the
+identity, 256; and the noise of its float32 tables is not copied, which moves the solarize threshold by one grey level at the
+even levels but a few, and makes 15 pixels of 16 at level 15.
 """
 
+from dataclasses import dataclass
 from typing import Literal
 
 from searchspaces.errors import BadInput
@@ -14,17 +19,17 @@ from searchspaces.ops import find_op
 from searchspaces.ops.op import Op, Span
 from searchspaces.policy import Constant, Levels
 
-Scale = Literal["torchvision", "trivialaugment-wide"]
+Scale = Literal["torchvision", "trivialaugment-wide", "torchvision-autoaugment"]
 
-MAX_LEVEL = 30
 SIGNIFICANT_DIGITS = 6
+PAPER_TOP = 31
+"""The highest M that RandAugment's paper tried; 10 is AutoAugment's maximum."""
 
 _EVERYWHERE = (
     "autocontrast",
     "brightness",
     "contrast",
     "equalize",
-    "identity",
     "posterize",
     "rotate",
     "saturation",
@@ -33,36 +38,73 @@ _EVERYWHERE = (
     "shear_y",
     "solarize",
 )
-# The wide space moves by 32 pixels whatever the image's size, RandAugment by a share of the side.
-_OPS = {
-    "torchvision": (*_EVERYWHERE, "translate_x", "translate_y"),
-    "trivialaugment-wide": (*_EVERYWHERE, "translate_x_px", "translate_y_px"),
+
+
+@dataclass(frozen=True)
+class _Scale:
+    """Levels 0 to `top`, evenly over each op's span of that name; the ops are those that all scales share, and `own_ops`."""
+
+    span: str
+    top: int
+    own_ops: tuple[str, ...]
+
+
+_SCALES = {
+    "torchvision": _Scale("standard", 30, ("identity", "translate_x", "translate_y")),
+    # The wide space moves by 32 pixels whatever the image's size, the others by a share of the side.
+    "trivialaugment-wide": _Scale("wide", 30, ("identity", "translate_x_px", "translate_y_px")),
+    "torchvision-autoaugment": _Scale("standard", 9, ("invert", "translate_x", "translate_y")),
 }
-_SPANS = {"torchvision": "standard", "trivialaugment-wide": "wide"}
 
 
 def scale_ops(scale: Scale = "torchvision") -> tuple[str, ...]:
-    """The ops a scale knows, in alphabetical order: 14 of them on both."""
-    if scale not in _OPS:
-        raise BadInput(f"scale: {scale!r}; allowed are {', '.join(_OPS)}")
-    return _OPS[scale]
+    """The ops a scale knows, in alphabetical order: 14 of them on each."""
+    return tuple(sorted(_EVERYWHERE + _scale(scale).own_ops))
+
+
+def top_level(scale: Scale = "torchvision") -> int:
+    """The scale's highest level; the lowest is 0."""
+    return _scale(scale).top
 
 
 def level_value(op_name: str, level: int, scale: Scale = "torchvision") -> Constant:
-    """The op's strength at a level (0 to 30) in its physical unit, to 6 significant digits, with a sign where the op has one."""
+    """The op's strength at a level (0 to `top_level`) in its unit, to 6 significant digits, with a sign where the op has one."""
     if op_name not in scale_ops(scale):
         raise BadInput(f"op {op_name!r}: it has no levels on scale {scale!r}; that knows {', '.join(scale_ops(scale))}")
-    if isinstance(level, bool) or not isinstance(level, int) or not 0 <= level <= MAX_LEVEL:
-        raise BadInput(f"level: {level!r}; allowed is a whole number from 0 to {MAX_LEVEL} (scale {scale!r})")
+    top = top_level(scale)
+    if isinstance(level, bool) or not isinstance(level, int) or not 0 <= level <= top:
+        raise BadInput(f"level: {level!r}; allowed is a whole number from 0 to {top} (scale {scale!r})")
     op = find_op(op_name)
-    return Constant(rounded(_strength(op, op.spans[_SPANS[scale]], level)), signed=op.signed)
+    return Constant(rounded(_strength(op, op.spans[_scale(scale).span], level / top)), signed=op.signed)
 
 
-def all_levels(op_name: str, scale: Scale = "trivialaugment-wide") -> Constant | Levels:
-    """Each of the op's 31 levels, as likely; a constant where they are all the same."""
-    levels = [level_value(op_name, level, scale) for level in range(MAX_LEVEL + 1)]
+def all_levels(op_name: str, scale: Scale = "trivialaugment-wide", highest: int | None = None) -> Constant | Levels:
+    """Each of the op's levels up to `highest` (default: the scale's last), as likely; a constant where they are all the same."""
+    last = top_level(scale) if highest is None else highest
+    levels = [level_value(op_name, level, scale) for level in range(last + 1)]
     values = tuple(level.value for level in levels)
     return levels[0] if len(set(values)) == 1 else Levels(values, signed=levels[0].signed)
+
+
+def paper_value(op_name: str, level: int) -> Constant | Levels:
+    """The op's strength at an M of RandAugment's paper: M / 10 of its standard span, 0 being the identity, and so on above 10.
+
+    Each end stops at the op's hard limits; where that leaves a sign's two ends unlike, they are two levels, each as likely. The
+    paper states no map: this one grows from the identity both ways, as torchvision's does, where Google's code maps one way.
+    """
+    if op_name not in scale_ops("torchvision"):
+        raise BadInput(f"op {op_name!r}: RandAugment's paper doesn't have it; it knows {', '.join(scale_ops('torchvision'))}")
+    if isinstance(level, bool) or not isinstance(level, int) or not 0 <= level <= PAPER_TOP:
+        raise BadInput(f"level: {level!r}; allowed is a whole number from 0 to {PAPER_TOP} (the paper's scale)")
+    op = find_op(op_name)
+    span, identity = op.spans["standard"], op.strength.identity
+    far = rounded(span.weak + (span.strong - span.weak) * level / 10)
+    if op.strength.whole:
+        far = round(far)
+    stop, mirrored_stop = (min(max(end, op.strength.low), op.strength.high) for end in (far, 2 * identity - far))
+    if not op.signed or mirrored_stop == 2 * identity - stop:
+        return Constant(stop, signed=op.signed)
+    return Levels((mirrored_stop, stop))
 
 
 def rounded(value: float) -> float:
@@ -70,9 +112,14 @@ def rounded(value: float) -> float:
     return float(f"{value:.{SIGNIFICANT_DIGITS}g}")
 
 
-def _strength(op: Op, span: Span, level: int) -> float:
-    share = level / MAX_LEVEL
-    if op.name == "solarize" and level > 0:
+def _scale(name: str) -> _Scale:
+    if name not in _SCALES:
+        raise BadInput(f"scale: {name!r}; allowed are {', '.join(_SCALES)}")
+    return _SCALES[name]
+
+
+def _strength(op: Op, span: Span, share: float) -> float:
+    if op.name == "solarize" and share > 0:
         return 255 * (1 - share)  # torchvision counts down from 255; only the identity is 256
     value = span.weak + (span.strong - span.weak) * share
     if op.name == "posterize":

@@ -2,7 +2,7 @@
 
 from searchspaces.ops import find_op
 from searchspaces.ops.op import Parameter
-from searchspaces.policy import Base, Branch, Choice, Constant, Distribution, Policy, Step
+from searchspaces.policy import Base, Branch, Choice, Distribution, Policy, Step, Uniform
 
 _LONGEST_LIST = 20
 
@@ -66,7 +66,8 @@ def _range_in_words(identity: float, distribution: Distribution) -> str:
         text = _span_in_words(sorted({*ends}), " to ")
         return f"±({text})" if " " in text else f"±{text}"
     mirrored = [2 * identity - end for end in ends] if distribution.signed else []
-    return _span_in_words(sorted({*ends, *mirrored}), " or " if isinstance(distribution, Constant) else " to ")
+    values = sorted({*ends, *mirrored})
+    return _span_in_words(values, " to " if isinstance(distribution, Uniform) or len(values) > 2 else " or ")
 
 
 def _span_in_words(values: list[float], between: str) -> str:

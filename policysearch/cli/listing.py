@@ -1,4 +1,4 @@
-"""Commands that list what exists: the families of policies, the ops, this machine. They read, and change nothing."""
+"""Commands that list what exists: families of policies, published policies, ops, this machine. They read, and change nothing."""
 
 from typing import Any
 
@@ -19,6 +19,31 @@ def spaces(as_json: bool) -> None:
     for fact in facts:
         click.echo(f"{fact['name']}\n  {fact['summary']}\n  source: {fact['source']}")
     return None
+
+
+@click.command()
+@json_option
+def zoo(as_json: bool) -> None:
+    """Published policies; use one with load_policy("zoo:NAME"), or write it with: policysearch export zoo:NAME -o FILE."""
+    from searchspaces.zoo import zoo_names
+
+    facts = [_zoo_facts(name) for name in zoo_names()]
+    if as_json:
+        return print_json(facts)
+    for fact in facts:
+        idle = fact["idle_on_grey"]
+        grey = f"\n  on grey images nothing comes of: {', '.join(idle)}" if idle else ""
+        click.echo(f"{fact['name']}\n  {fact['summary']}\n  source: {fact['source']}{grey}")
+    return None
+
+
+def _zoo_facts(name: str) -> dict[str, Any]:
+    from searchspaces.ops import find_op
+    from searchspaces.zoo import read_zoo
+
+    file = read_zoo(name)
+    idle = [op for op in file.policy.ops if not find_op(op).changes(1)]
+    return {"name": name, **{field: file.provenance[field] for field in ("summary", "source")}, "idle_on_grey": idle}
 
 
 @click.command()

@@ -1,4 +1,4 @@
-"""Ops that resample an image through a straight-lined map: shear and rotate. Nearest pixel, fill outside.
+"""Ops that resample an image through a straight-lined map: shear, rotate, quarter_turns. Nearest pixel, fill outside.
 
 The grid is computed in float32 in torchvision's order of operations, because at half-way places the last bit decides which pixel
 is the nearest.
@@ -34,6 +34,15 @@ def rotate(images: ImageBatch, values: PerImageValues, fill: int) -> ImageBatch:
     angle = torch.deg2rad(-torch.remainder(values[:, 0], 360.0))
     cosine, sine, zero = torch.cos(angle), torch.sin(angle), torch.zeros_like(angle)
     return _resampled(images, (cosine, sine, zero), (-sine, cosine, zero), fill)
+
+
+def quarter_turns(images: ImageBatch, values: PerImageValues, fill: int) -> ImageBatch:
+    """Turned anticlockwise about the centre by so many right angles.
+
+    No pixel of a square image is lost. Of any other one, what a turn by one or three puts outside its frame is cut off, and
+    what is left empty is fill, as `rotate` does: the image keeps its shape.
+    """
+    return rotate(images, 90.0 * values, fill)
 
 
 def _resampled(
@@ -84,6 +93,13 @@ def rotate_reference(image: Any, values: tuple[float, ...], fill: int) -> Any:
     return functional.rotate(image, angle=values[0], fill=float(fill))
 
 
+def quarter_turns_reference(image: Any, values: tuple[float, ...], fill: int) -> Any:
+    """Torchvision's rotate, without expand."""
+    from torchvision.transforms.v2 import functional
+
+    return functional.rotate(image, angle=90.0 * values[0], fill=float(fill))
+
+
 _RANDAUGMENT = "torchvision 0.29 transforms/v2/_auto_augment.py, RandAugment"
 _TRIVIALAUGMENT = "torchvision 0.29 transforms/v2/_auto_augment.py, TrivialAugmentWide"
 _SHEAR = {"standard": Span(0.0, 0.3, _RANDAUGMENT), "wide": Span(0.0, 0.99, _TRIVIALAUGMENT)}
@@ -118,5 +134,13 @@ OPS = (
         reference=rotate_reference,
         signed=True,
         spans={"standard": Span(0.0, 30.0, _RANDAUGMENT), "wide": Span(0.0, 135.0, _TRIVIALAUGMENT)},
+    ),
+    Op(
+        name="quarter_turns",
+        parameters=(Parameter("turns", "quarter turns", identity=0.0, low=0.0, high=3.0, whole=True),),
+        kind="geometry",
+        kernel=quarter_turns,
+        source="torchvision 0.29 transforms/v2/functional, rotate by 90 degrees a turn",
+        reference=quarter_turns_reference,
     ),
 )

@@ -1,4 +1,5 @@
-"""Ops that map levels by one curve all over the image: posterize, solarize, gamma, brightness_shift, contrast_about_128.
+"""Ops that map levels by one curve all over the image: posterize, solarize, solarize_add, invert, gamma, brightness_shift,
+contrast_about_128.
 
 The last two round to the nearest level (half to even), so that a small shift has no bias; the others follow torchvision.
 """
@@ -24,6 +25,18 @@ def solarize(images: ImageBatch, values: PerImageValues, fill: int) -> ImageBatc
     levels = ramp(values)
     inverted = torch.where(levels >= column(values[:, 0]), 255.0 - levels, levels)
     return through_tables(images, truncated(inverted))
+
+
+def solarize_add(images: ImageBatch, values: PerImageValues, fill: int) -> ImageBatch:
+    """So many levels added to those below 128, up to 255 at most; the brighter half stays."""
+    levels = ramp(values)
+    return through_tables(images, truncated(torch.where(levels < 128, levels + column(values[:, 0]), levels)))
+
+
+def invert(images: ImageBatch, values: PerImageValues, fill: int) -> ImageBatch:
+    """The negative, 255 - x, where the amount is 1."""
+    mask = (255.0 * values[:, 0]).to(torch.uint8)
+    return images ^ mask.view(-1, 1, 1, 1)  # 255 - x is x with every bit turned over
 
 
 def gamma(images: ImageBatch, values: PerImageValues, fill: int) -> ImageBatch:
@@ -62,6 +75,13 @@ def solarize_reference(image: Any, values: tuple[float, ...], fill: int) -> Any:
     return functional.solarize(image, threshold=values[0]) if values[0] <= 255 else image
 
 
+def invert_reference(image: Any, values: tuple[float, ...], fill: int) -> Any:
+    """Torchvision's invert."""
+    from torchvision.transforms.v2 import functional
+
+    return functional.invert(image) if values[0] else image
+
+
 def gamma_reference(image: Any, values: tuple[float, ...], fill: int) -> Any:
     """Torchvision's adjust_gamma with gain 1."""
     from torchvision.transforms.v2 import functional
@@ -73,6 +93,7 @@ _RANDAUGMENT = "torchvision 0.29 transforms/v2/_auto_augment.py, RandAugment"
 _TRIVIALAUGMENT = "torchvision 0.29 transforms/v2/_auto_augment.py, TrivialAugmentWide"
 _SOLARIZE = "; but level 0 inverts nothing, where torchvision's 255 turns white to black"
 _SOURCE = "torchvision 0.29 transforms/v2/functional/_color.py"
+_SOLARIZE_ADD = "RandAugment's published code (tensorflow/tpu, efficientnet/autoaugment.py, solarize_add; the same in timm)"
 _PHOTOMETRIC = "the plain photometric model: shift by C, contrast C * (x - 128) + 128, on levels 0 to 255"
 
 OPS = (
@@ -93,6 +114,23 @@ OPS = (
         source=f"{_SOURCE}, solarize",
         reference=solarize_reference,
         spans={"standard": Span(256.0, 0.0, _RANDAUGMENT + _SOLARIZE), "wide": Span(256.0, 0.0, _TRIVIALAUGMENT + _SOLARIZE)},
+    ),
+    Op(
+        name="solarize_add",
+        parameters=(Parameter("levels", "levels", identity=0.0, low=0.0, high=110.0, whole=True),),
+        kind="tone",
+        kernel=solarize_add,
+        source=f"{_SOLARIZE_ADD}, threshold 128",
+        spans={"standard": Span(0.0, 110.0, _SOLARIZE_ADD)},
+    ),
+    Op(
+        name="invert",
+        parameters=(Parameter("amount", "0 or 1", identity=0.0, low=0.0, high=1.0, whole=True),),
+        kind="tone",
+        kernel=invert,
+        source=f"{_SOURCE}, invert",
+        reference=invert_reference,
+        spans={"standard": Span(1.0, 1.0, "it has no strength")},
     ),
     Op(
         name="gamma",

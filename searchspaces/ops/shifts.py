@@ -1,4 +1,7 @@
-"""Ops that move an image by whole pixels or mirror it: translate (fraction or pixels), crop, hflip. Exact on every device."""
+"""Ops that move an image by whole pixels or mirror it: translate (fraction or pixels), crop, hflip, vflip.
+
+Exact on every device.
+"""
 
 from typing import Any
 
@@ -37,7 +40,16 @@ def crop(images: ImageBatch, values: PerImageValues, fill: int) -> ImageBatch:
 
 def hflip(images: ImageBatch, values: PerImageValues, fill: int) -> ImageBatch:
     """Left and right exchanged where the amount is 1."""
-    flipped = images.flip(3)
+    return _mirrored(images, values, axis=3)
+
+
+def vflip(images: ImageBatch, values: PerImageValues, fill: int) -> ImageBatch:
+    """Top and bottom exchanged where the amount is 1."""
+    return _mirrored(images, values, axis=2)
+
+
+def _mirrored(images: ImageBatch, values: PerImageValues, axis: int) -> ImageBatch:
+    flipped = images.flip(axis)
     off = values[:, 0] == 0
     flipped[off] = images[off]
     return flipped
@@ -94,6 +106,13 @@ def hflip_reference(image: Any, values: tuple[float, ...], fill: int) -> Any:
     from torchvision.transforms.v2 import functional
 
     return functional.horizontal_flip(image) if values[0] else image
+
+
+def vflip_reference(image: Any, values: tuple[float, ...], fill: int) -> Any:
+    """Torchvision's vertical flip."""
+    from torchvision.transforms.v2 import functional
+
+    return functional.vertical_flip(image) if values[0] else image
 
 
 _RANDAUGMENT = "torchvision 0.29 transforms/v2/_auto_augment.py, RandAugment"
@@ -163,6 +182,15 @@ OPS = (
         kernel=hflip,
         source="torchvision 0.29 transforms/v2/functional, horizontal_flip",
         reference=hflip_reference,
+        spans={"standard": _FLIP, "wide": _FLIP},
+    ),
+    Op(
+        name="vflip",
+        parameters=(Parameter("amount", "0 or 1", identity=0.0, low=0.0, high=1.0, whole=True),),
+        kind="geometry",
+        kernel=vflip,
+        source="torchvision 0.29 transforms/v2/functional, vertical_flip",
+        reference=vflip_reference,
         spans={"standard": _FLIP, "wide": _FLIP},
     ),
 )

@@ -56,11 +56,16 @@ def contrast_about_128(image: torch.Tensor, values: tuple[float, ...]) -> torch.
     return (values[0] * (image.double() - 128) + 128).clamp(0, 255).round().to(torch.uint8)
 
 
+def solarize_add(image: torch.Tensor, values: tuple[float, ...]) -> torch.Tensor:
+    return torch.where(image < 128, (image.int() + int(values[0])).clamp(max=255).to(torch.uint8), image)
+
+
 OWN_FORMULAS: dict[str, Callable[[torch.Tensor, tuple[float, ...]], torch.Tensor]] = {
     "brightness_shift": brightness_shift,
     "contrast_about_128": contrast_about_128,
+    "solarize_add": solarize_add,
 }
-"""Ops that no library has: the formula again, in float64 and one image at a time."""
+"""Ops that torchvision has not: the formula again, in other numbers and one image at a time."""
 
 
 def expected(op: Op, image: torch.Tensor, values: tuple[float, ...], fill: int) -> Any:
@@ -298,6 +303,12 @@ BY_HAND: list[tuple[str, tuple[float, ...], tuple[tuple[int, ...], ...]]] = [
     ("autocontrast", (1,), ((0, 31, 63), (95, 127, 159), (191, 223, 254))),  # 254: cut from 254.99..., as torchvision does
     ("equalize", (1,), PICTURE),
     ("sharpness", (0,), PICTURE),
+    ("invert", (1,), ((254, 253, 252), (251, 250, 249), (248, 247, 246))),
+    ("solarize_add", (110,), ((111, 112, 113), (114, 115, 116), (117, 118, 119))),
+    ("vflip", (1,), ((7, 8, 9), (4, 5, 6), (1, 2, 3))),
+    ("quarter_turns", (1,), ((3, 6, 9), (2, 5, 8), (1, 4, 7))),
+    ("quarter_turns", (2,), ((9, 8, 7), (6, 5, 4), (3, 2, 1))),
+    ("quarter_turns", (3,), ((7, 4, 1), (8, 5, 2), (9, 6, 3))),
 ]
 
 
@@ -307,6 +318,27 @@ def test_its_meaning_on_nine_pixels(name: str, values: tuple[float, ...], wanted
     op = next(op for op in OPS if op.name == name)
     image = torch.tensor(PICTURE, dtype=torch.uint8).view(1, 1, 3, 3)
     assert op.kernel(image, as_tensor([values]), 0)[0, 0].tolist() == [list(row) for row in wanted]
+
+
+def test_solarize_add_parts_the_levels_at_128_and_stops_at_255() -> None:
+    op = next(op for op in OPS if op.name == "solarize_add")
+    image = torch.tensor([0, 127, 128, 255], dtype=torch.uint8).view(1, 1, 1, 4)
+    assert op.kernel(image, as_tensor([(110,)]), 0).flatten().tolist() == [110, 237, 128, 255]
+
+
+@pytest.mark.parametrize("side", [1, 2, 27, 28, 32, 63, 64, 224])
+def test_quarter_turns_lose_no_pixel_of_a_square(side: int) -> None:
+    op = next(op for op in OPS if op.name == "quarter_turns")
+    images = noise(4, (1, side, side))
+    turned = op.kernel(images, as_tensor([(0,), (1,), (2,), (3,)]), 0)
+    for turns, (before, after) in enumerate(zip(images, turned, strict=True)):
+        assert torch.equal(after, torch.rot90(before, turns, dims=(1, 2)))
+
+
+def test_a_quarter_turn_of_an_oblong_keeps_its_middle_and_fills_the_rest() -> None:
+    op = next(op for op in OPS if op.name == "quarter_turns")
+    image = torch.tensor([[1, 2, 3, 4], [5, 6, 7, 8]], dtype=torch.uint8).view(1, 1, 2, 4)
+    assert op.kernel(image, as_tensor([(1,)]), 99)[0, 0].tolist() == [[99, 3, 7, 99], [99, 2, 6, 99]]
 
 
 def test_the_kernels_do_without_torchvision() -> None:

@@ -241,6 +241,13 @@ def test_lists_of_what_exists(typed: Type) -> None:
     assert {"rotate", "gamma"} <= {op["name"] for op in json.loads(typed("ops", "--json")[1])}
     facts = json.loads(typed("doctor", "--json")[1])
     assert facts["home"]["directory"].endswith("/home")
+    zoo = {policy["name"]: policy for policy in json.loads(typed("zoo", "--json")[1])}
+    assert zoo["trivialaugment-wide"]["idle_on_grey"] == ["saturation"]
+    assert zoo["autoaugment-svhn"]["idle_on_grey"] == []
+    assert "arXiv 1805.09501" in zoo["autoaugment-svhn"]["source"]
+    said = typed("zoo")[1]
+    assert all(f"{name}\n  {policy['summary']}\n  source: {policy['source']}\n" in said for name, policy in zoo.items())
+    assert said.count("\n  on grey images nothing comes of: saturation\n") == sum(bool(p["idle_on_grey"]) for p in zoo.values())
     for command in ("spaces", "ops", "doctor", "status"):
         assert typed(command)[0] == 0
 

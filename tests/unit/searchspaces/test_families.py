@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from searchspaces import families, spaces
@@ -9,7 +10,7 @@ from searchspaces.errors import BadInput
 from searchspaces.families import family_table, find_family
 from searchspaces.families.family import useful_ops
 from searchspaces.families.fixed import baselines, trivialaugment_wide
-from searchspaces.policy import Base, Constant, Policy, Uniform
+from searchspaces.policy import Base, Choice, Constant, Levels, Policy, Step, Uniform
 from searchspaces.spaces import DIGIT_BASE, PHOTO_BASE, build_space
 
 FAMILY_FILE = '''
@@ -27,8 +28,9 @@ FAMILY = Family({name!r}, "for a test", "this file", build)
 
 def test_a_new_file_is_a_new_family_without_another_edit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "outsider.py").write_text(FAMILY_FILE.format(name="outsider"))
+    before = {family.name for family in family_table()}
     monkeypatch.setattr(families, "__path__", [*families.__path__, str(tmp_path)])
-    assert [family.name for family in family_table()] == ["outsider", "photometric", "randaugment"]
+    assert [family.name for family in family_table()] == sorted(before | {"outsider"})
     assert find_family("outsider").summary == "for a test"
     assert spaces.outsider().decode({"ops": 1}) == Policy(PHOTO_BASE)
     assert "outsider" in dir(spaces)
@@ -43,10 +45,10 @@ def test_a_name_declared_twice_names_both_files(tmp_path: Path, monkeypatch: pyt
 
 def test_an_unknown_space_names_the_known_ones() -> None:
     with pytest.raises(
-        BadInput, match=r"space 'randaugmnt': there is none .* did you mean 'randaugment'. known are photometric, rand"
+        BadInput, match=r"space 'randaugmnt': there is none .* did you mean 'randaugment'. known are autoaugment, "
     ):
         find_family("randaugmnt")
-    with pytest.raises(AttributeError, match="known are photometric"):
+    with pytest.raises(AttributeError, match="known are autoaugment, photometric"):
         _ = spaces.nothing_like_it
 
 
@@ -67,6 +69,72 @@ def test_randaugment_2_9_is_torchvisions_default() -> None:
     assert len({choice.weight for choice in branch.steps[0].choices}) == 1
 
 
+def test_uniformaugment_2_1_is_the_published_policy() -> None:
+    (branch,) = spaces.uniformaugment().decode({"ops": 2, "range_fraction": 1}).branches
+    assert len(branch.steps) == 2
+    assert branch.steps[0] == branch.steps[1]
+    assert branch.steps[0].probability == 0.5
+    values = {choice.op: choice.values[0] for choice in branch.steps[0].choices}
+    assert len(values) == 14
+    assert "invert" in values
+    assert "identity" not in values
+    assert values["rotate"] == Uniform(0.0, 30.0, signed=True)
+    assert values["brightness"] == Uniform(1.0, 1.9, signed=True)
+    assert values["solarize"] == Uniform(0.0, 256.0)
+    assert values["posterize"] == Levels((4.0, 5.0, 6.0, 7.0, 8.0))
+    assert values["equalize"] == Constant(1.0)
+
+
+def test_uniformaugment_shares_one_fraction_of_every_range() -> None:
+    space = spaces.uniformaugment()
+    assert [parameter.name for parameter in space.parameters] == ["ops", "range_fraction"], "no random p: it would do nothing"
+    (branch,) = space.decode({"ops": 1, "range_fraction": 0.25}).branches
+    values = {choice.op: choice.values[0] for choice in branch.steps[0].choices}
+    assert values["rotate"] == Uniform(0.0, 7.5, signed=True)
+    assert values["brightness"] == Uniform(1.0, 1.225, signed=True)
+    assert values["solarize"] == Uniform(192.0, 256.0)
+    assert values["posterize"] == Levels((7.0, 8.0))
+    assert values["equalize"] == Constant(1.0)
+
+
+def test_a_random_probability_per_op_and_image_is_one_half() -> None:
+    """Why UniformAugment has none: what the paper's two draws give can't be told from one draw with 1/2 (4 sigma)."""
+    generator = np.random.default_rng(0)
+    draws = 400_000
+    applied = int((generator.random(draws) < generator.random(draws)).sum())
+    assert abs(applied / draws - 0.5) < 4 * 0.5 / draws**0.5
+
+
+def test_trivialaugment_holds_the_published_one() -> None:
+    space = spaces.trivialaugment()
+    assert space.decode({"scale": "wide", "highest_level": 30}) == trivialaugment_wide(3, PHOTO_BASE)
+    assert len(space.cells() or ()) == 10
+    policy = space.decode({"scale": "standard", "highest_level": 6})
+    values = {choice.op: choice.values[0] for choice in policy.branches[0].steps[0].choices}
+    assert values["rotate"] == Levels((0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0), signed=True)
+    assert "translate_x" in values
+
+
+def test_autoaugment_is_5_sub_policies_of_two_ops() -> None:
+    space = spaces.autoaugment()
+    assert len(space.parameters) == 30
+    params = {parameter.name: parameter.ends[0] for parameter in space.parameters}
+    params |= {"sub2.second.op": "rotate", "sub2.second.probability_tenths": 7, "sub2.second.level": 3}
+    policy = space.decode(params)
+    assert [len(branch.steps) for branch in policy.branches] == [2] * 5
+    assert policy.branches[1].steps[1] == Step((Choice("rotate", (Constant(10.0, signed=True),)),), probability=0.7)
+    assert policy.branches[1].steps[0].probability == 0
+    assert len({branch.weight for branch in policy.branches}) == 1
+
+
+def test_autoaugments_levels_are_torchvisions_10_bins_not_tenths() -> None:
+    """Level 9 is the maximum; in AutoAugment's own code it is 0.9 of it."""
+    space = spaces.autoaugment()
+    params = {p.name: p.ends[0] for p in space.parameters} | {"sub1.first.op": "shear_x"}
+    found = [space.decode(params | {"sub1.first.level": level}).branches[0].steps[0].choices[0].values[0] for level in (0, 5, 9)]
+    assert found == [Constant(value, signed=True) for value in (0.0, 0.166667, 0.3)]
+
+
 def test_photometric_is_centre_and_half_width_in_the_stated_order() -> None:
     space = spaces.photometric()
     assert [name.split(".")[0] for name in [p.name for p in space.parameters][::3]] == [
@@ -83,7 +151,16 @@ def test_photometric_is_centre_and_half_width_in_the_stated_order() -> None:
     assert gamma.probability == 0.125
 
 
-@pytest.mark.parametrize(("name", "left_out"), [("randaugment", ["saturation"]), ("photometric", ["saturation", "hue"])])
+@pytest.mark.parametrize(
+    ("name", "left_out"),
+    [
+        ("autoaugment", ["saturation"]),
+        ("photometric", ["saturation", "hue"]),
+        ("randaugment", ["saturation"]),
+        ("trivialaugment", ["saturation"]),
+        ("uniformaugment", ["saturation"]),
+    ],
+)
 def test_ops_of_colour_are_left_out_on_grey_images_and_it_is_said(name: str, left_out: list[str]) -> None:
     colour, grey = build_space(name, 3), build_space(name, 1)
     assert colour.notes == ()

@@ -1,4 +1,4 @@
-"""Levels mean what torchvision's private tables say, to 1e-6, with the one deviation that is meant."""
+"""Levels mean what torchvision's private tables say, to 6 significant digits, with the one deviation that is meant."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import pytest
 from torchvision.transforms import v2
 
 from searchspaces.errors import BadInput
-from searchspaces.levels import MAX_LEVEL, Scale, all_levels, level_value, rounded, scale_ops
+from searchspaces.levels import Scale, all_levels, level_value, paper_value, rounded, scale_ops, top_level
 from searchspaces.ops import find_op
 from searchspaces.policy import Constant, Levels
 
@@ -28,9 +28,14 @@ THEIR_NAMES = {
     "solarize": "Solarize",
     "autocontrast": "AutoContrast",
     "equalize": "Equalize",
+    "invert": "Invert",
 }
-SCALES: list[tuple[Scale, Any]] = [("torchvision", v2.RandAugment), ("trivialaugment-wide", v2.TrivialAugmentWide)]
-ROWS = [(scale, theirs, name) for scale, theirs in SCALES for name in scale_ops(scale)]
+SCALES: list[tuple[Scale, Any, int]] = [
+    ("torchvision", v2.RandAugment, 31),
+    ("trivialaugment-wide", v2.TrivialAugmentWide, 31),
+    ("torchvision-autoaugment", v2.AutoAugment, 10),
+]
+ROWS = [(scale, theirs, bins, name) for scale, theirs, bins in SCALES for name in scale_ops(scale)]
 
 
 def ours_of(name: str, magnitude: float, scale: str) -> float:
@@ -44,12 +49,13 @@ def ours_of(name: str, magnitude: float, scale: str) -> float:
     return 255 * magnitude if name == "solarize" else magnitude
 
 
-@pytest.mark.parametrize(("scale", "theirs", "name"), ROWS, ids=[f"{scale}-{name}" for scale, _, name in ROWS])
-def test_every_level_is_torchvisions(scale: Scale, theirs: Any, name: str) -> None:
+@pytest.mark.parametrize(("scale", "theirs", "bins", "name"), ROWS, ids=[f"{row[0]}-{row[-1]}" for row in ROWS])
+def test_every_level_is_torchvisions(scale: Scale, theirs: Any, bins: int, name: str) -> None:
     table, signed = theirs._AUGMENTATION_SPACE[THEIR_NAMES[name]]
-    magnitudes = table(MAX_LEVEL + 1, SIDE, SIDE)
+    magnitudes = table(bins, SIDE, SIDE)
+    assert top_level(scale) == bins - 1
     assert find_op(name).signed == signed
-    for level in range(MAX_LEVEL + 1):
+    for level in range(bins):
         value = level_value(name, level, scale)
         assert value.signed == signed
         if magnitudes is None:
@@ -59,21 +65,21 @@ def test_every_level_is_torchvisions(scale: Scale, theirs: Any, name: str) -> No
             assert value == Constant(256.0)
         else:
             expected = ours_of(name, float(magnitudes[level]), scale)
-            assert value.value == pytest.approx(expected, abs=1e-6 * max(1, abs(expected)))
+            assert value.value == pytest.approx(expected, rel=5e-6, abs=1e-6)
 
 
-@pytest.mark.parametrize(("scale", "theirs"), SCALES)
-def test_the_scales_have_torchvisions_ops(scale: Scale, theirs: Any) -> None:
+@pytest.mark.parametrize(("scale", "theirs", "bins"), SCALES)
+def test_the_scales_have_torchvisions_ops(scale: Scale, theirs: Any, bins: int) -> None:
     names = scale_ops(scale)
     assert list(names) == sorted(names)
     assert {THEIR_NAMES[name] for name in names} == set(theirs._AUGMENTATION_SPACE)
     assert len(names) == 14
 
 
-@pytest.mark.parametrize("scale", ["torchvision", "trivialaugment-wide"])
+@pytest.mark.parametrize("scale", [scale for scale, *_ in SCALES])
 def test_level_0_is_the_identity_of_every_op_with_a_strength(scale: Scale) -> None:
     for name in scale_ops(scale):
-        if name not in ("autocontrast", "equalize", "identity"):
+        if name not in ("autocontrast", "equalize", "identity", "invert"):
             assert level_value(name, 0, scale).value == find_op(name).strength.identity
 
 
@@ -84,6 +90,8 @@ def test_known_values() -> None:
     assert level_value("solarize", 9) == Constant(178.5)
     assert level_value("translate_x", 30) == Constant(0.453172, signed=True)
     assert level_value("posterize", 30) == Constant(4)
+    assert level_value("rotate", 9, "torchvision-autoaugment") == Constant(30.0, signed=True)
+    assert level_value("shear_x", 5, "torchvision-autoaugment") == Constant(0.166667, signed=True)
 
 
 def test_all_levels_is_a_choice_of_31_and_a_constant_where_nothing_varies() -> None:
@@ -92,6 +100,7 @@ def test_all_levels_is_a_choice_of_31_and_a_constant_where_nothing_varies() -> N
     assert isinstance(rotate, Levels)
     assert rotate.signed
     assert rotate.values == tuple(4.5 * level for level in range(31))
+    assert all_levels("rotate", "torchvision", highest=2) == Levels((0.0, 1.0, 2.0), signed=True)
 
 
 @pytest.mark.parametrize("level", [-1, 31, 9.0, True, "9"])
@@ -100,10 +109,41 @@ def test_other_levels_are_refused(level: Any) -> None:
         level_value("rotate", level)
 
 
+def test_each_scale_has_its_own_highest_level() -> None:
+    with pytest.raises(BadInput, match=r"level: 10; allowed is a whole number from 0 to 9 \(scale 'torchvision-autoaugment'\)"):
+        level_value("rotate", 10, "torchvision-autoaugment")
+
+
+def test_the_papers_10_is_the_maximum_and_0_is_nothing() -> None:
+    for name in scale_ops("torchvision"):
+        assert paper_value(name, 10).ends[0] == pytest.approx(find_op(name).spans["standard"].strong, rel=5e-6)
+        assert name in ("autocontrast", "equalize", "identity") or paper_value(name, 0).ends == (find_op(name).strength.identity,)
+    assert paper_value("rotate", 9) == Constant(27.0, signed=True), "9 degrees on torchvision's scale"
+    assert paper_value("brightness", 5) == Constant(1.45, signed=True)
+    assert paper_value("posterize", 5) == Constant(6)
+    assert paper_value("solarize", 5) == Constant(128.0)
+
+
+def test_above_10_the_papers_scale_goes_on_and_each_end_stops_at_the_hard_limits() -> None:
+    assert paper_value("rotate", 28) == Constant(84.0, signed=True)
+    assert paper_value("shear_x", 28) == Constant(0.84, signed=True)
+    assert paper_value("translate_x", 28) == Constant(1.0, signed=True)
+    assert paper_value("brightness", 11) == Constant(1.99, signed=True)
+    assert paper_value("brightness", 28) == Levels((0.0, 3.52))
+    assert paper_value("posterize", 28) == Constant(1)
+    assert paper_value("solarize", 28) == Constant(0)
+
+
+@pytest.mark.parametrize(("op", "level"), [("rotate", 32), ("rotate", -1), ("rotate", True), ("rotate", 9.0), ("invert", 9)])
+def test_what_the_paper_has_not_is_refused(op: str, level: Any) -> None:
+    with pytest.raises(BadInput, match=r"whole number from 0 to 31 \(the paper's scale\)|op 'invert': RandAugment's paper"):
+        paper_value(op, level)
+
+
 def test_other_ops_and_scales_are_refused() -> None:
     with pytest.raises(BadInput, match="op 'gamma': it has no levels on scale 'torchvision'; that knows autocontrast"):
         level_value("gamma", 9)
-    with pytest.raises(BadInput, match="scale: 'paper'; allowed are torchvision, trivialaugment-wide"):
+    with pytest.raises(BadInput, match="scale: 'paper'; allowed are torchvision, trivialaugment-wide, torchvision-auto"):
         level_value("rotate", 9, "paper")  # type: ignore[arg-type]
 
 

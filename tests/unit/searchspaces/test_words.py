@@ -30,6 +30,8 @@ def alone(op: str, distribution: Distribution, probability: float = 1.0) -> Poli
         ),
         (alone("brightness", Constant(1.27, signed=True)), "On every image: brightness factor 0.73 or 1.27."),
         (alone("posterize", Constant(4)), "On every image: posterize 4 bits kept."),
+        (alone("brightness", Levels((0.0, 3.52))), "On every image: brightness factor 0 or 3.52."),
+        (alone("brightness", Levels((1.0, 1.9), signed=True)), "On every image: brightness factor 0.1 to 1.9."),
         (alone("equalize", Constant(1)), "On every image: equalize."),
         (
             Policy(Base(PadCrop(0.25)), alone("equalize", Constant(1)).branches, "before-crop"),

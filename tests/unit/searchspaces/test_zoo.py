@@ -1,23 +1,169 @@
 """The zoo's files hold what their sources say, and say which source that is."""
 
-import pytest
+import importlib.util
+from pathlib import Path
+from typing import Any
 
+import numpy as np
+import pytest
+import torch
+from torchvision.transforms import v2
+
+from searchspaces.draw import draw
+from searchspaces.engines import apply
 from searchspaces.errors import BadInput
 from searchspaces.families.fixed import trivialaugment_wide
-from searchspaces.policy import Base
-from searchspaces.zoo import read_zoo, zoo_names
+from searchspaces.levels import rounded
+from searchspaces.ops import find_op
+from searchspaces.policy import Base, Choice, Constant
+from searchspaces.policy_json import write_policy_file
+from searchspaces.spaces import build_space
+from searchspaces.words import policy_in_words
+from searchspaces.zoo import ZOO_DIRECTORY, read_zoo, zoo_names
+
+SIDE = 32
+IMAGES = 400
+THEIR_NAMES = {
+    "AutoContrast": "autocontrast",
+    "Brightness": "brightness",
+    "Color": "saturation",
+    "Contrast": "contrast",
+    "Equalize": "equalize",
+    "Invert": "invert",
+    "Posterize": "posterize",
+    "Rotate": "rotate",
+    "Sharpness": "sharpness",
+    "ShearX": "shear_x",
+    "ShearY": "shear_y",
+    "Solarize": "solarize",
+    "TranslateX": "translate_x",
+    "TranslateY": "translate_y",
+}
+EACH_POLICY = pytest.mark.parametrize("name", zoo_names())
 
 
-def test_trivialaugment_wide_is_the_baseline_without_a_base() -> None:
-    assert read_zoo("trivialaugment-wide").policy == trivialaugment_wide(3, Base())
+def in_our_unit(their_op: str, level: int | None) -> float:
+    """What torchvision's AutoAugment makes of a level, from its own table."""
+    table, _ = v2.AutoAugment._AUGMENTATION_SPACE[their_op]
+    magnitudes = table(10, SIDE, SIDE)
+    if magnitudes is None:
+        return 1.0
+    assert level is not None
+    magnitude = float(magnitudes[level])
+    if their_op in ("Brightness", "Color", "Contrast", "Sharpness"):
+        return 1 + magnitude
+    if their_op == "Solarize":
+        return 255 * magnitude
+    return magnitude / SIDE if their_op.startswith("Translate") else magnitude
 
 
-@pytest.mark.parametrize("name", zoo_names())
-def test_every_policy_has_a_source(name: str) -> None:
-    assert read_zoo(name).provenance["source"]
+def assert_is_their_op(choice: Choice, their_op: str, level: int | None) -> None:
+    assert choice.op == THEIR_NAMES[their_op]
+    (value,) = choice.values
+    assert isinstance(value, Constant)
+    assert value.signed == v2.AutoAugment._AUGMENTATION_SPACE[their_op][1]
+    assert value.value == pytest.approx(in_our_unit(their_op, level), rel=5e-6, abs=1e-6)
+
+
+@pytest.mark.parametrize("data_set", ["cifar10", "imagenet", "svhn"])
+def test_autoaugment_is_torchvisions_table(data_set: str) -> None:
+    theirs = v2.AutoAugment()._get_policies(v2.AutoAugmentPolicy(data_set))
+    ours = read_zoo(f"autoaugment-{data_set}").policy
+    assert len(ours.branches) == len(theirs) == 25
+    assert {branch.weight for branch in ours.branches} == {1.0}
+    for branch, sub_policy in zip(ours.branches, theirs, strict=True):
+        for step, (their_op, probability, level) in zip(branch.steps, sub_policy, strict=True):
+            assert step.probability == probability
+            (choice,) = step.choices
+            assert_is_their_op(choice, their_op, level)
+
+
+RANDAUGMENT = {
+    "cifar10-wrn-28-2": (3, 4),
+    "cifar10-wrn-28-10": (3, 5),
+    "cifar10-shake-shake": (3, 9),
+    "cifar10-pyramidnet": (3, 7),
+    "cifar100-wrn-28-2": (1, 2),
+    "cifar100-wrn-28-10": (2, 14),
+    "svhn-core": (3, 9),
+    "svhn-wrn-28-2": (3, 5),
+    "svhn-wrn-28-10": (3, 7),
+    "imagenet-resnet-50": (2, 9),
+    "imagenet-efficientnet-b5": (2, 17),
+    "imagenet-efficientnet-b7": (2, 28),
+}
+
+
+@pytest.mark.parametrize("name", RANDAUGMENT)
+def test_randaugment_is_n_ops_at_the_papers_m(name: str) -> None:
+    """Rotation and shear are told by the paper's rule, M tenths of AutoAugment's 30 degrees and 0.3."""
+    ops, level = RANDAUGMENT[name]
+    file = read_zoo(f"randaugment-{name}")
+    (branch,) = file.policy.branches
+    assert len(branch.steps) == ops
+    assert len(set(branch.steps)) == 1
+    assert branch.steps[0].probability == 1
+    values = {choice.op: choice.values[0] for choice in branch.steps[0].choices}
+    assert len(values) == 14
+    assert values["rotate"] == Constant(3.0 * level, signed=True)
+    assert values["shear_x"] == Constant(rounded(0.03 * level), signed=True)
+    assert f"N = {ops}, M = {level} for " in file.provenance["source"]
+    assert file.provenance["scale"].startswith("paper: M / 10")
+
+
+def test_the_zoo_holds_no_other_randaugment() -> None:
+    assert {f"randaugment-{name}" for name in RANDAUGMENT} == {name for name in zoo_names() if name.startswith("randaugment-")}
+
+
+def test_uniformaugment_and_trivialaugment_wide_are_points_of_their_families() -> None:
+    uniform = build_space("uniformaugment", base=Base()).decode({"ops": 2, "range_fraction": 1.0})
+    assert read_zoo("uniformaugment").policy == uniform
+    wide = build_space("trivialaugment", base=Base()).decode({"scale": "wide", "highest_level": 30})
+    assert read_zoo("trivialaugment-wide").policy == wide == trivialaugment_wide(3, Base())
+
+
+@EACH_POLICY
+def test_every_policy_says_what_it_is_and_where_it_comes_from(name: str) -> None:
+    provenance = read_zoo(name).provenance
+    assert provenance["name"]
+    assert provenance["summary"]
+    assert "arXiv" in provenance["source"]
+
+
+@EACH_POLICY
+def test_every_file_is_as_we_write_it(name: str, tmp_path: Path) -> None:
+    file = read_zoo(name)
+    write_policy_file(tmp_path / "again.json", file.policy, file.provenance)
+    assert (tmp_path / "again.json").read_bytes() == (ZOO_DIRECTORY / f"{name}.json").read_bytes()
+
+
+def test_the_files_are_what_the_script_makes() -> None:
+    path = Path(__file__).parents[3] / "benchmarks" / "make_zoo.py"
+    spec = importlib.util.spec_from_file_location("make_zoo", path)
+    assert spec is not None and spec.loader is not None
+    script: Any = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    assert script.published() == {name: read_zoo(name) for name in zoo_names()}
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@EACH_POLICY
+def test_every_policy_changes_colour_and_grey_images(name: str, channels: int) -> None:
+    """Every op of it comes up, and on grey images only those of colour do nothing."""
+    policy = read_zoo(name).policy
+    images = torch.from_numpy(np.random.default_rng(1).integers(40, 200, (IMAGES, channels, 12, 12), dtype=np.uint8))
+    plan = draw(policy, (IMAGES, channels, 12, 12), np.random.default_rng(0))
+    drawn = {plan.code_book[code] for code in np.unique(plan.codes)} - {"identity"}
+    possible = {c.op for branch in policy.branches for step in branch.steps if step.probability > 0 for c in step.choices}
+    assert drawn == possible - {"identity"}
+    changed = (apply(images, plan) != images).flatten(1).any(dim=1).numpy()
+    acts = np.isin(plan.codes, [code for code, op in enumerate(plan.code_book) if find_op(op).changes(channels)])
+    assert changed.mean() > 0.5
+    assert not changed[~(acts & (plan.codes != 0)).any(axis=1)].any()
+    assert policy_in_words(policy)
 
 
 @pytest.mark.parametrize("name", ["trivialaugment", "../../../etc/passwd", ""])
 def test_other_names_are_refused(name: str) -> None:
-    with pytest.raises(BadInput, match="known are trivialaugment-wide"):
+    with pytest.raises(BadInput, match=r"known are autoaugment-cifar10, .*, trivialaugment-wide, uniformaugment"):
         read_zoo(name)
