@@ -3,8 +3,7 @@
 Each scale runs from an op's weakest to its strongest value in equal steps: "torchvision" in 30 over its standard span
 (v2.RandAugment), "trivialaugment-wide" in 30 over its wide one (v2.TrivialAugmentWide), "torchvision-autoaugment" in 9 over the
 standard one (v2.AutoAugment, where level 9 is the maximum; AutoAugment's own code divides by 10, so that its 9 is 0.9 of it);
-tested against torchvision's own tables. `paper_value` reads the M of RandAugment's paper. Refuses levels that a scale has not,
-and ops that it lacks.
+tested against torchvision's own tables. Refuses levels that a scale has not, and ops that it lacks.
 
 Two deviations from torchvision, both meant: at level 0 it solarizes at 255, which turns white black, and here level 0 is the
 identity, 256; and the noise of its float32 tables is not copied, which moves the solarize threshold by one grey level at the
@@ -22,8 +21,6 @@ from searchspaces.policy import Constant, Levels
 Scale = Literal["torchvision", "trivialaugment-wide", "torchvision-autoaugment"]
 
 SIGNIFICANT_DIGITS = 6
-PAPER_TOP = 31
-"""The highest M that RandAugment's paper tried; 10 is AutoAugment's maximum."""
 
 _EVERYWHERE = (
     "autocontrast",
@@ -84,27 +81,6 @@ def all_levels(op_name: str, scale: Scale = "trivialaugment-wide", highest: int 
     levels = [level_value(op_name, level, scale) for level in range(last + 1)]
     values = tuple(level.value for level in levels)
     return levels[0] if len(set(values)) == 1 else Levels(values, signed=levels[0].signed)
-
-
-def paper_value(op_name: str, level: int) -> Constant | Levels:
-    """The op's strength at an M of RandAugment's paper: M / 10 of its standard span, 0 being the identity, and so on above 10.
-
-    Each end stops at the op's hard limits; where that leaves a sign's two ends unlike, they are two levels, each as likely. The
-    paper states no map: this one grows from the identity both ways, as torchvision's does, where Google's code maps one way.
-    """
-    if op_name not in scale_ops("torchvision"):
-        raise BadInput(f"op {op_name!r}: RandAugment's paper doesn't have it; it knows {', '.join(scale_ops('torchvision'))}")
-    if isinstance(level, bool) or not isinstance(level, int) or not 0 <= level <= PAPER_TOP:
-        raise BadInput(f"level: {level!r}; allowed is a whole number from 0 to {PAPER_TOP} (the paper's scale)")
-    op = find_op(op_name)
-    span, identity = op.spans["standard"], op.strength.identity
-    far = rounded(span.weak + (span.strong - span.weak) * level / 10)
-    if op.strength.whole:
-        far = round(far)
-    stop, mirrored_stop = (min(max(end, op.strength.low), op.strength.high) for end in (far, 2 * identity - far))
-    if not op.signed or mirrored_stop == 2 * identity - stop:
-        return Constant(stop, signed=op.signed)
-    return Levels((mirrored_stop, stop))
 
 
 def rounded(value: float) -> float:

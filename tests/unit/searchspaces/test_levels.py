@@ -6,7 +6,7 @@ import pytest
 from torchvision.transforms import v2
 
 from searchspaces.errors import BadInput
-from searchspaces.levels import Scale, all_levels, level_value, paper_value, rounded, scale_ops, top_level
+from searchspaces.levels import Scale, all_levels, level_value, rounded, scale_ops, top_level
 from searchspaces.ops import find_op
 from searchspaces.policy import Constant, Levels
 
@@ -112,32 +112,6 @@ def test_other_levels_are_refused(level: Any) -> None:
 def test_each_scale_has_its_own_highest_level() -> None:
     with pytest.raises(BadInput, match=r"level: 10; allowed is a whole number from 0 to 9 \(scale 'torchvision-autoaugment'\)"):
         level_value("rotate", 10, "torchvision-autoaugment")
-
-
-def test_the_papers_10_is_the_maximum_and_0_is_nothing() -> None:
-    for name in scale_ops("torchvision"):
-        assert paper_value(name, 10).ends[0] == pytest.approx(find_op(name).spans["standard"].strong, rel=5e-6)
-        assert name in ("autocontrast", "equalize", "identity") or paper_value(name, 0).ends == (find_op(name).strength.identity,)
-    assert paper_value("rotate", 9) == Constant(27.0, signed=True), "9 degrees on torchvision's scale"
-    assert paper_value("brightness", 5) == Constant(1.45, signed=True)
-    assert paper_value("posterize", 5) == Constant(6)
-    assert paper_value("solarize", 5) == Constant(128.0)
-
-
-def test_above_10_the_papers_scale_goes_on_and_each_end_stops_at_the_hard_limits() -> None:
-    assert paper_value("rotate", 28) == Constant(84.0, signed=True)
-    assert paper_value("shear_x", 28) == Constant(0.84, signed=True)
-    assert paper_value("translate_x", 28) == Constant(1.0, signed=True)
-    assert paper_value("brightness", 11) == Constant(1.99, signed=True)
-    assert paper_value("brightness", 28) == Levels((0.0, 3.52))
-    assert paper_value("posterize", 28) == Constant(1)
-    assert paper_value("solarize", 28) == Constant(0)
-
-
-@pytest.mark.parametrize(("op", "level"), [("rotate", 32), ("rotate", -1), ("rotate", True), ("rotate", 9.0), ("invert", 9)])
-def test_what_the_paper_has_not_is_refused(op: str, level: Any) -> None:
-    with pytest.raises(BadInput, match=r"whole number from 0 to 31 \(the paper's scale\)|op 'invert': RandAugment's paper"):
-        paper_value(op, level)
 
 
 def test_other_ops_and_scales_are_refused() -> None:

@@ -13,7 +13,6 @@ from searchspaces.draw import draw
 from searchspaces.engines import apply
 from searchspaces.errors import BadInput
 from searchspaces.families.fixed import trivialaugment_wide
-from searchspaces.levels import rounded
 from searchspaces.ops import find_op
 from searchspaces.policy import Base, Choice, Constant
 from searchspaces.policy_json import write_policy_file
@@ -76,43 +75,6 @@ def test_autoaugment_is_torchvisions_table(data_set: str) -> None:
             assert step.probability == probability
             (choice,) = step.choices
             assert_is_their_op(choice, their_op, level)
-
-
-RANDAUGMENT = {
-    "cifar10-wrn-28-2": (3, 4),
-    "cifar10-wrn-28-10": (3, 5),
-    "cifar10-shake-shake": (3, 9),
-    "cifar10-pyramidnet": (3, 7),
-    "cifar100-wrn-28-2": (1, 2),
-    "cifar100-wrn-28-10": (2, 14),
-    "svhn-core": (3, 9),
-    "svhn-wrn-28-2": (3, 5),
-    "svhn-wrn-28-10": (3, 7),
-    "imagenet-resnet-50": (2, 9),
-    "imagenet-efficientnet-b5": (2, 17),
-    "imagenet-efficientnet-b7": (2, 28),
-}
-
-
-@pytest.mark.parametrize("name", RANDAUGMENT)
-def test_randaugment_is_n_ops_at_the_papers_m(name: str) -> None:
-    """Rotation and shear are told by the paper's rule, M tenths of AutoAugment's 30 degrees and 0.3."""
-    ops, level = RANDAUGMENT[name]
-    file = read_zoo(f"randaugment-{name}")
-    (branch,) = file.policy.branches
-    assert len(branch.steps) == ops
-    assert len(set(branch.steps)) == 1
-    assert branch.steps[0].probability == 1
-    values = {choice.op: choice.values[0] for choice in branch.steps[0].choices}
-    assert len(values) == 14
-    assert values["rotate"] == Constant(3.0 * level, signed=True)
-    assert values["shear_x"] == Constant(rounded(0.03 * level), signed=True)
-    assert f"N = {ops}, M = {level} for " in file.provenance["source"]
-    assert file.provenance["scale"].startswith("paper: M / 10")
-
-
-def test_the_zoo_holds_no_other_randaugment() -> None:
-    assert {f"randaugment-{name}" for name in RANDAUGMENT} == {name for name in zoo_names() if name.startswith("randaugment-")}
 
 
 def test_uniformaugment_and_trivialaugment_wide_are_points_of_their_families() -> None:
