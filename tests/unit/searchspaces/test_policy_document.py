@@ -7,6 +7,7 @@ import json
 import math
 import re
 from collections.abc import Callable
+from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import jsonschema
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from strategies import policies
 
@@ -96,12 +97,12 @@ def test_the_limits_are_the_schemas(part: str, keys: tuple[str, str, str, float]
     assert policy_schema()["$defs"][definition]["properties"][field][limit] == number
 
 
-def example() -> Any:
+def page_example() -> Any:
     return json.loads(TEXT.partition("```json\n")[2].partition("```")[0])
 
 
 def test_the_example_is_a_policy_with_the_digest_it_says() -> None:
-    content = example()
+    content = page_example()
     jsonschema.Draft202012Validator(policy_schema()).validate(content)
     assert f"The digest of this policy is `{digest(policy_file_from_dict(content).policy)}`." in TEXT
 
@@ -117,11 +118,18 @@ def canonical_by_the_page(value: Any) -> str:
     return number_by_the_page(value) if isinstance(value, float) else json.dumps(value)
 
 
+def texts_of(value: float, digits: int) -> list[str]:
+    """The decimals with so many digits after the first that read back to the value, the closest first, then the even one."""
+    exact, ways = Decimal(value), (ROUND_FLOOR, ROUND_CEILING)
+    both = [Context(prec=digits + 1, rounding=way).create_decimal(exact) for way in ways]
+    ranked = sorted(both, key=lambda decimal: (abs(decimal - exact), decimal.as_tuple().digits[-1] % 2))
+    return [f"{decimal:.{digits}e}" for decimal in ranked if float(decimal) == value]
+
+
 def number_by_the_page(value: float) -> str:
     if value == 0:
         return "0.0"
-    short = next(text for digits in range(17) if float(text := f"{abs(value):.{digits}e}") == abs(value))
-    mantissa, _, exponent = short.partition("e")
+    mantissa, _, exponent = next(text for digits in range(17) for text in texts_of(abs(value), digits)).partition("e")
     power, digits = int(exponent), mantissa.replace(".", "")
     sign = "-" if value < 0 else ""
     if not -4 <= power < 16:
@@ -136,6 +144,17 @@ def number_by_the_page(value: float) -> str:
 def test_canonical_json_is_as_the_page_says(policy: Policy) -> None:
     value = policy_to_dict(policy)
     assert canonical_by_the_page(value) == canonical_json(value)
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False))
+@example(2.0**-24)
+@example(5e-324)
+@example(1e16)
+@example(9999999999999998.0)
+@example(0.0001)
+@example(-1.7976931348623157e308)
+def test_numbers_are_written_as_the_page_says(number: float) -> None:
+    assert number_by_the_page(number) == canonical_json(number + 0.0)
 
 
 def by_weight(items: list[dict[str, Any]], number: float) -> dict[str, Any]:
