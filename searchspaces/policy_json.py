@@ -98,10 +98,15 @@ def policy_file_from_dict(value: Any) -> PolicyFile:
     return PolicyFile(policy_from_dict(fields["policy"]), provenance)
 
 
+def policy_file_to_dict(file: PolicyFile) -> dict[str, Any]:
+    """The content of a policy file as plain dicts, lists and floats."""
+    return {"schema": SCHEMA, "policy": policy_to_dict(file.policy), "provenance": dict(file.provenance)}
+
+
 def write_policy_file(path: Path | str, policy: Policy, provenance: Mapping[str, Any]) -> None:
-    """Write a policy file, whole or not at all: to a temporary file in the same folder, synced, then renamed."""
+    """Write a policy file, whole or not at all."""
     path = Path(path)
-    content = {"schema": SCHEMA, "policy": policy_to_dict(policy), "provenance": dict(provenance)}
+    content = policy_file_to_dict(PolicyFile(policy, provenance))
     canonical_json(content)  # refuses NaN in the provenance before anything is written
     data = (pretty_json(content) + "\n").encode("ascii")
     policy_file_from_dict(parse_json(data, f"policy file {one_line(str(path))}"))  # what we can't read again, we don't write

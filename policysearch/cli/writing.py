@@ -12,22 +12,38 @@ if TYPE_CHECKING:
     from policysearch.home import Home
     from searchspaces.policy_json import PolicyFile
 
+_LOADED_WITH = {
+    "json": "policysearch.load_policy({path}).to_torchvision()",
+    # Albumentations knows the transform only once its module has been imported.
+    "albumentations": "import albumentations, searchspaces.export.albumentations; transform = albumentations.load({path})",
+    "timm": "timm's --aa $(cat {path})",
+}
+
 
 @click.command()
 @click.argument("source", metavar="STUDY|POLICY.json|zoo:NAME")
 @click.option("-o", "--output", required=True, metavar="FILE", help="Where to write it.")
-@click.option("--to", "form", type=click.Choice(["json"]), default="json", show_default=True, help="The form to write.")
+@click.option(
+    "--to", "form", type=click.Choice(sorted(_LOADED_WITH)), default="json", show_default=True, help="The form to write."
+)
 @home_option
 def export(source: str, output: str, form: str, home: str | None) -> None:
-    """The policy as a file for other projects; load it with: policysearch.load_policy(FILE).to_torchvision()."""
-    from searchspaces.policy_json import write_policy_file
+    """The policy as a file for other projects.
 
+    \b
+    json            for policysearch.load_policy(FILE), then .to_torchvision() or .to_albumentations()
+    albumentations  an A.Compose as albumentations.load(FILE) reads it
+    timm            the string of timm's --aa, where one does the same; else it says why none does
+    """
     found = _policy_of(source, home)
     target = Path(output)
     if not target.parent.is_dir():
         raise BadInput(f"output {output}: there is no directory {target.parent}; make it first, or give another -o FILE")
-    write_policy_file(target, found.policy, found.provenance)
-    click.echo(f"{target}: load it with policysearch.load_policy({str(target)!r}).to_torchvision()")
+    try:
+        _write(form, target, found)
+    except OSError as error:
+        raise BadInput(f"output {output}: can't be written ({error.strerror}); give another -o FILE") from error
+    click.echo(f"{target}: load it with {_LOADED_WITH[form].format(path=repr(str(target)))}")
 
 
 @click.command()
@@ -74,6 +90,24 @@ def ui(port: int | None, home: str | None) -> None:
     from policysearch.tracking.server import serve
 
     serve(open_home(home), port)
+
+
+def _write(form: str, target: Path, found: "PolicyFile") -> None:
+    from searchspaces.export.loading import LoadedPolicy
+    from searchspaces.export.timm import timm_string
+    from searchspaces.policy_json import write_policy_file
+    from searchspaces.whole_files import write_whole
+
+    if form == "json":
+        write_policy_file(target, found.policy, found.provenance)
+        return
+    if form == "timm":
+        write_whole(target, f"{timm_string(found.policy)}\n".encode("ascii"))
+        return
+    transform = LoadedPolicy(found.policy, found.provenance).to_albumentations()
+    from searchspaces.export.albumentations import write_pipeline
+
+    write_pipeline(target, transform)
 
 
 def _policy_of(source: str, home: str | None) -> "PolicyFile":

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from searchspaces.errors import BadInput
 from searchspaces.policy import Policy
 from searchspaces.policy_json import PolicyFile, read_policy_file
 from searchspaces.zoo import read_zoo
 
 if TYPE_CHECKING:
+    from searchspaces.export.albumentations import PolicyTransform as AlbumentationsTransform
     from searchspaces.export.torchvision import PolicyTransform
 
 
@@ -25,6 +27,19 @@ class LoadedPolicy:
         from searchspaces.export.torchvision import to_torchvision
 
         return to_torchvision(PolicyFile(self.policy, self.provenance))
+
+    def to_albumentations(self) -> "AlbumentationsTransform":
+        """A transform for uint8 numpy images that does what was searched, inside `A.Compose` or alone.
+
+        BadInput where Albumentations is not installed.
+        """
+        try:
+            from searchspaces.export.albumentations import to_albumentations
+        except ModuleNotFoundError as missing:
+            if missing.name != "albumentations":
+                raise
+            raise BadInput('albumentations: it is not installed; install it with: pip install "policysearch[search]"') from None
+        return to_albumentations(PolicyFile(self.policy, self.provenance))
 
 
 def load_policy(path: Path | str) -> LoadedPolicy:

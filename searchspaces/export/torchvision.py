@@ -17,6 +17,7 @@ from searchspaces.arrays import ImageBatch
 from searchspaces.draw import draw
 from searchspaces.engines import apply
 from searchspaces.errors import BadInput
+from searchspaces.export.searched import other_than_searched, searched_at
 from searchspaces.policy import Policy
 from searchspaces.policy_json import PolicyFile
 from searchspaces.words import policy_in_words
@@ -89,28 +90,12 @@ class PolicyTransform(nn.Module):
         if self.searched_at is None or shape == self.searched_at or self._told:
             return
         self._told = True
-        warnings.warn(
-            f"this policy was searched on images of {_size(self.searched_at)} and is used on {_size(shape)}: "
-            "what was best there need not be best here",
-            stacklevel=2,
-        )
+        warnings.warn(other_than_searched(self.searched_at, shape), stacklevel=2)
 
 
 def to_torchvision(file: PolicyFile) -> PolicyTransform:
     """The transform of a policy file. Its provenance (`channels`, `size`: height and width) only says when to warn."""
-    return PolicyTransform(file.policy, _searched_at(file))
-
-
-def _searched_at(file: PolicyFile) -> tuple[int, int, int] | None:
-    channels, size = file.provenance.get("channels"), file.provenance.get("size")
-    if isinstance(channels, int) and isinstance(size, list | tuple) and [type(side) for side in size] == [int, int]:
-        return (channels, size[0], size[1])
-    return None
-
-
-def _size(shape: tuple[int, int, int]) -> str:
-    channels, height, width = shape
-    return f"{width}x{height} pixels with {channels} channel{'s' if channels > 1 else ''}"
+    return PolicyTransform(file.policy, searched_at(file))
 
 
 def _rewrapped(result: Tensor, like: Tensor) -> Tensor:
