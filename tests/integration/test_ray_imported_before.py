@@ -16,7 +16,8 @@ for _ in range(2):
     with _environment(True), _cluster(None, 1) as cores:
         task = ray.remote(lambda: os.environ["OMP_NUM_THREADS"])
         said.append([cores, [node["NodeManagerAddress"] for node in ray.nodes()], ray.get(task.remote())])
-    said.append([name for name in ("RAY_AUTH_MODE", "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "OMP_NUM_THREADS") if name in os.environ])
+    kept = ("RAY_AUTH_MODE", "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "OMP_NUM_THREADS")
+    said.append([name for name in kept if name in os.environ])
 print(json.dumps(said))
 """
 
