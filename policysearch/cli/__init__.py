@@ -13,6 +13,8 @@ INTERRUPTED = 130
 
 def main() -> None:
     """Run the command line; the console script `policysearch`."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="replace")  # type: ignore[union-attr]  # a terminal without a sign for "±" gets "?"
     try:
         from policysearch.cli.app import cli
     except ModuleNotFoundError as missing:

@@ -12,7 +12,7 @@ import socket
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,9 @@ QUIET = {
     "TUNE_DISABLE_SIGINT_HANDLER": "1",  # Tune would finish its own bookkeeping first, and say how to restore from it
     "TUNE_WARN_THRESHOLD_S": "60",
 }
-HERE_ONLY = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_AUTH_MODE": "token"}  # the first means: listen on 127.0.0.1
+HERE_ONLY = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}  # means: listen on 127.0.0.1
+# Ray sets this itself, to "token", when it starts a cluster. Set here, it would hang where the caller had imported Ray before.
+SET_BY_RAY = ("RAY_AUTH_MODE",)
 OBJECT_STORE_BYTES = 128 * 1024**2  # images are mapped from files, so that little goes through it
 CONNECT_SECONDS = 10.0
 LONGEST_SOCKET_DIRECTORY = 40  # Ray appends up to 66 characters, and 107 is all that a socket's path may have
@@ -68,14 +70,14 @@ def _environment(here: bool) -> Iterator[None]:
     if here:
         wanted.update(HERE_ONLY)
         one_thread_each(wanted)
-    before = {name: os.environ.get(name) for name in wanted}
+    before = {name: os.environ.get(name) for name in (*wanted, *SET_BY_RAY)}
     os.environ.update(wanted)
     try:
         yield
     finally:
         for name, value in before.items():
             if value is None:
-                del os.environ[name]
+                os.environ.pop(name, None)
             else:
                 os.environ[name] = value
 
@@ -89,8 +91,10 @@ def _cluster(address: str | None, cores: int) -> Iterator[int]:
         raise BadInput("driver 'ray': this process is connected to Ray already; call ray.shutdown() first, or use driver 'local'")
     on_termination = signal.getsignal(signal.SIGTERM)
     sockets = _directory_for_sockets() if address is None else None
+    loopback = _loopback_only() if address is None else nullcontext()
     try:
-        _connect(ray, address, cores, sockets)
+        with loopback:
+            _connect(ray, address, cores, sockets)
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, on_termination)  # Ray has put its own in place
         resources: dict[str, float] = ray.cluster_resources()
@@ -99,6 +103,19 @@ def _cluster(address: str | None, cores: int) -> Iterator[int]:
         ray.shutdown()
         if sockets is not None:
             shutil.rmtree(sockets, ignore_errors=True)
+
+
+@contextmanager
+def _loopback_only() -> Iterator[None]:
+    """Inside, what `HERE_ONLY` says holds for a Ray imported before it was said, too: Ray reads the variable at its import."""
+    from ray._private import ray_constants
+
+    before = ray_constants.ENABLE_RAY_CLUSTER
+    ray_constants.ENABLE_RAY_CLUSTER = False
+    try:
+        yield
+    finally:
+        ray_constants.ENABLE_RAY_CLUSTER = before
 
 
 def _connect(ray: Any, address: str | None, cores: int, sockets: str | None) -> None:

@@ -27,8 +27,10 @@ TRIALS = 5
 NAME = "bars"
 STOP_SECONDS = 20.0  # generous for a busy machine; a worker left in its trial would take minutes
 SCRIPT = """
-import json, sys
+import json, signal, sys
 from policysearch import Study
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # shells have what runs in their background ignore it
 
 def listen(event):
     print(json.dumps([event.kind, event.trial_uid, event.epoch, event.text]), file=sys.stderr, flush=True)
@@ -140,9 +142,14 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
 
     interrupted = start(wishes, folder)
     interrupted.until("started")
+    paused = interrupted.workers()  # else a quick machine finishes the search before the second one has begun
+    for pid in paused:
+        os.kill(pid, signal.SIGSTOP)
     locked_out = subprocess.run(
         [sys.executable, str(folder / "script.py"), json.dumps(wishes), str(TRIALS)], capture_output=True, text=True, cwd=folder
     )
+    for pid in paused:
+        os.kill(pid, signal.SIGCONT)
     interrupted.until("epoch", 3)
     workers = interrupted.workers()
     for pid in workers:

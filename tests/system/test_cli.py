@@ -280,6 +280,14 @@ def test_lists_of_what_exists(typed: Type) -> None:
         assert typed(command)[0] == 0
 
 
+def test_a_terminal_that_lacks_a_sign_gets_another(tmp_path: Path) -> None:
+    environment = os.environ | {"PYTHONIOENCODING": "latin-1:strict", "POLICYSEARCH_HOME": str(tmp_path / "h\u201ctte")}
+    words = [sys.executable, "-m", "policysearch", "status"]
+    done = subprocess.run(words, env=environment, capture_output=True, timeout=100)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"h?tte yet; start with" in done.stdout
+
+
 @pytest.mark.slow
 def test_ctrl_c_says_how_to_go_on_and_the_same_command_does(tmp_path: Path) -> None:
     data = write_bars(tmp_path / "bars.npz", train=600)
