@@ -16,7 +16,6 @@ _LOADED_WITH = {
     "json": "policysearch.load_policy({path}).to_torchvision()",
     # Albumentations knows the transform only once its module has been imported.
     "albumentations": "import albumentations, searchspaces.export.albumentations; transform = albumentations.load({path})",
-    "timm": "timm's --aa $(cat {path})",
 }
 
 
@@ -33,7 +32,6 @@ def export(source: str, output: str, form: str, home: str | None) -> None:
     \b
     json            for policysearch.load_policy(FILE), then .to_torchvision() or .to_albumentations()
     albumentations  an A.Compose as albumentations.load(FILE) reads it
-    timm            the string of timm's --aa, where one does the same; else it says why none does
     """
     found = _policy_of(source, home)
     target = Path(output)
@@ -94,15 +92,10 @@ def ui(port: int | None, home: str | None) -> None:
 
 def _write(form: str, target: Path, found: "PolicyFile") -> None:
     from searchspaces.export.loading import LoadedPolicy
-    from searchspaces.export.timm import timm_string
     from searchspaces.policy_json import write_policy_file
-    from searchspaces.whole_files import write_whole
 
     if form == "json":
         write_policy_file(target, found.policy, found.provenance)
-        return
-    if form == "timm":
-        write_whole(target, f"{timm_string(found.policy)}\n".encode("ascii"))
         return
     transform = LoadedPolicy(found.policy, found.provenance).to_albumentations()
     from searchspaces.export.albumentations import write_pipeline

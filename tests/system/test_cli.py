@@ -18,8 +18,7 @@ from search_fixture import Study, write_bars
 
 from policysearch.cli import INTERRUPTED, run
 from policysearch.cli.app import COMMANDS, cli
-from searchspaces.policy import Policy
-from searchspaces.policy_json import read_policy_file, write_policy_file
+from searchspaces.policy_json import read_policy_file
 from trials.values import Epoch
 
 Type = Callable[..., tuple[int, str, str]]
@@ -233,16 +232,6 @@ def test_an_exported_pipeline_loads_by_the_line_it_says(typed: Type, tmp_path: P
     used = f"import numpy; {line.strip()}; print(transform(image=numpy.zeros((8, 8, 3), 'uint8'))['image'].shape)"
     ran = subprocess.run([sys.executable, "-c", used], capture_output=True, text=True, check=False)
     assert (ran.stdout, ran.returncode) == ("(8, 8, 3)\n", 0), ran.stderr
-
-
-def test_timms_string_or_why_there_is_none(typed: Type, refused: Callable[..., None], tmp_path: Path) -> None:
-    target = tmp_path / "aa.txt"
-    parts = ("timm: its string can't say", "identity", "invert", "to_torchvision()")
-    refused(2, parts, "export", "zoo:trivialaugment-wide", "--to", "timm", "-o", target)
-    assert not target.exists()
-    write_policy_file(tmp_path / "none.json", Policy(), {})
-    assert typed("export", tmp_path / "none.json", "--to", "timm", "-o", target)[0] == 0
-    assert target.read_text() == "rand-n0\n"
 
 
 def test_an_export_that_can_not_be_written(refused: Callable[..., None], tmp_path: Path) -> None:
