@@ -4,7 +4,7 @@ PY ?= python3
 PYTEST ?=
 BIN := .venv/bin
 PIP_INSTALL := -m pip install --no-input --disable-pip-version-check -c constraints.txt
-SEARCH_ONLY := ray mlflow optuna sqlalchemy click rich matplotlib platformdirs
+SEARCH_ONLY := albumentations ray mlflow optuna sqlalchemy click rich matplotlib platformdirs
 EVERYTHING := .[search,dev,postgres,timm]
 
 .PHONY: help demo test slow core lowest constraints clean
