@@ -3,7 +3,6 @@
 Holds no command itself, and imports nothing heavy: `policysearch --help` must answer at once.
 """
 
-import os
 import sys
 
 from searchspaces.errors import PolicysearchError
@@ -39,9 +38,6 @@ def run(cli: object, arguments: list[str]) -> int:
         return _complain(f"{error.format_message()} (see {context.command_path if context else 'policysearch'} --help)", 2)
     except (KeyboardInterrupt, click.Abort):
         return _complain("interrupted", INTERRUPTED)
-    except BrokenPipeError:  # the reader of our output (head, less) has gone; there is nobody left to tell
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except OSError as error:  # a full disk, a file that went away: the machine's state, not our fault
         where = f"{error.filename}: " if error.filename else ""
         return _complain(f"{where}{error.strerror or error}; mend that, and the same command goes on from what is finished", 2)

@@ -1,5 +1,6 @@
 """Commands that read the ledger and print: `status` and `show`. They steer nothing, and need neither torch nor ray."""
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -198,7 +199,15 @@ def _print_study(facts: dict[str, Any]) -> None:
         click.echo(f"  test set    {test['error_percent']} % of {test['total']} images wrong (95 % interval {low} to {high} %)")
     click.echo(f"  files       {facts['directory']}")
     for name, wish in facts["wishes"].items():
-        click.echo(f"  {name:<11} {wish if not isinstance(wish, dict) else ', '.join(f'{k} {v}' for k, v in wish.items())}")
+        parts = wish.items() if isinstance(wish, dict) else [("", wish)]
+        click.echo(f"  {name:<11} " + ", ".join(f"{part} {_plain(value)}".strip() for part, value in parts))
+
+
+def _plain(wish: Any) -> str:
+    """A wish as a person writes it: text as it is, long hashes short, all else as JSON."""
+    if isinstance(wish, str):
+        return wish[:12] if len(wish) == 64 else wish
+    return json.dumps(wish)
 
 
 def _error_or_state(trial: dict[str, Any]) -> str:

@@ -43,7 +43,10 @@ class RayDriver:
     """
 
     def __init__(self, workers: int | None, address: str | None, gpus_per_trial: float) -> None:
-        if address not in (None, "auto"):
+        if address == "auto":
+            with _environment(False), _cluster(address, 1):
+                pass  # met once before a study is made for it
+        elif address is not None:
             _require_answer(address)
         self.workers = workers
         self.address = address

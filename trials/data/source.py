@@ -38,6 +38,8 @@ class Source:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        if not self.data.strip():
+            raise BadInput(f"--data is empty; give a folder, a .npz file, or one of {', '.join(NAMED)}")
         low, high = IMAGE_SIZES
         if not low <= self.image_size <= high:
             raise BadInput(f"--image-size {self.image_size} is out of range; {low} to {high} pixels are allowed")
