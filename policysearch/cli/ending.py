@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from dashboards.queries import Row, StudyView, caveat
+from policysearch.cli.options import spoken
 from searchspaces.words import counted
 
 if TYPE_CHECKING:
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
 MOST_FAILURES_SHOWN = 3
 
 
-def print_ending(view: StudyView) -> None:
-    """Print the result of a study that has a best policy."""
+def print_ending(view: StudyView, home: str | Path | None) -> None:
+    """Print the result of a study that has a best policy; `home` as the person gave it."""
     assert view.best is not None
     click.echo()
     _heading(f"The best policy found: {view.best.name}")
@@ -29,18 +30,18 @@ def print_ending(view: StudyView) -> None:
         mark = "best" if row is view.best else "baseline" if row.role == "baseline" else "searched"
         click.echo(f"  {mark:<9} {row.name:<36} {_percent(row.wrong, row.total)}")
     _print_failures(view)
-    _print_test(view)
+    _print_test(view, home)
     _heading("How little this proves")
     _paragraph(caveat(view))
 
 
-def print_places(study: str, directory: Path, tracking: str) -> None:
+def print_places(study: str, directory: Path, tracking: str, home: str | Path | None) -> None:
     """Print where the study's files are, and the commands that show them."""
     _heading("Where things are")
     click.echo(f"  policy    {directory / 'policy.json'}")
     click.echo(f"  report    {directory / 'report.html'}")
     click.echo(f"  MLflow    {tracking}")
-    click.echo(f"  again     policysearch show {study}")
+    click.echo(f"  again     {spoken(f'show {study}', home)}")
 
 
 def percent_of_test(figure: "Figure", interval: tuple[float, float]) -> str:
@@ -63,11 +64,11 @@ def _print_failures(view: StudyView) -> None:
         click.echo(f"  failed    and {len(failed) - MOST_FAILURES_SHOWN} more trials")
 
 
-def _print_test(view: StudyView) -> None:
+def _print_test(view: StudyView, home: str | Path | None) -> None:
     figure, interval = view.figure, view.test_interval
     if figure is None or interval is None:
         _heading("Test error")
-        closed = f"The test set is still closed. To open it, once: policysearch test {view.study.name}"
+        closed = f"The test set is still closed. To open it, once: {spoken(f'test {view.study.name}', home)}"
         click.echo(f"  {closed if view.study.identity['test'] else 'These data have no test set.'}")
         return
     _heading(f"Test error ({figure.total:,} images held out, opened once)")

@@ -1,7 +1,12 @@
 """Options that several commands share, and how they open a home, its ledger and a study."""
 
 import json
+import os
+import shlex
+import shutil
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -31,6 +36,14 @@ def json_option(command: Command) -> Command:
 def print_json(facts: object) -> None:
     """Print facts as JSON, one document, keys as given."""
     click.echo(json.dumps(facts, indent=2, allow_nan=False))
+
+
+def spoken(words: str, home: str | Path | None) -> str:
+    """A command as this person can type it here: `words` after the program's name or path, and with --home where it was given."""
+    program = "policysearch"
+    if shutil.which(program) is None:  # an environment that is not activated, as after `make demo`
+        program = shlex.quote(os.path.relpath(Path(sys.executable).with_name(program)))
+    return f"{program} {words}" + (f" --home {shlex.quote(str(home))}" if home else "")
 
 
 def open_home(home: str | None) -> "Home":

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from policysearch.cli.options import MIRROR_PATIENCE_SECONDS, home_option
+from policysearch.cli.options import MIRROR_PATIENCE_SECONDS, home_option, spoken
 
 if TYPE_CHECKING:
     from policysearch.cli.progress import Bars, PlainLines
@@ -96,7 +96,7 @@ def conduct(study: "Study", trials: int, test: bool) -> None:
     except KeyboardInterrupt:
         click.echo(f"\n{len(tally.over)} trials are finished and kept; the same command goes on from there.", err=True)
         raise
-    show_outcome(home, outcome, beside)
+    show_outcome(study, outcome, beside)
 
 
 class Beside:
@@ -117,17 +117,17 @@ class Beside:
         if event.kind == "ready":
             self.shipper = start_shipper(self.home, event.text)
 
-    def finish(self, study: str) -> str:
-        """Wait for the mirror's closing pass, but not for ever; how to look at MLflow, in words."""
+    def finish(self, mirror: str, ui: str) -> str:
+        """Wait for the mirror's closing pass, but not for ever; how to look at MLflow, by these two commands."""
         stands = self.shipper.finish(MIRROR_PATIENCE_SECONDS) if self.shipper else None
         if stands is None:
-            return f"not up to date yet: policysearch mirror {study}, then policysearch ui"
+            return f"not up to date yet: {mirror}, then {ui}"
         if stands.behind:
-            return f"{stands.behind} trials behind ({stands.reason}); later: policysearch mirror {study}"
-        return "policysearch ui"
+            return f"{stands.behind} trials behind ({stands.reason}); later: {mirror}"
+        return ui
 
 
-def show_outcome(home: "Home", outcome: "Outcome", beside: Beside) -> None:
+def show_outcome(study: "Study", outcome: "Outcome", beside: Beside) -> None:
     """Draw what the best policies do, write the report, wait for the mirror, and print the result."""
     from dashboards.gallery import write_pictures
     from dashboards.queries import read_study
@@ -135,14 +135,16 @@ def show_outcome(home: "Home", outcome: "Outcome", beside: Beside) -> None:
     from policysearch.cli.ending import print_ending, print_places
     from policysearch.ledger import Ledger
 
+    home = beside.home
     ledger, directory = Ledger.open(home.ledger_url), home.study_directory(outcome.study)
     write_pictures(ledger, home, outcome.study)
     write_report(ledger, home, outcome.study, directory / "report.html")
-    print_ending(read_study(ledger, outcome.study))
+    print_ending(read_study(ledger, outcome.study), study.home)
     for note in outcome.notes:
         if note not in beside.said:
             click.echo(f"  {note}")
-    print_places(outcome.study, directory, beside.finish(outcome.study))
+    tracking = beside.finish(spoken(f"mirror {outcome.study}", study.home), spoken("ui", study.home))
+    print_places(outcome.study, directory, tracking, study.home)
 
 
 def _is_terminal() -> bool:

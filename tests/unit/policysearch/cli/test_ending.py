@@ -17,8 +17,8 @@ def test_a_test_error_of_an_earlier_best_is_not_passed_off_as_the_best_ones(
     made = StudyInLedger(tmp_path)
     made.add_baselines()
     made.disclose()
-    print_ending(read_study(made.ledger, made.name))
+    print_ending(read_study(made.ledger, made.name), None)
     assert OLDER not in capsys.readouterr().out
     made.add_searched(1, best_error=0.02)
-    print_ending(read_study(made.ledger, made.name))
+    print_ending(read_study(made.ledger, made.name), None)
     assert OLDER in capsys.readouterr().out
