@@ -25,12 +25,12 @@ CROP_AND_FLIP = 3
 def draw(policy: Policy, shape: tuple[int, int, int, int], generator: np.random.Generator) -> Plan:
     """What to do to a batch of `shape` (images, channels, height, width).
 
-    Spawns two children of `generator`, so a second call draws anew. A step that does nothing to an image has code 0 there.
+    Spawns three children of `generator`, so a second call draws anew. A step that does nothing to an image has code 0 there.
     Raises BadInput where an op of the policy can't take images with so many channels.
     """
     images, channels, height, width = shape
     _check_channels(policy, channels)
-    base_stream, branch_stream = generator.spawn(2)
+    base_stream, branch_stream, seed_stream = generator.spawn(3)
     pages = _Pages(policy, images)
     chain_steps = max(len(branch.steps) for branch in policy.branches)
     base_steps = (policy.base.crop is not None) + (policy.base.hflip > 0)
@@ -38,7 +38,9 @@ def draw(policy: Policy, shape: tuple[int, int, int, int], generator: np.random.
     _draw_base(policy, (height, width), base_stream.random((images, CROP_AND_FLIP)), pages, chain_steps if branches_first else 0)
     draws = branch_stream.random((images, 1 + chain_steps * pages.slots_per_step))
     _draw_branches(policy.branches, draws, pages, 0 if branches_first else base_steps)
-    return Plan(pages.code_book, pages.codes, pages.values, fill=policy.base.fill)
+    seeded = any(find_op(name).seeded for name in pages.code_book)
+    seeds = seed_stream.integers(0, 2**63, pages.codes.shape) if seeded else None
+    return Plan(pages.code_book, pages.codes, pages.values, policy.base.fill, policy.base.interpolation, seeds)
 
 
 class _Pages:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from searchspaces.arrays import PlanCodes, PlanValues
+from searchspaces.arrays import PlanCodes, PlanSeeds, PlanValues
+from searchspaces.ops.op import Interpolation, Setting
 
 NO_OP = 0
 
@@ -17,17 +18,26 @@ class Plan:
     """For each image the ops to apply, in order.
 
     `codes[i, s]` names the op of step s on image i: `code_book[codes[i, s]]`; `code_book[0]` is "identity" and means: nothing.
-    `values[i, s]` are that op's values in its physical units and its parameters' order, padded with 0 on the right.
+    `values[i, s]` are that op's values in its physical units and its parameters' order, padded with 0 on the right. `seeds[i, s]`
+    (0 to 2**63 - 1) is the seed of an op that is itself noise; None where the code book holds no such op.
     """
 
     code_book: tuple[str, ...]
     codes: PlanCodes
     values: PlanValues
     fill: int = 0
+    interpolation: Interpolation = "nearest"
+    seeds: PlanSeeds | None = None
 
     def __len__(self) -> int:
         return len(self.codes)
 
     def rows(self, index: np.ndarray | slice) -> "Plan":
         """The plan for some of the images, in the order of `index`."""
-        return Plan(self.code_book, self.codes[index], self.values[index], self.fill)
+        seeds = None if self.seeds is None else self.seeds[index]
+        return Plan(self.code_book, self.codes[index], self.values[index], self.fill, self.interpolation, seeds)
+
+    @property
+    def setting(self) -> Setting:
+        """What every op of the plan is given, but for the seeds of its images."""
+        return Setting(self.fill, self.interpolation)

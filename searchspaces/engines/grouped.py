@@ -3,6 +3,8 @@
 Works on any device. Refuses anything but a batch of uint8 images with one row of the plan each. Draws nothing.
 """
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 
@@ -28,6 +30,7 @@ def apply(images: ImageBatch, plan: Plan) -> ImageBatch:
     done = images.clone(memory_format=torch.contiguous_format)
     # A copy, because torch can't take reversed rows and warns of read-only ones.
     values = torch.from_numpy(plan.values.copy()).to(images.device)
+    seeds = None if plan.seeds is None else torch.from_numpy(plan.seeds.copy()).to(images.device)
     group_images = max(1, GROUP_BYTES // max(1, images[:1].numel())) if images.device.type == "cpu" else len(images)
     for step, codes in enumerate(plan.codes.T):
         for code in np.unique(codes[codes != NO_OP]):
@@ -36,7 +39,8 @@ def apply(images: ImageBatch, plan: Plan) -> ImageBatch:
             for start in range(0, len(members), group_images):
                 rows = members[start : start + group_images]
                 given = values[rows, step, : len(op.parameters)]
-                done.index_copy_(0, rows, op.kernel(done.index_select(0, rows), given, plan.fill))
+                setting = plan.setting if seeds is None else replace(plan.setting, seeds=seeds[rows, step])
+                done.index_copy_(0, rows, op.kernel(done.index_select(0, rows), given, setting))
     return done
 
 

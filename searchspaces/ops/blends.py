@@ -9,18 +9,18 @@ import torch
 from torch import Tensor
 
 from searchspaces.arrays import ImageBatch, PerImage, PerImageValues
-from searchspaces.ops.op import Op, Parameter, Span
+from searchspaces.ops.op import Op, Parameter, Setting, Span
 from searchspaces.ops.tables import column, ramp, through_tables, truncated
 
 GREY_OR_RGB = frozenset({1, 3})
 
 
-def brightness(images: ImageBatch, values: PerImageValues, fill: int) -> ImageBatch:
+def brightness(images: ImageBatch, values: PerImageValues, setting: Setting) -> ImageBatch:
     """The image times the factor: a mix with black."""
     return through_tables(images, truncated(ramp(values) * column(values[:, 0])))
 
 
-def saturation(images: ImageBatch, values: PerImageValues, fill: int) -> ImageBatch:
+def saturation(images: ImageBatch, values: PerImageValues, setting: Setting) -> ImageBatch:
     """A mix with the image's own grey version (PIL's Color); grey images stay as they are."""
     if images.shape[1] == 1:
         return images.clone()
@@ -28,7 +28,7 @@ def saturation(images: ImageBatch, values: PerImageValues, fill: int) -> ImageBa
     return truncated(_fused(images * factor.to(torch.float32), _grey(images), factor))
 
 
-def contrast(images: ImageBatch, values: PerImageValues, fill: int) -> ImageBatch:
+def contrast(images: ImageBatch, values: PerImageValues, setting: Setting) -> ImageBatch:
     """A mix with the image's own mean grey level.
 
     Where channels x height x width is no multiple of 16, torch's own kernel doesn't fuse at the end of the image (at most 12
@@ -42,7 +42,7 @@ def contrast(images: ImageBatch, values: PerImageValues, fill: int) -> ImageBatc
     return through_tables(images, truncated(_fused(ramp(values) * factor.to(torch.float32), mean.view(-1, 1), factor)))
 
 
-def sharpness(images: ImageBatch, values: PerImageValues, fill: int) -> ImageBatch:
+def sharpness(images: ImageBatch, values: PerImageValues, setting: Setting) -> ImageBatch:
     """A mix with the image smoothed by [[1, 1, 1], [1, 5, 1], [1, 1, 1]] / 13; the outermost pixels stay as they are."""
     sharp = images.clone(memory_format=torch.contiguous_format)
     if images.shape[2] <= 2 or images.shape[3] <= 2:
@@ -85,28 +85,28 @@ def _smoothed(levels: Tensor, width: int) -> Tensor:
     return sums.to(torch.float32).mul_(1 / 13).round_()
 
 
-def brightness_reference(image: Any, values: tuple[float, ...], fill: int) -> Any:
+def brightness_reference(image: Any, values: tuple[float, ...], setting: Setting) -> Any:
     """Torchvision's adjust_brightness."""
     from torchvision.transforms.v2 import functional
 
     return functional.adjust_brightness(image, values[0])
 
 
-def saturation_reference(image: Any, values: tuple[float, ...], fill: int) -> Any:
+def saturation_reference(image: Any, values: tuple[float, ...], setting: Setting) -> Any:
     """Torchvision's adjust_saturation."""
     from torchvision.transforms.v2 import functional
 
     return functional.adjust_saturation(image, values[0])
 
 
-def contrast_reference(image: Any, values: tuple[float, ...], fill: int) -> Any:
+def contrast_reference(image: Any, values: tuple[float, ...], setting: Setting) -> Any:
     """Torchvision's adjust_contrast."""
     from torchvision.transforms.v2 import functional
 
     return functional.adjust_contrast(image, values[0])
 
 
-def sharpness_reference(image: Any, values: tuple[float, ...], fill: int) -> Any:
+def sharpness_reference(image: Any, values: tuple[float, ...], setting: Setting) -> Any:
     """Torchvision's adjust_sharpness."""
     from torchvision.transforms.v2 import functional
 
@@ -123,6 +123,7 @@ _SOURCE = "torchvision 0.29 transforms/v2/functional/_color.py"
 OPS = (
     Op(
         name="brightness",
+        meaning="cut(v factor)",
         parameters=(_FACTOR,),
         kind="tone",
         kernel=brightness,
@@ -133,6 +134,7 @@ OPS = (
     ),
     Op(
         name="saturation",
+        meaning="cut(v factor + g (1 - factor)), g the pixel's grey level; grey images stay",
         parameters=(_FACTOR,),
         kind="colour",
         kernel=saturation,
@@ -144,6 +146,7 @@ OPS = (
     ),
     Op(
         name="contrast",
+        meaning="cut(v factor + m (1 - factor)); m is the mean of the image's grey levels, not rounded",
         parameters=(_FACTOR,),
         kind="tone",
         kernel=contrast,
@@ -155,6 +158,10 @@ OPS = (
     ),
     Op(
         name="sharpness",
+        meaning=(
+            "cut(b + (v - b) factor), b the smoothed level: round of (the 9 pixels around, the middle "
+            "one 5 times) / 13; pixels on the edge stay"
+        ),
         parameters=(_FACTOR,),
         kind="tone",
         kernel=sharpness,

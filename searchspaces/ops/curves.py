@@ -9,37 +9,37 @@ from typing import Any
 import torch
 
 from searchspaces.arrays import ImageBatch, PerImageValues
-from searchspaces.ops.op import Op, Parameter, Span
+from searchspaces.ops.op import Op, Parameter, Setting, Span
 from searchspaces.ops.tables import column, ramp, rounded, through_tables, truncated
 
 
-def posterize(images: ImageBatch, values: PerImageValues, fill: int) -> ImageBatch:
+def posterize(images: ImageBatch, values: PerImageValues, setting: Setting) -> ImageBatch:
     """The lower bits of each level cleared, so that `bits_kept` remain."""
     lower = torch.pow(2.0, 8.0 - values[:, 0])
     mask = (256.0 - lower).to(torch.uint8)
     return images & mask.view(-1, 1, 1, 1)
 
 
-def solarize(images: ImageBatch, values: PerImageValues, fill: int) -> ImageBatch:
+def solarize(images: ImageBatch, values: PerImageValues, setting: Setting) -> ImageBatch:
     """Levels at or above the threshold inverted; 256 inverts none."""
     levels = ramp(values)
     inverted = torch.where(levels >= column(values[:, 0]), 255.0 - levels, levels)
     return through_tables(images, truncated(inverted))
 
 
-def solarize_add(images: ImageBatch, values: PerImageValues, fill: int) -> ImageBatch:
+def solarize_add(images: ImageBatch, values: PerImageValues, setting: Setting) -> ImageBatch:
     """So many levels added to those below 128, up to 255 at most; the brighter half stays."""
     levels = ramp(values)
     return through_tables(images, truncated(torch.where(levels < 128, levels + column(values[:, 0]), levels)))
 
 
-def invert(images: ImageBatch, values: PerImageValues, fill: int) -> ImageBatch:
+def invert(images: ImageBatch, values: PerImageValues, setting: Setting) -> ImageBatch:
     """The negative, 255 - x, where the amount is 1."""
     mask = (255.0 * values[:, 0]).to(torch.uint8)
     return images ^ mask.view(-1, 1, 1, 1)  # 255 - x is x with every bit turned over
 
 
-def gamma(images: ImageBatch, values: PerImageValues, fill: int) -> ImageBatch:
+def gamma(images: ImageBatch, values: PerImageValues, setting: Setting) -> ImageBatch:
     """255 * (x / 255) ** exponent; above 1 darkens."""
     share = ramp(values) * (1.0 / 255)
     exponent = column(values[:, 0])
@@ -51,38 +51,38 @@ def gamma(images: ImageBatch, values: PerImageValues, fill: int) -> ImageBatch:
     return through_tables(images, truncated(power * (256.0 - 1e-3)))
 
 
-def brightness_shift(images: ImageBatch, values: PerImageValues, fill: int) -> ImageBatch:
+def brightness_shift(images: ImageBatch, values: PerImageValues, setting: Setting) -> ImageBatch:
     """So many levels added, or taken away where negative."""
     return through_tables(images, rounded(ramp(values) + column(values[:, 0])))
 
 
-def contrast_about_128(images: ImageBatch, values: PerImageValues, fill: int) -> ImageBatch:
+def contrast_about_128(images: ImageBatch, values: PerImageValues, setting: Setting) -> ImageBatch:
     """Each level's distance from 128 times the factor."""
     return through_tables(images, rounded((ramp(values) - 128.0) * column(values[:, 0]) + 128.0))
 
 
-def posterize_reference(image: Any, values: tuple[float, ...], fill: int) -> Any:
+def posterize_reference(image: Any, values: tuple[float, ...], setting: Setting) -> Any:
     """Torchvision's posterize."""
     from torchvision.transforms.v2 import functional
 
     return functional.posterize(image, bits=int(values[0]))
 
 
-def solarize_reference(image: Any, values: tuple[float, ...], fill: int) -> Any:
+def solarize_reference(image: Any, values: tuple[float, ...], setting: Setting) -> Any:
     """Torchvision's solarize up to its highest threshold, 255; above it no level is reached, so nothing is inverted."""
     from torchvision.transforms.v2 import functional
 
     return functional.solarize(image, threshold=values[0]) if values[0] <= 255 else image
 
 
-def invert_reference(image: Any, values: tuple[float, ...], fill: int) -> Any:
+def invert_reference(image: Any, values: tuple[float, ...], setting: Setting) -> Any:
     """Torchvision's invert."""
     from torchvision.transforms.v2 import functional
 
     return functional.invert(image) if values[0] else image
 
 
-def gamma_reference(image: Any, values: tuple[float, ...], fill: int) -> Any:
+def gamma_reference(image: Any, values: tuple[float, ...], setting: Setting) -> Any:
     """Torchvision's adjust_gamma with gain 1."""
     from torchvision.transforms.v2 import functional
 
@@ -99,6 +99,7 @@ _PHOTOMETRIC = "the plain photometric model: shift by C, contrast C * (x - 128) 
 OPS = (
     Op(
         name="posterize",
+        meaning="v with its lowest 8 - bits_kept bits set to 0",
         parameters=(Parameter("bits_kept", "bits", identity=8.0, low=1.0, high=8.0, whole=True),),
         kind="tone",
         kernel=posterize,
@@ -108,6 +109,7 @@ OPS = (
     ),
     Op(
         name="solarize",
+        meaning="255 - v where v >= threshold, else v",
         parameters=(Parameter("threshold", "levels", identity=256.0, low=0.0, high=256.0),),
         kind="tone",
         kernel=solarize,
@@ -117,6 +119,7 @@ OPS = (
     ),
     Op(
         name="solarize_add",
+        meaning="cut(v + levels) where v < 128, else v",
         parameters=(Parameter("levels", "levels", identity=0.0, low=0.0, high=110.0, whole=True),),
         kind="tone",
         kernel=solarize_add,
@@ -125,6 +128,7 @@ OPS = (
     ),
     Op(
         name="invert",
+        meaning="with amount 1: 255 - v",
         parameters=(Parameter("amount", "0 or 1", identity=0.0, low=0.0, high=1.0, whole=True),),
         kind="tone",
         kernel=invert,
@@ -134,6 +138,7 @@ OPS = (
     ),
     Op(
         name="gamma",
+        meaning="cut((v / 255) ^ exponent 255.999)",
         parameters=(Parameter("exponent", "power", identity=1.0, low=0.1, high=10.0),),
         kind="tone",
         kernel=gamma,
@@ -142,6 +147,7 @@ OPS = (
     ),
     Op(
         name="brightness_shift",
+        meaning="round(v + levels)",
         parameters=(Parameter("levels", "levels", identity=0.0, low=-255.0, high=255.0),),
         kind="tone",
         kernel=brightness_shift,
@@ -149,6 +155,7 @@ OPS = (
     ),
     Op(
         name="contrast_about_128",
+        meaning="round((v - 128) factor + 128)",
         parameters=(Parameter("factor", "times", identity=1.0, low=0.0, high=10.0),),
         kind="tone",
         kernel=contrast_about_128,

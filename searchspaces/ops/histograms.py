@@ -6,11 +6,11 @@ import torch
 from torch import Tensor
 
 from searchspaces.arrays import ImageBatch, PerImageValues
-from searchspaces.ops.op import Op, Parameter, Span
+from searchspaces.ops.op import Op, Parameter, Setting, Span
 from searchspaces.ops.tables import LEVELS, ramp, through_tables, truncated
 
 
-def autocontrast(images: ImageBatch, values: PerImageValues, fill: int) -> ImageBatch:
+def autocontrast(images: ImageBatch, values: PerImageValues, setting: Setting) -> ImageBatch:
     """Each channel stretched so that its darkest level becomes 0 and its brightest 255; a channel of one level stays."""
     darkest, brightest = images.amin(dim=(2, 3)).unsqueeze(2), images.amax(dim=(2, 3)).unsqueeze(2)
     scale = ((brightest - darkest).to(torch.float32) * (1.0 / 255)).clamp_(min=1e-3)
@@ -18,7 +18,7 @@ def autocontrast(images: ImageBatch, values: PerImageValues, fill: int) -> Image
     return _unless(darkest == brightest, images, values, tables)
 
 
-def equalize(images: ImageBatch, values: PerImageValues, fill: int) -> ImageBatch:
+def equalize(images: ImageBatch, values: PerImageValues, setting: Setting) -> ImageBatch:
     """Each channel's histogram made as even as a map of levels can, by PIL's rule; a channel with too few levels stays."""
     # Whole numbers below 2 ** 53, for which float64 gives the same floors as integers do, and sooner.
     counts = _counts(images).to(torch.float64)
@@ -43,14 +43,14 @@ def _unless(stays: Tensor, images: ImageBatch, values: PerImageValues, tables: T
     return through_tables(images, tables)
 
 
-def autocontrast_reference(image: Any, values: tuple[float, ...], fill: int) -> Any:
+def autocontrast_reference(image: Any, values: tuple[float, ...], setting: Setting) -> Any:
     """Torchvision's autocontrast."""
     from torchvision.transforms.v2 import functional
 
     return functional.autocontrast(image) if values[0] else image
 
 
-def equalize_reference(image: Any, values: tuple[float, ...], fill: int) -> Any:
+def equalize_reference(image: Any, values: tuple[float, ...], setting: Setting) -> Any:
     """Torchvision's equalize."""
     from torchvision.transforms.v2 import functional
 
@@ -64,6 +64,10 @@ _SOURCE = "torchvision 0.29 transforms/v2/functional/_color.py"
 OPS = (
     Op(
         name="autocontrast",
+        meaning=(
+            "with amount 1 and the channel's lowest and highest level a < b: cut((v - a) / ((b - a) / "
+            "255)); a channel of one level stays"
+        ),
         parameters=(_AMOUNT,),
         kind="tone",
         kernel=autocontrast,
@@ -73,6 +77,10 @@ OPS = (
     ),
     Op(
         name="equalize",
+        meaning=(
+            "with amount 1: n(v) pixels of the channel are below v, b is its highest level, s = "
+            "floor(n(b) / 255); cut((n(v) + floor(s / 2)) / s); if s is 0 the channel stays"
+        ),
         parameters=(_AMOUNT,),
         kind="tone",
         kernel=equalize,

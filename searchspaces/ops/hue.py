@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from searchspaces.arrays import ImageBatch, PerImageValues
-from searchspaces.ops.op import Op, Parameter
+from searchspaces.ops.op import Op, Parameter, Setting
 
 _SEXTANTS = ((0, 2, 1, 1, 3, 0, 0), (3, 0, 0, 2, 1, 1, 3), (1, 1, 3, 0, 0, 2, 1))
 """For red, green, blue: which of (value, p, q, t) each sixth of the colour circle takes; after the last comes the first again."""
@@ -16,7 +16,7 @@ _SMALL = 1e-3
 """Below any difference of two levels in [0, 1] but zero, so that it only keeps zeros from dividing."""
 
 
-def hue(images: ImageBatch, values: PerImageValues, fill: int) -> ImageBatch:
+def hue(images: ImageBatch, values: PerImageValues, setting: Setting) -> ImageBatch:
     """Hues turned by `turn` of a full circle, through float32 HSV as torchvision does it; a turn of 0 changes nothing."""
     if images.shape[1] == 1:
         return images.clone()
@@ -67,7 +67,7 @@ def _to_rgb(angle: Tensor, saturation: Tensor, value: Tensor) -> Tensor:
     return torch.stack((value, p, q, t), dim=1).flatten(1).gather(1, index).view(choice.shape)
 
 
-def hue_reference(image: Any, values: tuple[float, ...], fill: int) -> Any:
+def hue_reference(image: Any, values: tuple[float, ...], setting: Setting) -> Any:
     """Torchvision's adjust_hue; unlike it, a turn of 0 is the identity here."""
     from torchvision.transforms.v2 import functional
 
@@ -77,6 +77,7 @@ def hue_reference(image: Any, values: tuple[float, ...], fill: int) -> Any:
 OPS = (
     Op(
         name="hue",
+        meaning=("RGB to HSV, hue plus turn (1 is the full circle), back to RGB in 0..1, times 255.999, cut; grey images stay"),
         parameters=(Parameter("turn", "of a full circle", identity=0.0, low=-0.5, high=0.5),),
         kind="colour",
         kernel=hue,

@@ -3,15 +3,15 @@
 from typing import Any
 
 from searchspaces.arrays import ImageBatch, PerImageValues
-from searchspaces.ops.op import Op, Parameter, Span
+from searchspaces.ops.op import Op, Parameter, Setting, Span
 
 
-def keep(images: ImageBatch, values: PerImageValues, fill: int) -> ImageBatch:
+def keep(images: ImageBatch, values: PerImageValues, setting: Setting) -> ImageBatch:
     """The images as they are, copied; any `amount` is the same nothing."""
     return images.clone()
 
 
-def keep_reference(image: Any, values: tuple[float, ...], fill: int) -> Any:
+def keep_reference(image: Any, values: tuple[float, ...], setting: Setting) -> Any:
     """What torchvision's automatic augmentations do for "Identity"."""
     return image
 
@@ -21,6 +21,7 @@ _SPAN = Span(1.0, 1.0, "it has no strength")
 OPS = (
     Op(
         name="identity",
+        meaning="v, whatever the amount",
         parameters=(Parameter("amount", "0 or 1", identity=0.0, low=0.0, high=1.0, whole=True),),
         kind="none",
         kernel=keep,

@@ -1,16 +1,35 @@
 """What an op is: one deterministic image operation with named parameters in physical units.
 
-An op never draws a random number, never clamps a value silently, and knows nothing of levels or libraries' magnitudes.
+An op never draws a random number (where its effect is itself noise it is given a seed), never clamps a value silently, and knows
+nothing of levels or libraries' magnitudes.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from searchspaces.arrays import ImageBatch, PerImageValues
+from searchspaces.arrays import ImageBatch, PerImageSeeds, PerImageValues
 
-Kernel = Callable[[ImageBatch, PerImageValues, int], ImageBatch]
-Family = Literal["geometry", "tone", "colour", "none"]
+Kind = Literal["geometry", "tone", "colour", "texture", "none"]
+Interpolation = Literal["nearest", "bilinear"]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What an op is given beside its values, the same for all images of a batch but for the seeds.
+
+    `fill` (0 to 255) is the level that geometry moves in. `interpolation` is how ops that resample find a level between pixels.
+    `seeds` (from 0 to 2**63 - 1) has one number for each image, for ops whose effect is itself noise; None for all others.
+    """
+
+    fill: int = 0
+    interpolation: Interpolation = "nearest"
+    seeds: PerImageSeeds | None = None
+
+
+Kernel = Callable[[ImageBatch, PerImageValues, Setting], ImageBatch]
+FusedKernel = Callable[[Any, Any, Any, int, bool, int, Any], None]
+NumpyKernel = Callable[[Any, tuple[float, ...], int, bool, int], Any]
 
 
 @dataclass(frozen=True)
@@ -49,19 +68,32 @@ class Tolerance:
 class Op:
     """An entry of the op table.
 
-    `kernel(images, values, fill)` maps uint8 images (images, channels, height, width) with one row of float64 values per image
-    (in the order of `parameters`) to new images of the same shape; `fill` (0 to 255) is what geometry moves in. The kernel does
-    not touch its input. `reference(image, values, fill)` is the same op for one image (channels, height, width) by somebody
-    else's library, for the tests; None where no library has it. The first parameter is the strength.
+    `kernel(images, values, setting)` maps uint8 images (images, channels, height, width) with one row of float64 values per image
+    (in the order of `parameters`) to new images of the same shape; it does not touch its input. `reference(image, values,
+    setting)` is the same op for one image (channels, height, width) by somebody else's library, for the tests; None where no
+    library has it. The first parameter is the strength.
+
+    `fused(image, out, values, fill, bilinear, seed, scratch)` is the kernel again for one image, in the part of Python that numba
+    compiles: it writes all of `out`, a C-contiguous uint8 array (channels, height, width) as `image` is, and may use `scratch`,
+    int32 of 4 * (height + 2) * (width + 2) or at least 4096 entries. None: the op runs in torch. `in_numpy(image, values, fill,
+    bilinear, seed)` is it once more in plain numpy for one image, for exported files that have neither torch nor numba.
+
+    `meaning` says what the op does to a pixel, in one sentence or formula that could be programmed from. `seeded` ops are noise:
+    they get a seed for each image. `resamples`: whether the interpolation matters to it.
     """
 
     name: str
     parameters: tuple[Parameter, ...]
-    kind: Family
+    kind: Kind
     kernel: Kernel
     source: str
-    reference: Callable[[Any, tuple[float, ...], int], Any] | None = None
+    meaning: str = ""
+    reference: Callable[[Any, tuple[float, ...], Setting], Any] | None = None
+    fused: FusedKernel | None = None
+    in_numpy: NumpyKernel | None = None
     signed: bool = False
+    seeded: bool = False
+    resamples: bool = False
     channels: frozenset[int] | None = None
     spans: Mapping[str, Span] = field(default_factory=dict)
     tolerance: Tolerance = Tolerance()

@@ -10,40 +10,40 @@ from torch import Tensor
 
 from searchspaces.arrays import ImageBatch, PerImageValues
 from searchspaces.ops.nearest import take_nearest
-from searchspaces.ops.op import Op, Parameter, Span
+from searchspaces.ops.op import Op, Parameter, Setting, Span
 
 
-def translate_x(images: ImageBatch, values: PerImageValues, fill: int) -> ImageBatch:
+def translate_x(images: ImageBatch, values: PerImageValues, setting: Setting) -> ImageBatch:
     """Content moved right by int(fraction * width) pixels, left where negative; truncated towards zero as torchvision does."""
-    return _moved(images, (values[:, 0] * images.shape[3]).trunc(), None, fill)
+    return _moved(images, (values[:, 0] * images.shape[3]).trunc(), None, setting.fill)
 
 
-def translate_y(images: ImageBatch, values: PerImageValues, fill: int) -> ImageBatch:
+def translate_y(images: ImageBatch, values: PerImageValues, setting: Setting) -> ImageBatch:
     """Content moved down by int(fraction * height) pixels, up where negative; truncated towards zero as torchvision does."""
-    return _moved(images, None, (values[:, 0] * images.shape[2]).trunc(), fill)
+    return _moved(images, None, (values[:, 0] * images.shape[2]).trunc(), setting.fill)
 
 
-def translate_x_px(images: ImageBatch, values: PerImageValues, fill: int) -> ImageBatch:
+def translate_x_px(images: ImageBatch, values: PerImageValues, setting: Setting) -> ImageBatch:
     """Content moved right by so many pixels, left where negative."""
-    return _moved(images, values[:, 0], None, fill)
+    return _moved(images, values[:, 0], None, setting.fill)
 
 
-def translate_y_px(images: ImageBatch, values: PerImageValues, fill: int) -> ImageBatch:
+def translate_y_px(images: ImageBatch, values: PerImageValues, setting: Setting) -> ImageBatch:
     """Content moved down by so many pixels, up where negative."""
-    return _moved(images, None, values[:, 0], fill)
+    return _moved(images, None, values[:, 0], setting.fill)
 
 
-def crop(images: ImageBatch, values: PerImageValues, fill: int) -> ImageBatch:
+def crop(images: ImageBatch, values: PerImageValues, setting: Setting) -> ImageBatch:
     """A window of the image's own size whose upper left corner is at (x_px, y_px) of the image; what lies outside is fill."""
-    return _moved(images, -values[:, 0], -values[:, 1], fill)
+    return _moved(images, -values[:, 0], -values[:, 1], setting.fill)
 
 
-def hflip(images: ImageBatch, values: PerImageValues, fill: int) -> ImageBatch:
+def hflip(images: ImageBatch, values: PerImageValues, setting: Setting) -> ImageBatch:
     """Left and right exchanged where the amount is 1."""
     return _mirrored(images, values, axis=3)
 
 
-def vflip(images: ImageBatch, values: PerImageValues, fill: int) -> ImageBatch:
+def vflip(images: ImageBatch, values: PerImageValues, setting: Setting) -> ImageBatch:
     """Top and bottom exchanged where the amount is 1."""
     return _mirrored(images, values, axis=2)
 
@@ -71,44 +71,44 @@ def translate_reference(image: Any, right: int, down: int, fill: int) -> Any:
     return functional.affine(image, angle=0.0, translate=[right, down], scale=1.0, shear=[0.0, 0.0], fill=float(fill))
 
 
-def translate_x_reference(image: Any, values: tuple[float, ...], fill: int) -> Any:
+def translate_x_reference(image: Any, values: tuple[float, ...], setting: Setting) -> Any:
     """RandAugment's TranslateX of fraction * width."""
-    return translate_reference(image, int(values[0] * image.shape[-1]), 0, fill)
+    return translate_reference(image, int(values[0] * image.shape[-1]), 0, setting.fill)
 
 
-def translate_y_reference(image: Any, values: tuple[float, ...], fill: int) -> Any:
+def translate_y_reference(image: Any, values: tuple[float, ...], setting: Setting) -> Any:
     """RandAugment's TranslateY of fraction * height."""
-    return translate_reference(image, 0, int(values[0] * image.shape[-2]), fill)
+    return translate_reference(image, 0, int(values[0] * image.shape[-2]), setting.fill)
 
 
-def translate_x_px_reference(image: Any, values: tuple[float, ...], fill: int) -> Any:
+def translate_x_px_reference(image: Any, values: tuple[float, ...], setting: Setting) -> Any:
     """TrivialAugmentWide's TranslateX."""
-    return translate_reference(image, int(values[0]), 0, fill)
+    return translate_reference(image, int(values[0]), 0, setting.fill)
 
 
-def translate_y_px_reference(image: Any, values: tuple[float, ...], fill: int) -> Any:
+def translate_y_px_reference(image: Any, values: tuple[float, ...], setting: Setting) -> Any:
     """TrivialAugmentWide's TranslateY."""
-    return translate_reference(image, 0, int(values[0]), fill)
+    return translate_reference(image, 0, int(values[0]), setting.fill)
 
 
-def crop_reference(image: Any, values: tuple[float, ...], fill: int) -> Any:
+def crop_reference(image: Any, values: tuple[float, ...], setting: Setting) -> Any:
     """Torchvision's pad by as much as the window can leave the image, then its crop: what RandomCrop with padding does."""
     from torchvision.transforms.v2 import functional
 
     x_px, y_px = int(values[0]), int(values[1])
     height, width = image.shape[-2:]
-    padded = functional.pad(image, [abs(x_px), abs(y_px)], fill=fill)
+    padded = functional.pad(image, [abs(x_px), abs(y_px)], fill=setting.fill)
     return functional.crop(padded, top=y_px + abs(y_px), left=x_px + abs(x_px), height=height, width=width)
 
 
-def hflip_reference(image: Any, values: tuple[float, ...], fill: int) -> Any:
+def hflip_reference(image: Any, values: tuple[float, ...], setting: Setting) -> Any:
     """Torchvision's horizontal flip."""
     from torchvision.transforms.v2 import functional
 
     return functional.horizontal_flip(image) if values[0] else image
 
 
-def vflip_reference(image: Any, values: tuple[float, ...], fill: int) -> Any:
+def vflip_reference(image: Any, values: tuple[float, ...], setting: Setting) -> Any:
     """Torchvision's vertical flip."""
     from torchvision.transforms.v2 import functional
 
@@ -129,6 +129,7 @@ def _px(name: str) -> Parameter:
 OPS = (
     Op(
         name="translate_x",
+        meaning="taken from (x - d, y), d = fraction W without its decimals (towards 0)",
         parameters=(Parameter("fraction", "of the width", identity=0.0, low=-1.0, high=1.0),),
         kind="geometry",
         kernel=translate_x,
@@ -139,6 +140,7 @@ OPS = (
     ),
     Op(
         name="translate_y",
+        meaning="taken from (x, y - d), d = fraction H without its decimals (towards 0)",
         parameters=(Parameter("fraction", "of the height", identity=0.0, low=-1.0, high=1.0),),
         kind="geometry",
         kernel=translate_y,
@@ -149,6 +151,7 @@ OPS = (
     ),
     Op(
         name="translate_x_px",
+        meaning="taken from (x - pixels, y)",
         parameters=(_px("pixels"),),
         kind="geometry",
         kernel=translate_x_px,
@@ -159,6 +162,7 @@ OPS = (
     ),
     Op(
         name="translate_y_px",
+        meaning="taken from (x, y - pixels)",
         parameters=(_px("pixels"),),
         kind="geometry",
         kernel=translate_y_px,
@@ -169,6 +173,7 @@ OPS = (
     ),
     Op(
         name="crop",
+        meaning="taken from (x + x_px, y + y_px)",
         parameters=(_px("x_px"), _px("y_px")),
         kind="geometry",
         kernel=crop,
@@ -177,6 +182,7 @@ OPS = (
     ),
     Op(
         name="hflip",
+        meaning="with amount 1 taken from (W - 1 - x, y)",
         parameters=(Parameter("amount", "0 or 1", identity=0.0, low=0.0, high=1.0, whole=True),),
         kind="geometry",
         kernel=hflip,
@@ -186,6 +192,7 @@ OPS = (
     ),
     Op(
         name="vflip",
+        meaning="with amount 1 taken from (x, H - 1 - y)",
         parameters=(Parameter("amount", "0 or 1", identity=0.0, low=0.0, high=1.0, whole=True),),
         kind="geometry",
         kernel=vflip,

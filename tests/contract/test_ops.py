@@ -18,7 +18,7 @@ from hypothesis.extra import numpy as arrays
 
 from searchspaces.arrays import ImageBatch, PerImageValues
 from searchspaces.ops import op_table
-from searchspaces.ops.op import Op, Parameter
+from searchspaces.ops.op import Op, Parameter, Setting
 
 OPS = op_table()
 GREY, RGB, OBLONG, TALL_GREY = (1, 28, 28), (3, 32, 32), (3, 20, 36), (1, 40, 18)
@@ -68,8 +68,8 @@ OWN_FORMULAS: dict[str, Callable[[torch.Tensor, tuple[float, ...]], torch.Tensor
 """Ops that torchvision has not: the formula again, in other numbers and one image at a time."""
 
 
-def expected(op: Op, image: torch.Tensor, values: tuple[float, ...], fill: int) -> Any:
-    return op.reference(image, values, fill) if op.reference else OWN_FORMULAS[op.name](image, values)
+def expected(op: Op, image: torch.Tensor, values: tuple[float, ...], setting: Setting) -> Any:
+    return op.reference(image, values, setting) if op.reference else OWN_FORMULAS[op.name](image, values)
 
 
 def noise(images: int, shape: tuple[int, int, int], seed: int = 0) -> ImageBatch:
@@ -120,11 +120,11 @@ def assert_within_tolerance(op: Op, ours: ImageBatch, theirs: list[Any], rows: l
 @EACH_CASE
 def test_it_equals_its_reference_at_every_value_on_telling_images(op: Op, shape: tuple[int, int, int]) -> None:
     for number, image in enumerate(telling_images(shape)):
-        fill = (0, 128, 255)[number % 3]
+        setting = Setting(fill=(0, 128, 255)[number % 3])
         # All values on the ramp and on noise, a third of them, another one each, on the rest.
         rows = telling_values(op) if number in (0, NOISE) else telling_values(op)[number % 3 :: 3] or telling_values(op)
-        ours = op.kernel(image.expand(len(rows), *shape), as_tensor(rows), fill)
-        assert_within_tolerance(op, ours, [expected(op, image, values, fill) for values in rows], rows)
+        ours = op.kernel(image.expand(len(rows), *shape), as_tensor(rows), setting)
+        assert_within_tolerance(op, ours, [expected(op, image, values, setting) for values in rows], rows)
 
 
 @EACH_OP
@@ -139,9 +139,9 @@ def test_it_equals_its_reference_on_any_image(op: Op, data: st.DataObject) -> No
         else data.draw(st.floats(parameter.low, parameter.high))
         for parameter in op.parameters
     )
-    fill = data.draw(st.integers(0, 255))
-    ours = op.kernel(image.unsqueeze(0), as_tensor([values]), fill)
-    assert_within_tolerance(op, ours, [expected(op, image, values, fill)], [values])
+    setting = Setting(fill=data.draw(st.integers(0, 255)))
+    ours = op.kernel(image.unsqueeze(0), as_tensor([values]), setting)
+    assert_within_tolerance(op, ours, [expected(op, image, values, setting)], [values])
 
 
 @EACH_CASE
@@ -149,7 +149,7 @@ def test_it_keeps_shape_and_dtype_and_leaves_its_input_alone(op: Op, shape: tupl
     for values in telling_values(op)[::5]:
         images, per_image = noise(3, shape), as_tensor([values] * 3)
         given_images, given_values = images.clone(), per_image.clone()
-        out = op.kernel(images, per_image, 7)
+        out = op.kernel(images, per_image, Setting(7))
         assert out.shape == images.shape
         assert out.dtype == torch.uint8
         out.fill_(3)
@@ -160,15 +160,15 @@ def test_it_keeps_shape_and_dtype_and_leaves_its_input_alone(op: Op, shape: tupl
 @EACH_CASE
 def test_its_identity_value_is_the_identity(op: Op, shape: tuple[int, int, int]) -> None:
     images = telling_images(shape)
-    assert torch.equal(op.kernel(images, as_tensor([op.identity] * len(images)), 99), images)
+    assert torch.equal(op.kernel(images, as_tensor([op.identity] * len(images)), Setting(99)), images)
 
 
 @EACH_CASE
 def test_each_image_gets_its_own_value(op: Op, shape: tuple[int, int, int]) -> None:
     rows = telling_values(op)
     images = noise(len(rows), shape)
-    together = op.kernel(images, as_tensor(rows), 0)
-    alone = torch.cat([op.kernel(images[i : i + 1], as_tensor([values]), 0) for i, values in enumerate(rows)])
+    together = op.kernel(images, as_tensor(rows), Setting(0))
+    alone = torch.cat([op.kernel(images[i : i + 1], as_tensor([values]), Setting(0)) for i, values in enumerate(rows)])
     assert torch.equal(together, alone)
 
 
@@ -177,7 +177,7 @@ def test_different_values_do_different_things(op: Op) -> None:
     """So the test above can't be passed by an op that ignores its values."""
     rows = [values for values in telling_values(op) if values != op.identity]
     image = noise(1, RGB) // 2 + 30
-    together = op.kernel(image.expand(len(rows), *RGB), as_tensor(rows), 0)
+    together = op.kernel(image.expand(len(rows), *RGB), as_tensor(rows), Setting(0))
     assert not (together == image).all(dim=(1, 2, 3)).all()
     if not all(parameter.high - parameter.low == 1 for parameter in op.parameters):
         assert len({bytes(one.numpy()) for one in together}) > len(rows) / 4
@@ -187,18 +187,18 @@ def test_different_values_do_different_things(op: Op) -> None:
 def test_it_does_the_same_twice(op: Op, shape: tuple[int, int, int]) -> None:
     rows = telling_values(op)
     images = noise(len(rows), shape)
-    assert torch.equal(op.kernel(images, as_tensor(rows), 5), op.kernel(images, as_tensor(rows), 5))
+    assert torch.equal(op.kernel(images, as_tensor(rows), Setting(5)), op.kernel(images, as_tensor(rows), Setting(5)))
 
 
 @EACH_OP
 def test_the_layout_in_memory_does_not_matter(op: Op) -> None:
     rows = telling_values(op)[::3]
     images = noise(len(rows), RGB)
-    planned = op.kernel(images, as_tensor(rows), 0)
+    planned = op.kernel(images, as_tensor(rows), Setting(0))
     spaced = torch.zeros(len(rows), 3, 32, 64, dtype=torch.uint8)[..., ::2].copy_(images)
     transposed = images.transpose(2, 3).contiguous().transpose(2, 3)
     for same in (images.to(memory_format=torch.channels_last), spaced, transposed):
-        assert torch.equal(op.kernel(same, as_tensor(rows), 0), planned)
+        assert torch.equal(op.kernel(same, as_tensor(rows), Setting(0)), planned)
 
 
 @EACH_OP
@@ -206,14 +206,14 @@ def test_the_layout_in_memory_does_not_matter(op: Op) -> None:
 def test_tiny_images_are_no_special_case(op: Op, shape: tuple[int, int, int]) -> None:
     rows = telling_values(op)
     image = noise(1, shape)
-    ours = op.kernel(image.expand(len(rows), -1, -1, -1), as_tensor(rows), 9)
-    assert_within_tolerance(op, ours, [expected(op, image[0], values, 9) for values in rows], rows)
+    ours = op.kernel(image.expand(len(rows), -1, -1, -1), as_tensor(rows), Setting(9))
+    assert_within_tolerance(op, ours, [expected(op, image[0], values, Setting(9)) for values in rows], rows)
 
 
 @EACH_OP
 def test_channels_it_accepts_it_can_take(op: Op) -> None:
     for channels in sorted(op.channels or {1, 2, 3, 5}):
-        out = op.kernel(noise(2, (channels, 8, 12)), as_tensor([telling_values(op)[0]] * 2), 0)
+        out = op.kernel(noise(2, (channels, 8, 12)), as_tensor([telling_values(op)[0]] * 2), Setting(0))
         assert out.shape == (2, channels, 8, 12)
         if op.kind == "colour" and channels == 1:
             assert torch.equal(out, noise(2, (1, 8, 12)))
@@ -277,7 +277,7 @@ def test_a_level_does_what_torchvisions_randaugment_does_with_it(name: str, shap
         wanted = theirs._apply_image_or_video_transform(
             image[0], RANDAUGMENT_NAMES[name], magnitude, interpolation=v2.InterpolationMode.NEAREST, fill=theirs._fill
         )
-        assert torch.equal(op.kernel(image, as_tensor([(value,)]), 0)[0], wanted), (level, sign)
+        assert torch.equal(op.kernel(image, as_tensor([(value,)]), Setting(0))[0], wanted), (level, sign)
 
 
 PICTURE = ((1, 2, 3), (4, 5, 6), (7, 8, 9))
@@ -317,20 +317,20 @@ def test_its_meaning_on_nine_pixels(name: str, values: tuple[float, ...], wanted
     """Direction, sign and end points, written down by hand: they hold whatever torchvision's next version does."""
     op = next(op for op in OPS if op.name == name)
     image = torch.tensor(PICTURE, dtype=torch.uint8).view(1, 1, 3, 3)
-    assert op.kernel(image, as_tensor([values]), 0)[0, 0].tolist() == [list(row) for row in wanted]
+    assert op.kernel(image, as_tensor([values]), Setting(0))[0, 0].tolist() == [list(row) for row in wanted]
 
 
 def test_solarize_add_parts_the_levels_at_128_and_stops_at_255() -> None:
     op = next(op for op in OPS if op.name == "solarize_add")
     image = torch.tensor([0, 127, 128, 255], dtype=torch.uint8).view(1, 1, 1, 4)
-    assert op.kernel(image, as_tensor([(110,)]), 0).flatten().tolist() == [110, 237, 128, 255]
+    assert op.kernel(image, as_tensor([(110,)]), Setting(0)).flatten().tolist() == [110, 237, 128, 255]
 
 
 @pytest.mark.parametrize("side", [1, 2, 27, 28, 32, 63, 64, 224])
 def test_quarter_turns_lose_no_pixel_of_a_square(side: int) -> None:
     op = next(op for op in OPS if op.name == "quarter_turns")
     images = noise(4, (1, side, side))
-    turned = op.kernel(images, as_tensor([(0,), (1,), (2,), (3,)]), 0)
+    turned = op.kernel(images, as_tensor([(0,), (1,), (2,), (3,)]), Setting(0))
     for turns, (before, after) in enumerate(zip(images, turned, strict=True)):
         assert torch.equal(after, torch.rot90(before, turns, dims=(1, 2)))
 
@@ -338,7 +338,7 @@ def test_quarter_turns_lose_no_pixel_of_a_square(side: int) -> None:
 def test_a_quarter_turn_of_an_oblong_keeps_its_middle_and_fills_the_rest() -> None:
     op = next(op for op in OPS if op.name == "quarter_turns")
     image = torch.tensor([[1, 2, 3, 4], [5, 6, 7, 8]], dtype=torch.uint8).view(1, 1, 2, 4)
-    assert op.kernel(image, as_tensor([(1,)]), 99)[0, 0].tolist() == [[99, 3, 7, 99], [99, 2, 6, 99]]
+    assert op.kernel(image, as_tensor([(1,)]), Setting(99))[0, 0].tolist() == [[99, 3, 7, 99], [99, 2, 6, 99]]
 
 
 def test_the_kernels_do_without_torchvision() -> None:
@@ -346,8 +346,9 @@ def test_the_kernels_do_without_torchvision() -> None:
     code = """
 import sys, torch
 from searchspaces.ops import op_table
+from searchspaces.ops.op import Setting
 for op in op_table():
-    op.kernel(torch.zeros(1, 3, 8, 8, dtype=torch.uint8), torch.tensor([op.identity], dtype=torch.float64), 0)
+    op.kernel(torch.zeros(1, 3, 8, 8, dtype=torch.uint8), torch.tensor([op.identity], dtype=torch.float64), Setting(0))
 sys.exit("torchvision" in sys.modules)
 """
     subprocess.run([sys.executable, "-c", code], check=True)

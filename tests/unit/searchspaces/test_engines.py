@@ -40,7 +40,7 @@ def one_by_one(images: ImageBatch, plan: Plan) -> ImageBatch:
         if plan.codes[row, step] != NO_OP:
             op = find_op(plan.code_book[plan.codes[row, step]])
             values = torch.from_numpy(plan.values[row : row + 1, step, : len(op.parameters)])
-            done[row] = op.kernel(done[row : row + 1].clone(), values, plan.fill)[0]
+            done[row] = op.kernel(done[row : row + 1].clone(), values, plan.setting)[0]
     return done
 
 

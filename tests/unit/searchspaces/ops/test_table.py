@@ -12,7 +12,7 @@ from searchspaces.policy import Choice, Constant
 ENTRY = """
 from searchspaces.ops.op import Op, Parameter
 
-def blacken(images, values, fill):
+def blacken(images, values, setting):
     return images * 0
 
 OPS = (Op("{name}", (Parameter("amount", "0 or 1", 0, 0, 1, whole=True),), "tone", blacken, "this test"),)
