@@ -1,0 +1,102 @@
+"""Faults planted on purpose, each in a copy of the source: the suite has to catch every one, or it is asleep.
+
+A fault is one edit of one line, of the kinds that have changed results elsewhere: a `>` for a `>=`, a sign lost, channels swapped,
+a probability ignored, one draw for a whole batch. The copy without a fault has to pass, so that it is the fault that fails.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+COPIED = ("searchspaces", "trials", "policysearch", "dashboards", "tests", "docs", "pyproject.toml")
+OPS = "tests/contract/test_ops.py"
+ENGINES = "tests/contract/test_engines.py"
+DRAW = "tests/unit/searchspaces/test_draw.py"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """In `file`, `right` becomes `wrong`; `suite` (of tests whose names have `about` in them) has to fail."""
+
+    name: str
+    file: str
+    right: str
+    wrong: str
+    suite: str
+    about: str
+
+
+FAULTS = [
+    Fault("more-for-at-least", "searchspaces/ops/curves.py", "levels >= column(", "levels > column(", OPS, "solarize"),
+    Fault("less-for-at-most", "searchspaces/ops/curves.py", "levels < 128, levels +", "levels <= 128, levels +", OPS, "solarize_add"),
+    Fault("a-sign-lost-in-an-op", "searchspaces/ops/affine.py", "torch.deg2rad(-torch", "torch.deg2rad(torch", OPS, "rotate"),
+    Fault("channels-swapped", "searchspaces/ops/blends.py", "red.mul(0.2989)", "blue.mul(0.2989)", OPS, "saturation"),
+    Fault(
+        "rounded-where-cut", "searchspaces/ops/blends.py", "truncated(ramp(values) * c", "rounded(ramp(values) * c", OPS, "brightness"
+    ),
+    Fault("a-sign-lost-in-the-draw", "searchspaces/draw.py", "draws[:, 2 * index + 1] < 0.5", "draws[:, 2 * index + 1] < 0", DRAW, ""),
+    Fault("a-probability-ignored", "searchspaces/draw.py", "draws[:, 0] < step.probability", "draws[:, 0] < 1", DRAW, ""),
+    Fault("weights-ignored", "searchspaces/draw.py", "np.cumsum(weights)", "np.cumsum(np.ones(len(weights)))", DRAW, ""),
+    Fault(
+        "one-draw-per-batch",
+        "searchspaces/draw.py",
+        "draws = branch_stream.random((images, 1 + chain_steps * pages.slots_per_step))",
+        "draws = np.repeat(branch_stream.random((1, 1 + chain_steps * pages.slots_per_step)), images, axis=0)",
+        DRAW,
+        "",
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The source and its tests in a directory of their own."""
+    directory = tmp_path_factory.mktemp("copy")
+    for name in COPIED:
+        place = ROOT / name
+        if place.is_dir():
+            shutil.copytree(place, directory / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(place, directory / name)
+    return directory
+
+
+@pytest.fixture
+def planted(copy: Path, fault: Fault) -> Iterator[Path]:
+    """The copy with the fault in it; without it again afterwards."""
+    path = copy / fault.file
+    text = path.read_text()
+    assert text.count(fault.right) == 1, f"{fault.file} has {fault.right!r} {text.count(fault.right)} times; plant it anew"
+    path.write_text(text.replace(fault.right, fault.wrong))
+    yield copy
+    path.write_text(text)
+
+
+def run_suite(copy: Path, suite: str, about: str) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1", "CI": "true"}
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *(["-k", about] if about else []), suite]
+    return subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True, timeout=280)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("suite", "about"), sorted({(fault.suite, fault.about) for fault in FAULTS}))
+def test_without_a_fault_the_copy_passes(copy: Path, suite: str, about: str) -> None:
+    done = run_suite(copy, suite, about)
+    assert done.returncode == 0, done.stdout[-2000:]
+    assert " passed" in done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+def test_a_planted_fault_is_caught(planted: Path, fault: Fault) -> None:
+    done = run_suite(planted, fault.suite, fault.about)
+    # 1: tests ran and failed. Anything else (2: could not be collected) would prove nothing.
+    assert done.returncode == 1, f"{fault.name} was not caught:\n{done.stdout[-2000:]}"
+    assert " failed" in done.stdout
