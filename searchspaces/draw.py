@@ -7,11 +7,11 @@ there are. The base's draws come from a stream of their own, so two policies wit
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
-from searchspaces.errors import BadInput
 from searchspaces.ops import find_op
 from searchspaces.ops.op import Op, Parameter
 from searchspaces.plan import NO_OP, Plan
 from searchspaces.policy import Branch, Choice, Constant, Distribution, PadCrop, Policy, Step, Uniform
+from searchspaces.refusals import check_ops, check_shape
 
 Draws = Float64[np.ndarray, "images slots"]
 """Uniform on [0, 1), one row an image."""
@@ -26,10 +26,11 @@ def draw(policy: Policy, shape: tuple[int, int, int, int], generator: np.random.
     """What to do to a batch of `shape` (images, channels, height, width).
 
     Spawns three children of `generator`, so a second call draws anew. A step that does nothing to an image has code 0 there.
-    Raises BadInput where an op of the policy can't take images with so many channels.
+    Raises BadInput where an op of the policy can't take images with so many channels or needs a library that isn't installed.
     """
+    check_shape(shape)
     images, channels, height, width = shape
-    _check_channels(policy, channels)
+    check_ops(policy.ops, channels)
     base_stream, branch_stream, seed_stream = generator.spawn(3)
     pages = _Pages(policy, images)
     chain_steps = max(len(branch.steps) for branch in policy.branches)
@@ -64,14 +65,6 @@ class _Pages:
         rows = rows[acts]
         self.codes[rows, step] = self.code_book.index(op.name)
         self.values[rows, step, : values.shape[1]] = values[acts]
-
-
-def _check_channels(policy: Policy, channels: int) -> None:
-    for name in policy.ops:
-        op = find_op(name)
-        if not op.accepts(channels):
-            allowed = ", ".join(str(count) for count in sorted(op.channels or ()))
-            raise BadInput(f"op {name}: the images have {channels} channels; it takes {allowed}; leave it out of the policy")
 
 
 def _draw_base(policy: Policy, sides: tuple[int, int], draws: Draws, pages: _Pages, step: int) -> None:

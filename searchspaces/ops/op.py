@@ -79,7 +79,8 @@ class Op:
     bilinear, seed)` is it once more in plain numpy for one image, for exported files that have neither torch nor numba.
 
     `meaning` says what the op does to a pixel, in one sentence or formula that could be programmed from. `seeded` ops are noise:
-    they get a seed for each image. `resamples`: whether the interpolation matters to it.
+    they get a seed for each image. `resamples`: whether the interpolation matters to it. `library`: what its kernel imports
+    beside the core, "" where nothing; `install` is what pip calls it, if not the same.
     """
 
     name: str
@@ -97,6 +98,8 @@ class Op:
     channels: frozenset[int] | None = None
     spans: Mapping[str, Span] = field(default_factory=dict)
     tolerance: Tolerance = Tolerance()
+    library: str = ""
+    install: str = ""
 
     @property
     def strength(self) -> Parameter:
