@@ -25,6 +25,11 @@ def op_table() -> tuple[Op, ...]:
     return tuple(op for _, op in sorted(_table().items()))
 
 
+def built_in_ops() -> tuple[Op, ...]:
+    """The ops that ship here, sorted by name: those of other installed packages left out."""
+    return tuple(op for op in op_table() if op.kernel.__module__.startswith(f"{__name__}."))
+
+
 def _unknown(name: str) -> str:
     closest = get_close_matches(name, _table(), n=1)
     hint = f"did you mean {closest[0]!r}? " if closest else ""

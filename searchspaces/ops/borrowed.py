@@ -1,4 +1,4 @@
-"""How a transform of Albumentations becomes an op: `borrowed` runs one, `per_image` makes a kernel of it, `entry` its table entry.
+"""Transforms of Albumentations as ops: `borrowed` runs one, `one_by_one` makes a kernel of it, `entry` its place in the table.
 
 The ops themselves are in `borrowed_light`, `borrowed_blur` and `borrowed_noise`, and nowhere else: that list is all of
 Albumentations that a policy can name. On it are transforms of one uint8 image that keep its shape and take numbers only: none
@@ -41,7 +41,7 @@ def borrowed(image: Any, seed: int, transform: str, **arguments: Any) -> Any:
     return np.ascontiguousarray(changed.reshape(*image.shape[1:], image.shape[0]).transpose(2, 0, 1))
 
 
-def per_image(one: NumpyKernel) -> Kernel:
+def one_by_one(one: NumpyKernel) -> Kernel:
     """The kernel that carries `one` out on each image of a batch, on the CPU."""
 
     def kernel(images: ImageBatch, values: PerImageValues, setting: Setting) -> ImageBatch:
@@ -58,6 +58,7 @@ def reference_of(transform: Callable[..., Any]) -> Callable[[Any, tuple[float, .
     """The op for one image by an Albumentations pipeline, as its users write one."""
 
     def reference(image: Any, values: tuple[float, ...], setting: Setting) -> Any:
+        """The same transform in a pipeline of Albumentations."""
         import albumentations
 
         made = transform(albumentations, *values)
@@ -84,18 +85,19 @@ def entry(
     channels: frozenset[int] | None = None,
 ) -> Op:
     """The table's entry for that transform; `usual` is the strongest value of its own default range, and where that stands."""
-    source = f"{VERSION}, {transform}: MIT; per image on the CPU"
+    source = f"{VERSION}, {transform}"
     spans = {} if usual is None else {"albumentations": Span(parameters[0].identity, usual[0], f"{VERSION}, {usual[1]}")}
     return Op(
         name=PREFIX + transform,
         parameters=parameters,
         kind=kind,
-        kernel=per_image(one),
+        kernel=one_by_one(one),
         source=source,
-        meaning=f"{meaning} (Albumentations' {transform}, per image on the CPU)",
+        meaning=f"{meaning} (Albumentations' {transform}, run per image on the CPU)",
         reference=reference_of(reference),
         in_numpy=one,
         seeded=seeded,
+        per_image=True,
         channels=channels,
         spans=spans,
         library="albumentations",
