@@ -21,6 +21,11 @@ def op_table() -> tuple[Op, ...]:
     return tuple(found.item for found in _table().values())
 
 
+def built_in_ops() -> tuple[Op, ...]:
+    """The ops that ship here, sorted by name: those of other installed packages left out."""
+    return tuple(found.item for found in _table().values() if found.module.startswith(f"{__name__}."))
+
+
 def declaring_module(name: str) -> str:
     """The dotted name of the module that declares an op: of ours it begins with "searchspaces."."""
     return looked_up(DOOR, name, _table()).module
