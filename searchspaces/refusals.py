@@ -107,8 +107,11 @@ def _check_arrays(plan: Plan) -> None:
     codes, values, seeds = plan.codes, plan.values, plan.seeds
     if codes.ndim != 2 or codes.dtype.kind not in "iu":
         raise BadInput(f"plan: codes of {codes.dtype}, shape {codes.shape}; allowed are whole numbers, images x steps")
-    if values.dtype != np.float64 or values.ndim != 3 or values.shape[:2] != codes.shape:
-        raise BadInput(f"plan: values of {values.dtype}, shape {values.shape}; allowed is float64, {codes.shape} x parameters")
+    if values.dtype != np.float64 or values.ndim != 3 or (codes.size and values.shape[:2] != codes.shape):
+        raise BadInput(
+            f"plan: values of {values.dtype}, shape {values.shape}; allowed is float64, images x steps x parameters, as many as "
+            f"there are codes, {codes.shape[0]} x {codes.shape[1]}"
+        )
     if codes.size and not 0 <= codes.min() <= codes.max() < len(plan.code_book):
         raise BadInput(f"plan: codes {codes.min()} to {codes.max()}; allowed are 0 to {len(plan.code_book) - 1}, as in its book")
     if seeds is not None and (seeds.dtype != np.int64 or seeds.shape != codes.shape or (seeds.size and seeds.min() < 0)):

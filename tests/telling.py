@@ -1,10 +1,13 @@
 """Images and values that tell a right op from a wrong one: what the contract suites of the ops share."""
 
+from collections.abc import Iterator
+from dataclasses import replace
+
 import numpy as np
 import torch
 
 from searchspaces.arrays import ImageBatch, PerImageValues
-from searchspaces.ops.op import Op, Parameter
+from searchspaces.ops.op import Op, Parameter, Setting
 
 GREY, RGB, OBLONG, TALL_GREY = (1, 28, 28), (3, 32, 32), (3, 20, 36), (1, 40, 18)
 SHAPES = (GREY, RGB, OBLONG, TALL_GREY)
@@ -40,10 +43,28 @@ def spread(op: Op, parameter: Parameter) -> list[float]:
 
 
 def telling_values(op: Op) -> list[tuple[float, ...]]:
-    """Rows of values: each parameter's spread with the others at their identity, then all of them moving at once."""
+    """Rows of values: each parameter's spread with the others at their identity, and again with a modest strength; at last all of
+    them moving at once."""
     spreads = [spread(op, parameter) for parameter in op.parameters]
-    alone = [(*op.identity[:place], value, *op.identity[place + 1 :]) for place, column in enumerate(spreads) for value in column]
-    return list(dict.fromkeys([*alone, *zip(*spreads, strict=False)]))
+    modest = sorted(spreads[0], key=lambda value: abs(value - op.strength.identity))[max(1, len(spreads[0]) // 4)]
+    rows = [
+        (*others[:place], value, *others[place + 1 :])
+        for others in (op.identity, (modest, *op.identity[1:]))
+        for place, column in enumerate(spreads)
+        for value in column
+    ]
+    return list(dict.fromkeys([*rows, *zip(*spreads, strict=False)]))
+
+
+def setting_of(op: Op, fill: int = 0, images: int = 1) -> Setting:
+    """What the op is given for so many images: for noise a seed for each, all different."""
+    return Setting(fill, seeds=torch.arange(images) * 2**40 + 77 if op.seeded else None)
+
+
+def one_by_one(setting: Setting, images: int) -> Iterator[Setting]:
+    """The same for each of these images alone."""
+    for index in range(images):
+        yield setting if setting.seeds is None else replace(setting, seeds=setting.seeds[index : index + 1])
 
 
 def as_tensor(rows: list[tuple[float, ...]]) -> PerImageValues:

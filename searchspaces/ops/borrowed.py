@@ -64,10 +64,11 @@ def reference_of(transform: Callable[..., Any]) -> Callable[[Any, tuple[float, .
         made = transform(albumentations, *values)
         if made is None:
             return image
-        made.set_random_seed(0 if setting.seeds is None else int(setting.seeds[0]))
         # Without an axis of length 1 for the channel of a grey image, which is the other way to give one.
         pixels = image.permute(1, 2, 0).contiguous().numpy()
-        changed = albumentations.Compose([made])(image=pixels[..., 0] if len(image) == 1 else pixels)["image"]
+        pipeline = albumentations.Compose([made])
+        made.set_random_seed(0 if setting.seeds is None else int(setting.seeds[0]))
+        changed = pipeline(image=pixels[..., 0] if len(image) == 1 else pixels)["image"]
         return torch.from_numpy(np.ascontiguousarray(changed)).view(*image.shape[1:], len(image)).permute(2, 0, 1)
 
     return reference

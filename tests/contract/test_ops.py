@@ -15,7 +15,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
-from telling import GREY, NOISE, OBLONG, RGB, SHAPES, as_tensor, noise, telling_images, telling_values
+from telling import GREY, NOISE, OBLONG, RGB, SHAPES, as_tensor, noise, one_by_one, setting_of, telling_images, telling_values
 
 from searchspaces.arrays import ImageBatch
 from searchspaces.ops import op_table
@@ -79,11 +79,12 @@ def assert_within_tolerance(op: Op, ours: ImageBatch, theirs: list[Any], rows: l
 @EACH_CASE
 def test_it_equals_its_reference_at_every_value_on_telling_images(op: Op, shape: tuple[int, int, int]) -> None:
     for number, image in enumerate(telling_images(shape)):
-        setting = Setting(fill=(0, 128, 255)[number % 3])
         # All values on the ramp and on noise, a third of them, another one each, on the rest.
         rows = telling_values(op) if number in (0, NOISE) else telling_values(op)[number % 3 :: 3] or telling_values(op)
+        setting = setting_of(op, (0, 128, 255)[number % 3], len(rows))
         ours = op.kernel(image.expand(len(rows), *shape), as_tensor(rows), setting)
-        assert_within_tolerance(op, ours, [expected(op, image, values, setting) for values in rows], rows)
+        pairs = zip(rows, one_by_one(setting, len(rows)), strict=True)
+        assert_within_tolerance(op, ours, [expected(op, image, values, own) for values, own in pairs], rows)
 
 
 @EACH_OP
@@ -98,7 +99,7 @@ def test_it_equals_its_reference_on_any_image(op: Op, data: st.DataObject) -> No
         else data.draw(st.floats(parameter.low, parameter.high))
         for parameter in op.parameters
     )
-    setting = Setting(fill=data.draw(st.integers(0, 255)))
+    setting = setting_of(op, data.draw(st.integers(0, 255)))
     ours = op.kernel(image.unsqueeze(0), as_tensor([values]), setting)
     assert_within_tolerance(op, ours, [expected(op, image, values, setting)], [values])
 
@@ -108,7 +109,7 @@ def test_it_keeps_shape_and_dtype_and_leaves_its_input_alone(op: Op, shape: tupl
     for values in telling_values(op)[::5]:
         images, per_image = noise(3, shape), as_tensor([values] * 3)
         given_images, given_values = images.clone(), per_image.clone()
-        out = op.kernel(images, per_image, Setting(7))
+        out = op.kernel(images, per_image, setting_of(op, 7, 3))
         assert out.shape == images.shape
         assert out.dtype == torch.uint8
         out.fill_(3)
@@ -119,15 +120,17 @@ def test_it_keeps_shape_and_dtype_and_leaves_its_input_alone(op: Op, shape: tupl
 @EACH_CASE
 def test_its_identity_value_is_the_identity(op: Op, shape: tuple[int, int, int]) -> None:
     images = telling_images(shape)
-    assert torch.equal(op.kernel(images, as_tensor([op.identity] * len(images)), Setting(99)), images)
+    assert torch.equal(op.kernel(images, as_tensor([op.identity] * len(images)), setting_of(op, 99, len(images))), images)
 
 
 @EACH_CASE
 def test_each_image_gets_its_own_value(op: Op, shape: tuple[int, int, int]) -> None:
     rows = telling_values(op)
     images = noise(len(rows), shape)
-    together = op.kernel(images, as_tensor(rows), Setting(0))
-    alone = torch.cat([op.kernel(images[i : i + 1], as_tensor([values]), Setting(0)) for i, values in enumerate(rows)])
+    setting = setting_of(op, 0, len(rows))
+    together = op.kernel(images, as_tensor(rows), setting)
+    pairs = enumerate(zip(rows, one_by_one(setting, len(rows)), strict=True))
+    alone = torch.cat([op.kernel(images[i : i + 1], as_tensor([values]), own) for i, (values, own) in pairs])
     assert torch.equal(together, alone)
 
 
@@ -136,7 +139,9 @@ def test_different_values_do_different_things(op: Op) -> None:
     """So the test above can't be passed by an op that ignores its values."""
     rows = [values for values in telling_values(op) if values != op.identity]
     image = noise(1, RGB) // 2 + 30
-    together = op.kernel(image.expand(len(rows), *RGB), as_tensor(rows), Setting(0))
+    setting = setting_of(op, 0)
+    same_seed = Setting(seeds=None if setting.seeds is None else setting.seeds.expand(len(rows)))
+    together = op.kernel(image.expand(len(rows), *RGB), as_tensor(rows), same_seed)
     assert not (together == image).all(dim=(1, 2, 3)).all()
     if not all(parameter.high - parameter.low == 1 for parameter in op.parameters):
         assert len({bytes(one.numpy()) for one in together}) > len(rows) / 4
@@ -146,33 +151,37 @@ def test_different_values_do_different_things(op: Op) -> None:
 def test_it_does_the_same_twice(op: Op, shape: tuple[int, int, int]) -> None:
     rows = telling_values(op)
     images = noise(len(rows), shape)
-    assert torch.equal(op.kernel(images, as_tensor(rows), Setting(5)), op.kernel(images, as_tensor(rows), Setting(5)))
+    setting = setting_of(op, 5, len(rows))
+    assert torch.equal(op.kernel(images, as_tensor(rows), setting), op.kernel(images, as_tensor(rows), setting))
 
 
 @EACH_OP
 def test_the_layout_in_memory_does_not_matter(op: Op) -> None:
     rows = telling_values(op)[::3]
     images = noise(len(rows), RGB)
-    planned = op.kernel(images, as_tensor(rows), Setting(0))
+    setting = setting_of(op, 0, len(rows))
+    planned = op.kernel(images, as_tensor(rows), setting)
     spaced = torch.zeros(len(rows), 3, 32, 64, dtype=torch.uint8)[..., ::2].copy_(images)
     transposed = images.transpose(2, 3).contiguous().transpose(2, 3)
     for same in (images.to(memory_format=torch.channels_last), spaced, transposed):
-        assert torch.equal(op.kernel(same, as_tensor(rows), Setting(0)), planned)
+        assert torch.equal(op.kernel(same, as_tensor(rows), setting), planned)
 
 
 @EACH_OP
 @pytest.mark.parametrize("shape", [(3, 1, 1), (1, 1, 16), (3, 2, 8), (1, 16, 2), (3, 3, 16)], ids=str)
 def test_tiny_images_are_no_special_case(op: Op, shape: tuple[int, int, int]) -> None:
     rows = telling_values(op)
-    image = noise(1, shape)
-    ours = op.kernel(image.expand(len(rows), -1, -1, -1), as_tensor(rows), Setting(9))
-    assert_within_tolerance(op, ours, [expected(op, image[0], values, Setting(9)) for values in rows], rows)
+    image = noise(1, shape if op.accepts(shape[0]) else (3, *shape[1:]))
+    setting = setting_of(op, 9, len(rows))
+    ours = op.kernel(image.expand(len(rows), -1, -1, -1), as_tensor(rows), setting)
+    pairs = zip(rows, one_by_one(setting, len(rows)), strict=True)
+    assert_within_tolerance(op, ours, [expected(op, image[0], values, own) for values, own in pairs], rows)
 
 
 @EACH_OP
 def test_channels_it_accepts_it_can_take(op: Op) -> None:
     for channels in sorted(op.channels or {1, 2, 3, 5}):
-        out = op.kernel(noise(2, (channels, 8, 12)), as_tensor([telling_values(op)[0]] * 2), Setting(0))
+        out = op.kernel(noise(2, (channels, 8, 12)), as_tensor([telling_values(op)[0]] * 2), setting_of(op, 0, 2))
         assert out.shape == (2, channels, 8, 12)
         if op.kind == "colour" and channels == 1:
             assert torch.equal(out, noise(2, (1, 8, 12)))
@@ -187,6 +196,8 @@ def test_its_entry_makes_sense(op: Op) -> None:
     for parameter in op.parameters:
         assert parameter.low <= parameter.identity <= parameter.high
         assert parameter.unit
+    if op.library:
+        assert op.install
     for span in op.spans.values():
         assert span.source
         for end in (span.weak, span.strong, *((2 * op.strength.identity - span.strong,) if op.signed else ())):

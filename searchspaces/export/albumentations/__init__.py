@@ -32,8 +32,9 @@ os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 import albumentations as A
 from albumentations.core.transforms_interface import BaseTransformInitSchema
 
-Drawn = list[tuple[str, list[float]]]
-"""The ops of one image in order, each with its values in physical units: a row of a plan as plain values, to be replayed."""
+Drawn = list[tuple[str, list[float], int | None]]
+"""The ops of one image in order, each with its values in physical units and its seed, if any op has one: a row of a plan as
+plain values, to be replayed."""
 
 MUST_FOLLOW = ("mask", "masks", "mask3d", "masks3d", "bboxes", "keypoints")
 """Targets that have to move with the image's pixels."""
@@ -136,15 +137,22 @@ def _moves_pixels(policy: Policy) -> bool:
 
 def _drawn(plan: Plan) -> Drawn:
     """The first row of a plan, without the steps that do nothing."""
-    ops = [(plan.code_book[code], values) for code, values in zip(plan.codes[0], plan.values[0], strict=True) if code != NO_OP]
-    return [(name, [float(value) for value in values[: len(find_op(name).parameters)]]) for name, values in ops]
+    seeds = [None] * plan.codes.shape[1] if plan.seeds is None else [int(seed) for seed in plan.seeds[0]]
+    steps = zip(plan.codes[0], plan.values[0], seeds, strict=True)
+    ops = [(plan.code_book[code], values, seed) for code, values, seed in steps if code != NO_OP]
+    return [(name, [float(value) for value in values[: len(find_op(name).parameters)]], seed) for name, values, seed in ops]
 
 
 def _plan(drawn: Drawn, fill: int) -> Plan:
     """The plan of one image that carries these ops out."""
-    longest = max((len(values) for _, values in drawn), default=1)
-    padded = [[*values, *[0.0] * (longest - len(values))] for _, values in drawn]
+    longest = max((len(values) for _, values, _ in drawn), default=1)
+    padded = [[*values, *[0.0] * (longest - len(values))] for _, values, _ in drawn]
+    seeds = [seed for _, _, seed in drawn if seed is not None]
     codes = np.arange(1, 1 + len(drawn), dtype=np.int16).reshape(1, -1)
     return Plan(
-        ("identity", *(name for name, _ in drawn)), codes, np.array(padded, dtype=np.float64).reshape(1, -1, longest), fill
+        ("identity", *(name for name, _, _ in drawn)),
+        codes,
+        np.array(padded, dtype=np.float64).reshape(1, -1, longest),
+        fill,
+        seeds=np.array(seeds, dtype=np.int64).reshape(1, -1) if seeds else None,
     )
