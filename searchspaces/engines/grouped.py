@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from searchspaces.arrays import ImageBatch
+from searchspaces.engines.resizing import resized
 from searchspaces.errors import BadInput
 from searchspaces.ops import find_op
 from searchspaces.ops.op import Op
@@ -21,6 +22,8 @@ GROUP_BYTES = 2**18
 
 def apply(images: ImageBatch, plan: Plan) -> ImageBatch:
     """New images (images, channels, height, width), each changed as its row of the plan says; the given ones stay as they are.
+
+    They are as large as the given ones, but for a plan whose resolution is not 1.
 
     Raises BadInput where the images are not uint8 of four dimensions, the plan has another number of rows, or one of its ops
     can't take so many channels.
@@ -41,7 +44,7 @@ def apply(images: ImageBatch, plan: Plan) -> ImageBatch:
                 given = values[rows, step, : len(op.parameters)]
                 setting = plan.setting if seeds is None else replace(plan.setting, seeds=seeds[rows, step])
                 done.index_copy_(0, rows, op.kernel(done.index_select(0, rows), given, setting))
-    return done
+    return resized(done, plan.resolution)
 
 
 def _check(images: ImageBatch, plan: Plan, ops: tuple[Op, ...]) -> None:
