@@ -1,7 +1,7 @@
 """The draws of a policy's base and of its cutout: which op with which values each image meets there.
 
-Takes tables of uniform numbers and gives values in physical units; holds no generator. Every slot of a table has one meaning, used
-or not, so that the same numbers mean the same crop, flip or turn in every policy.
+Takes tables of uniform numbers and gives values in physical units; holds no generator. Every slot of a table has one meaning,
+used or not, so that the same numbers mean the same crop, flip or turn in every policy.
 """
 
 import math
@@ -24,7 +24,7 @@ CROP_AND_FLIP = 3
 CROP_TRIES = 10
 """As in torchvision: so often an area and an aspect are drawn until the window fits into the image."""
 TURNS_AND_WINDOWS = 7 + 2 * CROP_TRIES
-"""Slots of the second: vertical flip, turn, which turn, cutout x, cutout y, window x, window y, then area and aspect of each try."""
+"""Slots of the second: vertical flip, turn, which turn, cutout x and y, window x and y, then area and aspect of each try."""
 
 
 @dataclass(frozen=True)

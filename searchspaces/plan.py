@@ -17,10 +17,10 @@ NO_OP = 0
 class Plan:
     """For each image the ops to apply, in order.
 
-        `codes[i, s]` names the op of step s on image i: `code_book[codes[i, s]]`; `code_book[0]` is "identity" and means: nothing.
-        `values[i, s]` are that op's values in its physical units and its parameters' order, padded with 0 on the right. `seeds[i, s]`
-        (0 to 2**63 - 1) is the seed of an op that is itself noise; None where the code book holds no such op. After its steps each
-    image is resized to the fraction `resolution` of its sides (`engines.resizing`), the same for all.
+    `codes[i, s]` names the op of step s on image i: `code_book[codes[i, s]]`; `code_book[0]` is "identity" and means: nothing.
+    `values[i, s]` are that op's values in its physical units and its parameters' order, padded with 0 on the right. `seeds[i, s]`
+    (0 to 2**63 - 1) is the seed of an op that is itself noise; None where the code book holds no such op. At last every image
+    is resized to the fraction `resolution` of its sides (`engines.resizing`).
     """
 
     code_book: tuple[str, ...]

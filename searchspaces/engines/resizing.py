@@ -1,7 +1,7 @@
 """The last step of every engine: images brought to the resolution they are trained at.
 
-Bilinear with antialiasing, in single precision, rounded to whole levels (half to even): the same on every engine, and within one level
-on every device. It looks at one image at a time, so an image comes out the same in any batch.
+Bilinear with antialiasing, in single precision, rounded to whole levels (half to even): the same on every engine, and within one
+level on every device. It looks at one image at a time, so an image comes out the same in any batch.
 """
 
 import math
