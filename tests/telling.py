@@ -1,4 +1,4 @@
-"""Images and values that tell ops apart: what every test over all ops is fed with, beside hypothesis's."""
+"""Images and values that tell a right op from a wrong one: what the contract suites of the ops share."""
 
 import numpy as np
 import torch
@@ -6,6 +6,8 @@ import torch
 from searchspaces.arrays import ImageBatch, PerImageValues
 from searchspaces.ops.op import Op, Parameter
 
+GREY, RGB, OBLONG, TALL_GREY = (1, 28, 28), (3, 32, 32), (3, 20, 36), (1, 40, 18)
+SHAPES = (GREY, RGB, OBLONG, TALL_GREY)
 VALUES = 16
 NOISE = 5
 """Which of the telling images is noise."""

@@ -1,4 +1,4 @@
-"""Which engine carries a plan out: on a CPU the fused one; on a GPU, for ops without a fused kernel and without numba the grouped.
+"""Which engine carries a plan out: on a CPU the fused one; on a GPU, for ops it has not and without numba the grouped.
 
 `$POLICYSEARCH_ENGINE` says otherwise: `grouped` uses that alone; `fused` refuses to do without numba. All give the same pixels.
 """

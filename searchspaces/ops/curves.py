@@ -174,6 +174,11 @@ _PHOTOMETRIC = "the plain photometric model: shift by C, contrast C * (x - 128) 
 OPS = (
     Op(
         name="posterize",
+        elsewhere={
+            "papers": "Posterize",
+            "timm": "`PosterizeIncreasing` (keeps 4 - 4 m/10 bits), `Posterize` (keeps 4 m/10: weaker with m)",
+            "Albumentations": "`Posterize`",
+        },
         meaning="v with its lowest 8 - bits_kept bits set to 0",
         parameters=(Parameter("bits_kept", "bits", identity=8.0, low=1.0, high=8.0, whole=True),),
         kind="tone",
@@ -185,7 +190,15 @@ OPS = (
     ),
     Op(
         name="solarize",
-        meaning="255 - v where v >= threshold, else v",
+        elsewhere={
+            "papers": "Solarize",
+            "timm": "`SolarizeIncreasing` (threshold 256 - 256 m/10), `Solarize` (256 m/10: weaker with m)",
+            "Albumentations": "`Solarize`, threshold as a fraction of 255",
+        },
+        meaning=(
+            "255 - v where v >= threshold, else v: at 256 nothing is inverted "
+            "(torchvision's strength 0, 255, turns white to black)"
+        ),
         parameters=(Parameter("threshold", "levels", identity=256.0, low=0.0, high=256.0),),
         kind="tone",
         kernel=solarize,
@@ -196,6 +209,7 @@ OPS = (
     ),
     Op(
         name="solarize_add",
+        elsewhere={"papers": "SolarizeAdd", "timm": "`SolarizeAdd`"},
         meaning="cut(v + levels) where v < 128, else v",
         parameters=(Parameter("levels", "levels", identity=0.0, low=0.0, high=110.0, whole=True),),
         kind="tone",
@@ -206,6 +220,7 @@ OPS = (
     ),
     Op(
         name="invert",
+        elsewhere={"papers": "Invert", "timm": "`Invert`", "Albumentations": "`InvertImg`"},
         meaning="with amount 1: 255 - v",
         parameters=(Parameter("amount", "0 or 1", identity=0.0, low=0.0, high=1.0, whole=True),),
         kind="tone",
@@ -217,6 +232,7 @@ OPS = (
     ),
     Op(
         name="gamma",
+        elsewhere={"torchvision": "`adjust_gamma`", "Albumentations": "`RandomGamma`, in percent"},
         meaning="cut((v / 255) ^ exponent 255.999)",
         parameters=(Parameter("exponent", "power", identity=1.0, low=0.1, high=10.0),),
         kind="tone",
@@ -227,6 +243,7 @@ OPS = (
     ),
     Op(
         name="brightness_shift",
+        elsewhere={"Albumentations": "`RandomBrightnessContrast`, as a fraction of 255"},
         meaning="round(v + levels)",
         parameters=(Parameter("levels", "levels", identity=0.0, low=-255.0, high=255.0),),
         kind="tone",
@@ -236,6 +253,7 @@ OPS = (
     ),
     Op(
         name="contrast_about_128",
+        elsewhere={"Albumentations": "`RandomBrightnessContrast`, about 0"},
         meaning="round((v - 128) factor + 128)",
         parameters=(Parameter("factor", "times", identity=1.0, low=0.0, high=10.0),),
         kind="tone",

@@ -27,6 +27,7 @@ _SPAN = Span(1.0, 1.0, "it has no strength")
 OPS = (
     Op(
         name="identity",
+        elsewhere={"papers": "Identity", "Albumentations": "`NoOp`"},
         meaning="v, whatever the amount",
         parameters=(Parameter("amount", "0 or 1", identity=0.0, low=0.0, high=1.0, whole=True),),
         kind="none",

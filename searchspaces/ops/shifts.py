@@ -205,6 +205,7 @@ def _px(name: str) -> Parameter:
 OPS = (
     Op(
         name="translate_x",
+        elsewhere={"papers": "TranslateX", "timm": "`TranslateXRel`", "Albumentations": "`Affine(translate_percent=...)`"},
         meaning="taken from (x - d, y), d = fraction W without its decimals (towards 0)",
         parameters=(Parameter("fraction", "of the width", identity=0.0, low=-1.0, high=1.0),),
         kind="geometry",
@@ -217,6 +218,7 @@ OPS = (
     ),
     Op(
         name="translate_y",
+        elsewhere={"papers": "TranslateY", "timm": "`TranslateYRel`", "Albumentations": "`Affine(translate_percent=...)`"},
         meaning="taken from (x, y - d), d = fraction H without its decimals (towards 0)",
         parameters=(Parameter("fraction", "of the height", identity=0.0, low=-1.0, high=1.0),),
         kind="geometry",
@@ -229,6 +231,11 @@ OPS = (
     ),
     Op(
         name="translate_x_px",
+        elsewhere={
+            "papers": "TranslateX (TrivialAugment wide)",
+            "timm": "`TranslateX`",
+            "Albumentations": "`Affine(translate_px=...)`",
+        },
         meaning="taken from (x - pixels, y)",
         parameters=(_px("pixels"),),
         kind="geometry",
@@ -241,6 +248,11 @@ OPS = (
     ),
     Op(
         name="translate_y_px",
+        elsewhere={
+            "papers": "TranslateY (TrivialAugment wide)",
+            "timm": "`TranslateY`",
+            "Albumentations": "`Affine(translate_px=...)`",
+        },
         meaning="taken from (x, y - pixels)",
         parameters=(_px("pixels"),),
         kind="geometry",
@@ -253,6 +265,7 @@ OPS = (
     ),
     Op(
         name="crop",
+        elsewhere={"torchvision": "`RandomCrop(padding=...)`", "Albumentations": "`RandomCrop` after `Pad`"},
         meaning="taken from (x + x_px, y + y_px)",
         parameters=(_px("x_px"), _px("y_px")),
         kind="geometry",
@@ -263,6 +276,7 @@ OPS = (
     ),
     Op(
         name="hflip",
+        elsewhere={"torchvision": "`RandomHorizontalFlip`", "Albumentations": "`HorizontalFlip`"},
         meaning="with amount 1 taken from (W - 1 - x, y)",
         parameters=(Parameter("amount", "0 or 1", identity=0.0, low=0.0, high=1.0, whole=True),),
         kind="geometry",
@@ -274,6 +288,7 @@ OPS = (
     ),
     Op(
         name="vflip",
+        elsewhere={"torchvision": "`RandomVerticalFlip`", "Albumentations": "`VerticalFlip`"},
         meaning="with amount 1 taken from (x, H - 1 - y)",
         parameters=(Parameter("amount", "0 or 1", identity=0.0, low=0.0, high=1.0, whole=True),),
         kind="geometry",

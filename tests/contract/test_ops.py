@@ -15,15 +15,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
-from telling import NOISE, as_tensor, noise, telling_images, telling_values
+from telling import GREY, NOISE, OBLONG, RGB, SHAPES, as_tensor, noise, telling_images, telling_values
 
 from searchspaces.arrays import ImageBatch
 from searchspaces.ops import op_table
 from searchspaces.ops.op import Op, Setting
 
 OPS = op_table()
-GREY, RGB, OBLONG, TALL_GREY = (1, 28, 28), (3, 32, 32), (3, 20, 36), (1, 40, 18)
-SHAPES = (GREY, RGB, OBLONG, TALL_GREY)
 
 
 @pytest.fixture(autouse=True)
@@ -270,6 +268,11 @@ BY_HAND: list[tuple[str, tuple[float, ...], tuple[tuple[int, ...], ...]]] = [
     ("quarter_turns", (1,), ((3, 6, 9), (2, 5, 8), (1, 4, 7))),
     ("quarter_turns", (2,), ((9, 8, 7), (6, 5, 4), (3, 2, 1))),
     ("quarter_turns", (3,), ((7, 4, 1), (8, 5, 2), (9, 6, 3))),
+    ("resized_crop", (0.67, 0.34, 0.34, 0.67), ((8, 9, 9),) * 3),
+    ("resized_crop", (0.34, 1, 1, 0), ((3, 3, 3), (6, 6, 6), (9, 9, 9))),
+    ("erase", (0.67, 0.5, 0.5, 200), ((200, 200, 3), (200, 200, 6), (7, 8, 9))),
+    ("erase", (0.67, 0.99, 0, 0), ((1, 0, 0), (4, 5, 6), (7, 8, 9))),
+    ("erase", (1, 1, 0.5, 7), ((1, 7, 7), (4, 7, 7), (7, 7, 7))),
 ]
 
 

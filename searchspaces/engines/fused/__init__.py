@@ -10,9 +10,9 @@ What a fused kernel may be made of:
   of a module, its source beside it; no numba import, no function within a function, no `global`, no annotated assignment.
   Annotations of arguments, docstrings and decorators are dropped.
 - It may name: its arguments and variables; `np` and `math` (imported as modules, under any name); Python's len, range, int,
-  float, bool, min, max, abs, round, enumerate, zip, sum, pow, divmod, tuple; functions that keep these rules, of any module, imported or
-  not; and constants of a module: numbers, numpy numbers, tuples of them, and numpy arrays of numbers up to 1 MB. Names are made
-  unique by their module, so two files may use the same ones.
+  float, bool, min, max, abs, round, enumerate, zip, sum, pow, divmod, tuple; functions that keep these rules, of any module; and
+  constants of a module: numbers, numpy numbers, tuples of them, and numpy arrays of numbers up to 1 MB. Names are made unique by
+  their module, so two files may use the same ones.
 - Not: attributes of modules of ours (`tables.LEVELS`; import the name), classes, exceptions, dictionaries, text.
 - `image` and `out` are distinct C-contiguous uint8 (channels, height, width), `values` float64 (parameters), perhaps with more
   entries than the op has; `fill` int, `bilinear` bool, `seed` int (0 to 2**63 - 1), `scratch` int32 with
