@@ -36,7 +36,6 @@ HOMES = {
     "click": ("policysearch/cli/",),
     "rich": ("policysearch/cli/",),
     "numba": ("searchspaces/engines/",),
-    "llvmlite": ("searchspaces/engines/",),
     "platformdirs": ("policysearch/home.py",),
 }
 VAGUE_NAMES = {"utils", "util", "helpers", "helper", "common", "base", "manager", "misc"}

@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 
 HOME_VARIABLE = "POLICYSEARCH_HOME"
@@ -29,15 +30,14 @@ def kernel_home() -> Path:
 
 def key_of(text: str) -> str:
     """The hash of all that the machine code depends on, 16 hex digits."""
-    import llvmlite  # type: ignore[import-untyped]
     import numba
     import numpy as np
-    from llvmlite import binding
+    from numba.core.registry import cpu_target
 
     # What numba's own variables say (bounds checks, optimisation, another CPU) makes other code, too.
     wishes = sorted(f"{name}={value}" for name, value in os.environ.items() if name.startswith("NUMBA_"))
-    cpu = (binding.get_host_cpu_name(), binding.get_host_cpu_features().flatten())
-    versions = (sys.version, numba.__version__, llvmlite.__version__, np.__version__)
+    cpu = cpu_target.target_context.codegen().magic_tuple()  # what numba compiles for: system, processor, its features
+    versions = (sys.version, numba.__version__, version("llvmlite"), np.__version__)
     facts = json.dumps([text, versions, cpu, wishes, os.getuid()])
     return hashlib.sha256(facts.encode()).hexdigest()[:16]
 
