@@ -101,6 +101,8 @@ def _check_setting(plan: Plan) -> None:
         raise BadInput(f"plan: fill {shown(plan.fill)}; allowed is a whole number from 0 to 255")
     if plan.interpolation not in ("nearest", "bilinear"):
         raise BadInput(f"plan: interpolation {shown(plan.interpolation)}; allowed are 'nearest', 'bilinear'")
+    if not isinstance(plan.resolution, int | float) or not 0 < plan.resolution <= 1:
+        raise BadInput(f"plan: resolution {shown(plan.resolution)}; allowed is above 0 and at most 1")
 
 
 def _check_arrays(plan: Plan) -> None:

@@ -9,9 +9,10 @@ import numpy as np
 import torch
 
 from searchspaces.arrays import ImageBatch
+from searchspaces.engines.checking import check
+from searchspaces.engines.resizing import resized
 from searchspaces.ops import find_op
 from searchspaces.plan import NO_OP, Plan
-from searchspaces.refusals import check_images, check_ops, check_plan
 
 ENGINE_NAME = "torch-grouped"
 GROUP_BYTES = 2**18
@@ -21,11 +22,11 @@ GROUP_BYTES = 2**18
 def apply(images: ImageBatch, plan: Plan) -> ImageBatch:
     """New images (images, channels, height, width), each changed as its row of the plan says; the given ones stay as they are.
 
+    They are as large as the given ones, but for a plan whose resolution is not 1.
+
     Raises BadInput for what `refusals` says can't be applied, before any kernel runs.
     """
-    check_images(images)
-    check_ops(plan.code_book, images.shape[1])
-    check_plan(plan, len(images))
+    check(images, plan)
     ops = tuple(find_op(name) for name in plan.code_book)
     done = images.clone(memory_format=torch.contiguous_format)
     # A copy, because torch can't take reversed rows and warns of read-only ones.
@@ -41,4 +42,4 @@ def apply(images: ImageBatch, plan: Plan) -> ImageBatch:
                 given = values[rows, step, : len(op.parameters)]
                 setting = plan.setting if seeds is None else replace(plan.setting, seeds=seeds[rows, step])
                 done.index_copy_(0, rows, op.kernel(done.index_select(0, rows), given, setting))
-    return done
+    return resized(done, plan.resolution)
