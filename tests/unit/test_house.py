@@ -31,7 +31,7 @@ HOMES = {
     "optuna": ("policysearch/samplers", "searchspaces/render/optuna.py"),
     "matplotlib": ("dashboards/",),
     "jinja2": ("dashboards/",),
-    "albumentations": ("searchspaces/export/albumentations.py",),
+    "albumentations": ("searchspaces/export/albumentations/",),
     "torchvision": ("searchspaces/export/torchvision.py", "searchspaces/ops/"),
     "click": ("policysearch/cli/",),
     "rich": ("policysearch/cli/",),
