@@ -78,7 +78,7 @@ def write_pictures(ledger: Ledger, home: Home, study_name: str) -> list[Path]:
     for row in view.done[:BEST_WITH_PICTURES]:
         images, titles = originals(home.data_directory(specs[row.uid]["data"]["directory"]), COLUMNS)
         picture = picture_grid(
-            policy_from_dict(specs[row.uid]["policy"]), images, SEED, titles, heading=f"{study_name}: {row.label}"
+            policy_from_dict(specs[row.uid]["policy"]), images, SEED, titles, heading=f"{study_name}: {row.name}"
         )
         paths.append(folder / f"{row.uid}.png")
         picture.save(paths[-1])

@@ -42,11 +42,11 @@ def strengths(op: Op, side_px: int) -> tuple[float, ...]:
     spans = [span for span in op.spans.values() if span.weak != span.strong]
     if spans:
         end = max((span.strong for span in spans), key=lambda strong: abs(strong - parameter.identity))
-        ends = (2 * parameter.identity - end, end) if op.signed else (end,)
+        ends = [2 * parameter.identity - end, end] if op.signed else [end]
     else:
         reach = side_px // 2 if parameter.unit == "pixels" else float("inf")
         limits = (max(parameter.low, parameter.identity - reach), min(parameter.high, parameter.identity + reach))
-        ends = tuple(end for end in limits if end != parameter.identity)
+        ends = [end for end in limits if end != parameter.identity]
     sides = [_between(parameter, end, STEPS if len(ends) == 2 else 2 * STEPS) for end in ends]
     values = [parameter.identity, *sides[0]] if len(sides) == 1 else [*sides[0][::-1], parameter.identity, *sides[1]]
     return tuple(dict.fromkeys(float(round(value)) if parameter.whole else value for value in values))

@@ -49,4 +49,5 @@ def _with_grass(pixels: np.ndarray) -> np.ndarray:
     green = (pixels[..., 1] > pixels[..., 0] + 20) & (pixels[..., 1] > pixels[..., 2] + 20)
     y, x = np.mgrid[: pixels.shape[0], : pixels.shape[1]]
     blades = (((3 * x + 5 * y) % 7 - 3) * 8 * green)[..., None]
-    return np.clip(pixels + blades, 0, 255).astype(np.uint8)
+    rough: np.ndarray = np.clip(pixels + blades, 0, 255).astype(np.uint8)
+    return rough
