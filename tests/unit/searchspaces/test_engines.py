@@ -9,7 +9,8 @@ from strategies import policies
 
 from searchspaces.arrays import ImageBatch
 from searchspaces.draw import draw
-from searchspaces.engines import ENGINE_NAME, apply, grouped
+from searchspaces.engines import FUSED, GROUPED, apply, engine_name, grouped
+from searchspaces.engines.resizing import resized
 from searchspaces.errors import BadInput
 from searchspaces.ops import find_op
 from searchspaces.plan import NO_OP, Plan
@@ -41,7 +42,7 @@ def one_by_one(images: ImageBatch, plan: Plan) -> ImageBatch:
             op = find_op(plan.code_book[plan.codes[row, step]])
             values = torch.from_numpy(plan.values[row : row + 1, step, : len(op.parameters)])
             done[row] = op.kernel(done[row : row + 1].clone(), values, plan.setting)[0]
-    return done
+    return resized(done, plan.resolution)
 
 
 MIXED = plan_of(("rotate", 30.0), ("solarize", 100.0), ("translate_x_px", 3.0), images=6, fill=9)
@@ -119,5 +120,11 @@ def test_what_cannot_be_applied_is_named(images: torch.Tensor, plan: Plan, messa
         apply(images, plan)
 
 
-def test_the_engine_has_a_name_for_the_result() -> None:
-    assert ENGINE_NAME == grouped.ENGINE_NAME == "torch-grouped"
+def test_the_engines_that_ran_have_names_for_the_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    ran: set[str] = set()
+    apply(noise(1), plan_of(("solarize", 100.0)), ran=ran)
+    assert ran == {FUSED}
+    monkeypatch.setenv("POLICYSEARCH_ENGINE", "grouped")
+    apply(noise(1), plan_of(("solarize", 100.0)), ran=ran)
+    assert ran == {FUSED, GROUPED}
+    assert engine_name(ran) == "numba-fused+torch-grouped"
