@@ -66,7 +66,7 @@ def strengths(op: Op) -> set[float]:
 @pytest.mark.parametrize("op", op_table(), ids=lambda op: op.name)
 def test_every_op_over_its_spans_is_draw_and_apply(op: Op) -> None:
     for strength in strengths(op):
-        others = tuple(Constant(float(index)) for index, _ in enumerate(op.parameters[1:], 1))
+        others = tuple(Constant(min(float(index), other.high)) for index, other in enumerate(op.parameters[1:], 1))
         mirrored = 2 * op.strength.identity - strength
         signed = op.signed and op.strength.low <= mirrored <= op.strength.high
         policy = one_step(Choice(op.name, (Constant(strength, signed=signed), *others)), base=Base(fill=77))
