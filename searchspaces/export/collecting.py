@@ -8,7 +8,7 @@ of what it reads. Refuses code that needs a library outside those that were allo
 import ast
 import builtins
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
@@ -27,14 +27,15 @@ class Home:
 
 
 class Collection:
-    """A text that grows by what is collected; `libraries` are the packages it may import beside Python's own.
+    """A text that grows by what is collected.
 
-    `written` maps a home to the name of what the caller writes by hand in its place; those names are taken.
+    `libraries` are the packages it may import beside Python's own, `reserved` names that the caller will use in the text.
     """
 
-    def __init__(self, libraries: frozenset[str], written: Mapping[Home, str]) -> None:
+    def __init__(self, libraries: frozenset[str], reserved: frozenset[str] = frozenset()) -> None:
         self._libraries = libraries
-        self._names: dict[Home, str] = dict(written)
+        self._reserved = reserved
+        self._names: dict[Home, str] = {}
         self._imports: dict[str, str] = {}
         self._texts: list[str] = []
 
@@ -53,16 +54,21 @@ class Collection:
         home = _home(module, name)
         if home in self._names:
             return self._names[home]
-        self._names[home] = self._free(home)
         statement = _definitions(home.module)[home.name]
+        for defined in _defined(statement):
+            one = Home(home.module, defined)
+            self._names[one] = self._free(one)
         if isinstance(statement, ast.Import | ast.ImportFrom):
             raise BadInput(f"source of {home.module}: {home.name} is of {ast.unparse(statement)}, which can't be collected")
         plain = _plain(statement)
         self._check_inner_imports(home, plain)
-        new_names = {used: self._name_of(home, used) for used in global_names(plain) if used != home.name}
-        new_names[home.name] = self._names[home]
+        new_names = {used: self._name_of(home, used) for used in global_names(plain)} | {home.name: self._names[home]}
         self._texts.append(ast.unparse(renamed(plain, new_names)))
         return self._names[home]
+
+    def stand_in(self, module: str, name: str, written: str) -> None:
+        """Have what is defined there called `written`, which the caller brings, wherever it is named from now on."""
+        self._names[_home(module, name)] = written
 
     def _name_of(self, home: Home, used: str) -> str:
         statement = _definitions(home.module).get(used)
@@ -98,7 +104,7 @@ class Collection:
             raise BadInput(f"source of {home.module}: {home.name} imports {package}; a standalone file may import {allowed}")
 
     def _free(self, home: Home) -> str:
-        taken = {*self._names.values(), *self._imports, *dir(builtins)}
+        taken = {*self._names.values(), *self._imports, *self._reserved, *dir(builtins)}
         if home.name not in taken:
             return home.name
         last = home.module.rpartition(".")[2]

@@ -19,7 +19,7 @@ def renamed(statement: ast.stmt, names: Mapping[str, str]) -> ast.stmt:
     """A copy of the statement that calls its module's things by other names, itself among them."""
     copy = deepcopy(statement)
     _Walk(names).visit(copy)
-    if isinstance(copy, ast.FunctionDef | ast.ClassDef):
+    if isinstance(copy, ast.FunctionDef | ast.ClassDef):  # its own name is no Name in the tree
         copy.name = names.get(copy.name, copy.name)
     return ast.fix_missing_locations(copy)
 
