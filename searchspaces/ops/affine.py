@@ -106,9 +106,7 @@ def _turn(image: Any, out: Any, degrees: float, fill: int, bilinear: bool, scrat
     _resample(image, out, (cosine, sine, 0.0), (-sine, cosine, 0.0), fill, bilinear, scratch)
 
 
-def _resample(
-    image: Any, out: Any, to_x: Coefficients, to_y: Coefficients, fill: int, bilinear: bool, scratch: Any
-) -> None:
+def _resample(image: Any, out: Any, to_x: Coefficients, to_y: Coefficients, fill: int, bilinear: bool, scratch: Any) -> None:
     """`_resampled` of one image, in the same float32 steps."""
     height, width = image.shape[1:]
     pixels = height * width

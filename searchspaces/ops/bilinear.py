@@ -1,7 +1,7 @@
-"""Taking each pixel from a place between four pixels of its image: what geometric ops do where they interpolate. Declares no op.
+"""Taking each pixel from a place between four pixels of its image: what geometric ops do when they interpolate. Declares no op.
 
-The image goes on for ever in the fill's level, so at its edge the outermost pixels fade into the fill. torchvision does so where it
-is given no fill; where it is given one it weighs the outermost pixels twice.
+The image goes on for ever in the fill's level, so at its edge the outermost pixels fade into the fill. torchvision does so where
+it is given no fill, which is black; where it is given one, it lets the outermost pixels fade twice as fast.
 """
 
 from typing import Any
@@ -14,10 +14,12 @@ from searchspaces.arrays import ImageBatch
 from searchspaces.ops.nearest import index_or_outside, take_nearest
 from searchspaces.ops.packing import PACKED_CHANNELS, gather, pack
 
-def take_bilinear(images: ImageBatch, source_y: Tensor, source_x: Tensor, fill: int) -> ImageBatch:
-    """Images whose pixel (y, x) comes from `source_y` rows and `source_x` columns: float32 that broadcast to (images, height, width).
 
-    Whole numbers are the centres of pixels; row 0 is the upper one, column 0 the left one. Rounded half to even.
+def take_bilinear(images: ImageBatch, source_y: Tensor, source_x: Tensor, fill: int) -> ImageBatch:
+    """Images whose pixel (y, x) comes from row `source_y` and column `source_x`, mixed from the four pixels around that place.
+
+    Both sources are float32 that broadcast to (images, height, width). Whole numbers are centres of pixels; row 0 is the upper
+    one, column 0 the left one. What is mixed is rounded, half to even.
     """
     upper, left = source_y.floor(), source_x.floor()
     down, right = (source_y - upper).unsqueeze(1), (source_x - left).unsqueeze(1)
@@ -37,8 +39,8 @@ def _between(first: Tensor, second: Tensor, share: Tensor) -> Tensor:
 def fused_bilinear(image: Any, out: Any, source_x: Any, source_y: Any, fill: int, spare: Any) -> None:
     """Writes `out` (channels, height, width) as `take_bilinear` does.
 
-    `source_x` and `source_y` are float32 (pixels), row by row. `spare` is int32 of the pixels and 5 more at least; with four times
-    as many, it all goes in one block.
+    `source_x` and `source_y` are float32 (pixels), row by row. `spare` is int32, with 5 entries more than there are pixels or
+    as many above that as there are: the image is done in blocks of what fits.
     """
     channels, height, width = image.shape
     pixels = height * width

@@ -121,7 +121,7 @@ def contrast_fused(image: Any, out: Any, values: Any, fill: int, bilinear: bool,
     pixels = height * width
     planes = image.reshape(channels, pixels)
     total = _grey_sum(planes, scratch) if channels == 3 else _sum(planes[0])
-    # The mean over and over: a product that does not change from pixel to pixel would be taken out of the loop and rounded by itself.
+    # The mean over and over: a product that stays the same would be taken out of the loop, and so be rounded by itself.
     mean = scratch[: min(GREY_BLOCK, image.size)].view(np.float32)
     mean[:] = np.float32(total) / np.float32(pixels)
     levels, mixed = image.reshape(image.size), out.reshape(out.size)
@@ -155,7 +155,7 @@ def sharpness_fused(image: Any, out: Any, values: Any, fill: int, bilinear: bool
 def _sharpen(own: Any, columns: Any, weight: np.float32, sharp: Any) -> None:
     """Rows laid end to end, as in `sharpness`; `columns` are sums of three pixels, one above the other."""
     for i in range(len(own)):
-        total = np.int16(columns[i] + columns[i + 1] + columns[i + 2] + np.int16(4 * own[i]))
+        total = np.int16(columns[i] + columns[i + 1] + columns[i + 2] + np.int16(4) * np.int16(own[i]))
         level = np.float32(own[i])
         smooth = np.rint(np.float32(total) * np.float32(1 / 13))
         sharp[i] = _cut(_added(level, smooth - level, weight))
@@ -181,7 +181,7 @@ def _grey_sum(planes: Any, scratch: Any) -> int:
         grey = scratch[: end - start].view(np.float32)
         _write_grey(planes[:, start:end], grey)
         for i in range(len(grey)):
-            total += np.int32(grey[i])
+            total += int(grey[i])
     return total
 
 

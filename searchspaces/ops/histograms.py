@@ -108,7 +108,7 @@ def _count(levels: Any, counts: Any) -> None:
         first[levels[i]] += 1
 
 
-def _write_below(counts: Any, pixels: int) -> int:
+def _write_below(counts: Any, pixels: int) -> Any:
     """Adds up the counts and writes to the first 256 how many pixels are darker; returns the step, 0 where the channel stays."""
     first, second, third, fourth = counts[:256], counts[256:512], counts[512:768], counts[768:1024]
     for level in range(256):
