@@ -10,7 +10,7 @@ from torch import Tensor
 from searchspaces.arrays import Images, PerChannel
 from searchspaces.engines import grouped
 from searchspaces.engines.checking import check
-from searchspaces.engines.choosing import FUSED, GROUPED, fused_here
+from searchspaces.engines.choosing import FUSED, GROUPED, apply, fused_here
 from searchspaces.plan import Plan
 
 
@@ -28,7 +28,7 @@ def apply_normalised(
     """(level - mean) * scale of `images[index]`, each image changed first as its row of the plan says.
 
     Float32 (rows, channels, height, width) on the CPU, in torch's channels-last layout if wished; written into `out`, a tensor of
-    that shape and layout, where one is given. `mean` and `scale` are float32, one a channel, in levels. `plan` has a row for each
+    that shape and layout, where one is given. Height and width are those of the plan's resolution. `mean` and `scale` are float32, one a channel, in levels. `plan` has a row for each
     entry of `index`. `images` may be mapped read-only. The names of the engines that ran are added to `ran`. Raises BadInput as
     `apply` does, IndexError for an index that names no image.
     """
@@ -37,12 +37,12 @@ def apply_normalised(
         raise IndexError(f"index: from {index.min()} to {index.max()}; there are {len(images)} images")
     names = ran if ran is not None else set()
     memory_format = torch.channels_last if channels_last else torch.contiguous_format
+    if plan.resolution != 1 or not fused_here():
+        levels = apply(torch.from_numpy(np.array(images[index])), plan, threads, names)
+        out = torch.empty_like(levels, dtype=torch.float32, memory_format=memory_format) if out is None else out
+        return out.copy_(levels).sub_(_column(mean)).mul_(_column(scale))
     if out is None:
         out = torch.empty((len(index), *images.shape[1:]), dtype=torch.float32, memory_format=memory_format)
-    if not fused_here():
-        names.add(GROUPED)
-        levels = grouped.apply(torch.from_numpy(np.ascontiguousarray(images[index])), plan)
-        return out.copy_(levels).sub_(_column(mean)).mul_(_column(scale))
     if out.numel():
         names |= _fused(images, np.ascontiguousarray(index, np.int64), plan, (mean, scale), channels_last, out, threads)
     return out

@@ -49,12 +49,16 @@ def test_normalising_leaves_the_images_as_they_are() -> None:
 
 @pytest.mark.parametrize("channels_last", [True, False])
 @pytest.mark.parametrize("channels", [1, 3])
-def test_augmented_batches_are_what_taking_applying_and_normalising_give_to_the_bit(channels: int, channels_last: bool) -> None:
+@pytest.mark.parametrize("resolution", [1.0, 0.6])
+def test_augmented_batches_are_what_taking_applying_and_normalising_give_to_the_bit(
+    channels: int, channels_last: bool, resolution: float
+) -> None:
     recipe = dataclasses.replace(RECIPE, channels_last=channels_last)
     images = np.random.default_rng(1).integers(0, 256, (20, channels, 14, 9), dtype=np.uint8)
     images.flags.writeable = False  # as a mapped file is
     store, normaliser = ImageStore(images, "cpu"), Normaliser([0.43] * channels, [0.21] * channels, recipe)
-    plan = draw(baselines(channels, Base())["trivialaugment-wide"], images.shape, np.random.default_rng(2))
+    plan = draw(baselines(channels, Base(hflip=0.5))["trivialaugment-wide"], images.shape, np.random.default_rng(2))
+    plan = dataclasses.replace(plan, resolution=resolution)
     batches, ran = [np.array([7, 2, 2, 19]), np.array([0])], set[str]()
     found = list(store.augmented(batches, plan, normaliser, ran))
     assert FUSED in ran
