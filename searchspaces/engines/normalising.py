@@ -27,10 +27,10 @@ def apply_normalised(
 ) -> Tensor:
     """(level - mean) * scale of `images[index]`, each image changed first as its row of the plan says.
 
-    Float32 (rows, channels, height, width) on the CPU, in torch's channels-last layout if wished; written into `out`, a tensor of
-    that shape and layout, where one is given. Height and width are those of the plan's resolution. `mean` and `scale` are float32, one a channel, in levels. `plan` has a row for each
-    entry of `index`. `images` may be mapped read-only. The names of the engines that ran are added to `ran`. Raises BadInput as
-    `apply` does, IndexError for an index that names no image.
+    Float32 (rows, channels, height, width) on the CPU, height and width those of the plan's resolution, in torch's channels-last
+    layout if wished; written into `out`, a tensor of that shape and layout, where one is given. `mean` and `scale` are float32,
+    one a channel, in levels. `plan` has a row for each entry of `index`. `images` may be mapped read-only. The names of the
+    engines that ran are added to `ran`. Raises BadInput as `apply` does, IndexError for an index that names no image.
     """
     check(images, plan, rows=len(index))
     if len(index) and not (index.min() >= 0 and index.max() < len(images)):
