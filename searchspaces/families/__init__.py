@@ -9,18 +9,23 @@ from importlib import import_module
 
 from searchspaces.errors import BadInput
 from searchspaces.families.family import Family
+from searchspaces.families.option import NAMED, options_in
 
 __all__ = ["Family", "family_table", "find_family"]
 
 
-def find_family(name: str) -> Family:
-    """The family called `name`. Raises BadInput with the known names where there is none."""
+def find_family(wish: str) -> Family:
+    """The family of that name, with its options where the wish goes on with them: "randaugment:scale=paper".
+
+    Raises BadInput with the known names where there is none, and for an option that can't be.
+    """
     table = {family.name: family for family in family_table()}
+    name, colon, options = wish.partition(NAMED)
     if name not in table:
         closest = get_close_matches(name, table, n=1)
         hint = f"did you mean {closest[0]!r}? " if closest else ""
         raise BadInput(f"space {name!r}: there is none of this name; {hint}known are {', '.join(table)}")
-    return table[name]
+    return table[name].having(options_in(options)) if colon else table[name]
 
 
 def family_table() -> tuple[Family, ...]:

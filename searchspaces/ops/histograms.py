@@ -73,7 +73,7 @@ OPS = (
         kernel=autocontrast,
         source=f"{_SOURCE}, autocontrast",
         reference=autocontrast_reference,
-        spans={"standard": _SPAN, "wide": _SPAN},
+        spans={"standard": _SPAN, "wide": _SPAN, "uniform": _SPAN},
     ),
     Op(
         name="equalize",
@@ -86,6 +86,6 @@ OPS = (
         kernel=equalize,
         source=f"{_SOURCE}, equalize",
         reference=equalize_reference,
-        spans={"standard": _SPAN, "wide": _SPAN},
+        spans={"standard": _SPAN, "wide": _SPAN, "uniform": _SPAN},
     ),
 )

@@ -14,7 +14,7 @@ from searchspaces.engines import apply
 from searchspaces.errors import BadInput
 from searchspaces.families.fixed import trivialaugment_wide
 from searchspaces.ops import find_op
-from searchspaces.policy import Base, Choice, Constant
+from searchspaces.policy import Base, Choice, Constant, Levels
 from searchspaces.policy_json import write_policy_file
 from searchspaces.spaces import build_space
 from searchspaces.words import policy_in_words
@@ -82,6 +82,45 @@ def test_uniformaugment_and_trivialaugment_wide_are_points_of_their_families() -
     assert read_zoo("uniformaugment").policy == uniform
     wide = build_space("trivialaugment", base=Base()).decode({"scale": "wide", "highest_level": 30})
     assert read_zoo("trivialaugment-wide").policy == wide == trivialaugment_wide(3, Base())
+
+
+# Worked out by hand from the published maps: N, then the values at M, before a sign.
+RANDAUGMENT = {
+    "imagenet-resnet-50": (2, {"rotate": 27.0, "shear_x": 0.27, "brightness": 1.72, "posterize": 3.0, "solarize": 230.0}),
+    "imagenet-efficientnet-b5": (2, {"rotate": 51.0, "translate_x": 0.372807, "contrast": 3.16, "posterize": 6.0}),
+    "imagenet-efficientnet-b7": (2, {"rotate": 84.0, "translate_y": 0.466667, "sharpness": 5.14, "solarize": 256.0}),
+    "cifar10-wrn-28-2": (3, {"rotate": 12.0, "saturation": 0.82, "posterize": 1.0, "solarize": 102.0}),
+    "cifar100-wrn-28-10": (2, {"rotate": 42.0, "posterize": 5.0, "translate_x": 0.625}),
+    "svhn-core": (3, {"rotate": 27.0}),
+    "coco-retinanet-r200": (1, {"rotate": 18.0, "brightness": 1.18, "solarize": 153.0}),
+}
+
+
+@pytest.mark.parametrize("name", RANDAUGMENT)
+def test_randaugments_are_the_papers_n_and_m(name: str) -> None:
+    policy = read_zoo(f"randaugment-{name}").policy
+    steps, values = RANDAUGMENT[name]
+    (branch,) = policy.branches
+    assert len(branch.steps) == steps and len(set(branch.steps)) == 1
+    assert branch.steps[0].probability == 1
+    found = {choice.op: choice.values[0] for choice in branch.steps[0].choices}
+    assert len(found) == 14 and len({choice.weight for choice in branch.steps[0].choices}) == 1
+    for op, value in values.items():
+        assert found[op] == Constant(value, signed=op.startswith(("rotate", "shear", "translate")))
+    assert policy.base == Base(fill=128)
+
+
+def test_trivialaugments_standard_space_is_its_codes() -> None:
+    (branch,) = read_zoo("trivialaugment-standard").policy.branches
+    values = {choice.op: choice.values[0] for choice in branch.steps[0].choices}
+    assert len(values) == 14
+    assert values["rotate"] == Levels(tuple(map(float, range(31))), signed=True)
+    for op, first, last in [("brightness", 0.1, 1.9), ("posterize", 8.0, 4.0), ("solarize", 256.0, 0.0), ("shear_y", 0.0, 0.3)]:
+        assert len(values[op].ends) == 31
+        assert (values[op].ends[0], values[op].ends[-1]) == (first, last)
+    assert values["posterize"].ends.count(4.0) == 1, "only the last of the 31 keeps 4 bits"
+    assert values["translate_x_px"].ends[:7] == (0.0, 0.0, 0.0, 1.0, 1.0, 1.0, 2.0)
+    assert not values["brightness"].signed and values["translate_x_px"].signed
 
 
 @EACH_POLICY
