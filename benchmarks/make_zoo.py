@@ -1,10 +1,10 @@
 """Makes searchspaces/zoo/*.json: published policies, resolved to physical values.
 
-    python benchmarks/make_zoo.py [ARCHIVE]
+python benchmarks/make_zoo.py [ARCHIVE]
 
-AutoAugment's three come from torchvision's private tables, RandAugment's from its paper's tables and the maps of its published
-code. Fast AutoAugment's three come from ARCHIVE, FastAutoAugment/archive.py of kakaobrain/fast-autoaugment, which is read and never
-run; without it they are left as they are.
+AutoAugment's three come from torchvision's private tables, RandAugment's from its paper's tables and the maps of its
+published code. Fast AutoAugment's three come from ARCHIVE, FastAutoAugment/archive.py of kakaobrain/fast-autoaugment, which
+is read and never run; without it they are left as they are.
 """
 
 import ast
@@ -17,10 +17,12 @@ from torchvision.transforms import v2
 from searchspaces import paper_scale
 from searchspaces.families.fixed import trivialaugment_wide
 from searchspaces.families.randaugment import randaugment
+from searchspaces.families.ranges import BESIDE, CUTOUT_GREY
 from searchspaces.levels import level_value, rounded, scale_ops
-from searchspaces.policy import Base, Branch, Choice, Constant, Distribution, Levels, Policy, Step, Uniform
+from searchspaces.policy import Base, Branch, Choice, Constant, Distribution, Levels, Policy, Step
 from searchspaces.policy_json import PolicyFile, write_policy_file
 from searchspaces.spaces import build_space
+from searchspaces.words import counted
 from searchspaces.zoo import ZOO_DIRECTORY
 
 OPS = {
@@ -68,7 +70,10 @@ FAST_AUTOAUGMENT = {
     "imagenet": ("fa_resnet50_rimagenet", "ImageNet with ResNet-50, on a part of it"),
     "svhn": ("fa_reduced_svhn", "SVHN, on 1,000 images"),
 }
-CUTOUT_GREY = 121  # the mean of (125, 123, 114)
+CUTOUT_DEVIATION = (
+    f"cutout is a square of one grey, {CUTOUT_GREY}, cut at the image's edges; theirs is of colour (125, 123, 114), may be a"
+    " pixel larger, and is pushed inwards at the upper and the left edge"
+)
 
 
 def published() -> dict[str, PolicyFile]:
@@ -118,7 +123,7 @@ def randaugment_of(where: str, ops: int, level: int, side: int | None) -> Policy
         deviations.append(f"images move by the published code's {pixels:g} pixels as a share of {side}, this model's input")
     provenance = {
         "name": f"RandAugment({ops}, {level}), {where}",
-        "summary": f"{ops} random op{'s' * (ops > 1)} of 14 on every image at level {level} of the paper's scale; found for {where}",
+        "summary": f"{counted(ops, 'random op')} of 14 on every image at level {level} of the paper's scale; found for {where}",
         "source": "Cubuk et al. 2019, RandAugment: Practical automated data augmentation with a reduced search space,"
         f" arXiv 1909.13719v2, section 4.2 and appendix A.2; maps of {paper_scale.SOURCE}",
         "scale": "paper: 10 is AutoAugment's maximum, and levels go on beyond",
@@ -141,11 +146,11 @@ def uniformaugment() -> PolicyFile:
     policy = build_space("uniformaugment", base=Base()).decode({"ops": 2, "range_fraction": 1.0})
     provenance: dict[str, Any] = {
         "name": "UniformAugment",
-        "summary": "2 random ops of 14, each on half of the images, at a strength uniform over its whole range",
+        "summary": "2 random ops of 15, each on half of the images, at a strength uniform over its whole range",
         "source": "LingChen et al. 2020, UniformAugment: A Search-free Probabilistic Data Augmentation Approach,"
         " arXiv 2003.14348; ranges of tgilewicz/uniformaugment, UniformAugment/augmentations.py (97f20cb)",
         "deviations": [
-            "without cutout, the fifteenth op of the authors' list",
+            CUTOUT_DEVIATION,
             "each op has probability 1/2, which is what a probability drawn from U(0, 1) for each op and image comes to",
         ],
         "note": NOTE,
@@ -214,8 +219,7 @@ def fast_autoaugment(name: str, archive: str) -> PolicyFile:
         f" FastAutoAugment/archive.py (2424224), {function}, with the ranges of its augmentations.py",
         "licence": "MIT, Copyright (c) 2019 Ildoo Kim; in searchspaces/zoo/fast-autoaugment.LICENSE",
         "deviations": [
-            f"cutout is a square of one grey, {CUTOUT_GREY}, cut at the image's edges; theirs is of colour (125, 123, 114),"
-            " may be a pixel larger, and is pushed inwards at the upper and the left edge",
+            CUTOUT_DEVIATION,
             "levels and probabilities have 6 significant digits",
         ],
         "note": "The policy alone: put a crop and a flip of your own after it, as its authors do.",
@@ -248,7 +252,7 @@ def _fast_values(their_op: str, level: float) -> tuple[Distribution, ...]:
         case "Posterize":
             return (Constant(float(int(4 + 4 * level))),)
         case "Cutout":
-            return (Constant(rounded(0.2 * level)), Uniform(0.0, 1.0), Uniform(0.0, 1.0), Constant(float(CUTOUT_GREY)))
+            return (Constant(rounded(0.2 * level)), *BESIDE["erase"])
     return (Constant(1.0),)
 
 

@@ -21,6 +21,7 @@ __all__ = [
     "PolicyFile",
     "canonical_json",
     "digest",
+    "policy_file_text",
     "policy_from_dict",
     "policy_to_dict",
     "read_policy_file",
@@ -103,15 +104,21 @@ def policy_file_to_dict(file: PolicyFile) -> dict[str, Any]:
     return {"schema": SCHEMA, "policy": policy_to_dict(file.policy), "provenance": dict(file.provenance)}
 
 
+def policy_file_text(file: PolicyFile, name: str = "policy file") -> str:
+    """What a policy file holds, in ASCII. BadInput, which begins with `name`, for a provenance that could not be read again."""
+    content = policy_file_to_dict(file)
+    canonical_json(content)  # refuses NaN in the provenance before anything is written
+    text = pretty_json(content) + "\n"
+    policy_file_from_dict(parse_json(text.encode("ascii"), name))  # what we can't read again, we don't write
+    return text
+
+
 def write_policy_file(path: Path | str, policy: Policy, provenance: Mapping[str, Any]) -> None:
     """Write a policy file, whole or not at all."""
     path = Path(path)
-    content = policy_file_to_dict(PolicyFile(policy, provenance))
-    canonical_json(content)  # refuses NaN in the provenance before anything is written
-    data = (pretty_json(content) + "\n").encode("ascii")
-    policy_file_from_dict(parse_json(data, f"policy file {one_line(str(path))}"))  # what we can't read again, we don't write
+    text = policy_file_text(PolicyFile(policy, provenance), f"policy file {one_line(str(path))}")
     try:
-        write_whole(path, data)
+        write_whole(path, text.encode("ascii"))
     except OSError as error:
         raise BadInput(f"policy file {one_line(str(path))}: can't be written ({error.strerror}); give another folder") from None
 

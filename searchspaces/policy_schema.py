@@ -1,16 +1,15 @@
 """The JSON Schema of a policy file, made from the op table; `searchspaces/policy.schema.json` is its output.
 
 For editors and for other people's tools: our own reader (`policy_json`) needs no schema library and says more. The one rule that
-JSON Schema can't state is low <= high in a uniform range. After a change of the op table write the file again:
-
-    python -m searchspaces.policy_schema
+JSON Schema can't state is low <= high in a uniform range. The file holds the ops that ship here. After a change of the op table:
+make docs.
 """
 
 import json
 from pathlib import Path
 from typing import Any
 
-from searchspaces.ops import op_table
+from searchspaces.ops import built_in_ops, op_table
 from searchspaces.ops.op import Op, Parameter
 from searchspaces.policy import MAX_BRANCHES, MAX_STEPS
 from searchspaces.policy_json import SCHEMA
@@ -21,8 +20,9 @@ _PROBABILITY = {"type": "number", "minimum": 0, "maximum": 1}
 _WEIGHT = {"type": "number", "exclusiveMinimum": 0, "maximum": 1e6}
 
 
-def policy_schema() -> dict[str, Any]:
-    """The schema (JSON Schema 2020-12) of a whole policy file."""
+def policy_schema(ops: tuple[Op, ...] | None = None) -> dict[str, Any]:
+    """The schema (JSON Schema 2020-12) of a whole policy file whose ops are these; of all that are installed if not given."""
+    ops = op_table() if ops is None else ops
     properties = {"schema": {"const": SCHEMA}, "policy": {"$ref": "#/$defs/policy"}, "provenance": {"type": "object"}}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -33,8 +33,8 @@ def policy_schema() -> dict[str, Any]:
             "policy": _policy(),
             "branch": _object({"weight": _WEIGHT, "steps": _list("step", at_least=0, at_most=MAX_STEPS)}),
             "step": _object({"probability": _PROBABILITY, "choices": _list("choice")}),
-            "choice": _choice(),
-            **{f"values of {op.name}": _values(op) for op in op_table()},
+            "choice": _choice(ops),
+            **{f"values of {op.name}": _values(op) for op in ops},
         },
     }
 
@@ -48,8 +48,8 @@ def _policy() -> dict[str, Any]:
     return _object({"base": base, "placement": placement, "branches": _list("branch", at_most=MAX_BRANCHES)})
 
 
-def _choice() -> dict[str, Any]:
-    names = [op.name for op in op_table()]
+def _choice(ops: tuple[Op, ...]) -> dict[str, Any]:
+    names = [op.name for op in ops]
     by_op = [
         {
             "if": {"properties": {"op": {"const": name}}, "required": ["op"]},
@@ -102,4 +102,4 @@ def _list(item: str, at_least: int = 1, at_most: int | None = None) -> dict[str,
 
 
 if __name__ == "__main__":
-    SCHEMA_PATH.write_text(json.dumps(policy_schema(), indent=1) + "\n")
+    SCHEMA_PATH.write_text(json.dumps(policy_schema(built_in_ops()), indent=1) + "\n")

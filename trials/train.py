@@ -24,10 +24,16 @@ BLOCK_IMAGES = 1024  # augmented at once: enough to share an op's overhead, few 
 
 
 class Trainer:
-    """A net in training for `epochs` epochs over the split `train`; `spans` receives the time of augmenting and of stepping."""
+    """A net in training for `epochs` epochs over the split `train`.
 
-    def __init__(self, model: nn.Module, train: Split, normaliser: Normaliser, recipe: Recipe, epochs: int, spans: Spans) -> None:
+    `spans` receives the time of augmenting and of stepping, `ran` the engines that augmented.
+    """
+
+    def __init__(
+        self, model: nn.Module, train: Split, normaliser: Normaliser, recipe: Recipe, epochs: int, spans: Spans, ran: set[str]
+    ) -> None:
         self._model, self._normaliser, self._recipe, self._spans = model, normaliser, recipe, spans
+        self._ran = ran
         self._images = ImageStore(train.images, recipe.device)
         self._labels = torch.from_numpy(np.array(train.labels)).to(recipe.device)
         self._optimiser = _optimiser(model, recipe)
@@ -44,7 +50,7 @@ class Trainer:
         for block in _blocks(batches, max(1, BLOCK_IMAGES // self._recipe.batch_images)):
             index = np.concatenate(block)
             with self._spans.timed("augment"):
-                images = augmented(self._images.take(index), plan.rows(index))
+                images = augmented(self._images.take(index), plan.rows(index), self._ran)
             with self._spans.timed("step"):
                 sizes = [len(batch) for batch in block]
                 labels = self._labels[torch.from_numpy(index).to(self._recipe.device)]
@@ -70,9 +76,9 @@ class Trainer:
         return loss.detach() * len(labels)
 
 
-def augmented(images: Tensor, plan: Plan) -> Tensor:
+def augmented(images: Tensor, plan: Plan, ran: set[str]) -> Tensor:
     """What `plan` makes of uint8 `images`; the images themselves when it does nothing to any."""
-    return apply(images, plan) if (plan.codes != NO_OP).any() else images
+    return apply(images, plan, ran=ran) if (plan.codes != NO_OP).any() else images
 
 
 def batches_per_epoch(images: int, batch_images: int) -> int:

@@ -14,7 +14,7 @@ FIRST = {
     "status": ("reading", "What your studies are doing, or one of them trial by trial."),
     "test": ("testing", "The one held-out evaluation of a study; again, it prints the recorded figure."),
     "report": ("writing", "One HTML page about a study."),
-    "export": ("writing", "The policy as a file for other projects."),
+    "export": ("exporting", "The policy as a file for other projects."),
     "demo": ("searching", "The whole path on the images that ship with policysearch, in a few minutes."),
 }
 REST = {

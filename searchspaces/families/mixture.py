@@ -37,7 +37,7 @@ def _decode(names: tuple[str, ...], shares: str, base: Base, params: Mapping[str
 
 
 def _choice(name: str, shares: str, params: Mapping[str, Any]) -> Choice:
-    return Choice(name, (up_to(name, share_of(name, "strength", shares, params)),), weight=rounded(10.0 ** params[_weight(name)]))
+    return Choice(name, up_to(name, share_of(name, "strength", shares, params)), weight=rounded(10.0 ** params[_weight(name)]))
 
 
 def _weight(name: str) -> str:

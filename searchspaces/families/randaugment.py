@@ -19,7 +19,7 @@ _LEVELS = {"torchvision": Whole("level", 3, 27, step=6), "paper": Whole("level",
 
 
 def build(channels: int, base: Base, scale: Scale = "torchvision", ops: tuple[str, ...] | None = None) -> SearchSpace:
-    """The space for images with this many channels: `ops` (1 to 3) and `level` (3, 9 ... 27; on the paper's scale 2, 6 ... 30)."""
+    """The space for images with this many channels: `ops` (1 to 3) and `level` (3, 9 ... 27; on the paper's 2, 6 ... 30)."""
     names, notes = useful_ops(having_levels(ops, scale) or scale_ops(scale), channels)
     return SearchSpace(
         name="randaugment",

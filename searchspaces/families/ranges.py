@@ -17,21 +17,36 @@ from searchspaces.space import Real
 
 SHARES = ("one", "kinds", "ops")
 SMALLEST_SHARE = 0.1
+SPANS = ("uniform", "standard")
+
+CUTOUT_GREY = 121  # the mean of the published code's (125, 123, 114)
+# What ops with more values than their strength are given for the others: cutout lies anywhere.
+BESIDE: Mapping[str, tuple[Distribution, ...]] = {
+    "erase": (Uniform(0.0, 1.0), Uniform(0.0, 1.0), Constant(float(CUTOUT_GREY))),
+}
 
 
-def ranged_ops(spans: tuple[str, ...] = ("uniform", "standard")) -> tuple[str, ...]:
-    """The ops with one value that have a range of one of these names, in alphabetical order."""
-    return tuple(op.name for op in op_table() if len(op.parameters) == 1 and any(name in op.spans for name in spans))
+def ranged_ops() -> tuple[str, ...]:
+    """The ops that `up_to` knows a range of, in alphabetical order."""
+    known = [op for op in op_table() if any(name in op.spans for name in SPANS)]
+    return tuple(op.name for op in known if len(op.parameters) == 1 + len(BESIDE.get(op.name, ())))
 
 
-def up_to(name: str, share: float, spans: tuple[str, ...] = ("uniform", "standard")) -> Distribution:
-    """Uniform from the weak end of the op's range to a share of it (0 to 1), with a sign where the op has one.
+def up_to(name: str, share: float) -> tuple[Distribution, ...]:
+    """A distribution for each of the op's values: its strength as far as a share (0 to 1) of its range, the others all over.
 
-    The range is the first of `spans` that the op has. Whole numbers are cut off to, as UniformAugment's code does, so that
-    the upper end itself doesn't come up (8 bits kept, which is nothing). An op without a strength has its one value.
+    The range is UniformAugment's where the op has one, else RandAugment's.
     """
     op = find_op(name)
-    span = _span(op, spans)
+    return (_strength(op, _span(op), share), *BESIDE.get(name, ()))
+
+
+def _strength(op: Op, span: Span, share: float) -> Distribution:
+    """Uniform from the range's weak end to that share of it, with a sign where the op has one.
+
+    Whole numbers are cut off to, as UniformAugment's code does, so that the upper end itself doesn't come up (8 bits kept, which
+    is nothing). An op without a strength has its one value.
+    """
     if span.weak == span.strong:
         return Constant(span.strong)
     low, high = sorted((span.weak, rounded(span.weak + share * (span.strong - span.weak))))
@@ -43,8 +58,8 @@ def up_to(name: str, share: float, spans: tuple[str, ...] = ("uniform", "standar
 
 
 def share_parameters(name: str, shares: str, ops: Iterable[str]) -> tuple[Real, ...]:
-    """The parameters called `name`: one for all, one for each kind of op, or one for each op. Ops without a strength need none."""
-    prefixes = dict.fromkeys(_prefix(op, shares) for op in ops if not isinstance(up_to(op, 1.0), Constant))
+    """The parameters called `name`: one for all, one for each kind of op, or one for each op, if it has a strength."""
+    prefixes = dict.fromkeys(_prefix(op, shares) for op in ops if not _is_switch(find_op(op)))
     return tuple(Real(f"{prefix}{name}", SMALLEST_SHARE, 1.0) for prefix in prefixes)
 
 
@@ -62,8 +77,12 @@ def parameter_name(op: str) -> str:
     return op.lower().replace(":", ".")
 
 
-def _span(op: Op, spans: tuple[str, ...]) -> Span:
-    for name in spans:
+def _is_switch(op: Op) -> bool:
+    return _span(op).weak == _span(op).strong
+
+
+def _span(op: Op) -> Span:
+    for name in SPANS:
         if name in op.spans:
             return op.spans[name]
-    raise BadInput(f"op {op.name}: it has no range called {' or '.join(spans)}; it has {', '.join(op.spans) or 'none'}")
+    raise BadInput(f"op {op.name}: it has no range called {' or '.join(SPANS)}; it has {', '.join(op.spans) or 'none'}")

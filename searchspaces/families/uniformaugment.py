@@ -19,9 +19,9 @@ from searchspaces.space import SearchSpace, Whole
 
 PROBABILITY = 0.5
 
-# The published list but for cutout: AutoAugment's ops, so with invert and without identity.
+# The published list: AutoAugment's ops, so with invert and without identity, and cutout.
 OPS = (
-    *("autocontrast", "brightness", "contrast", "equalize", "invert", "posterize", "rotate"),
+    *("autocontrast", "brightness", "contrast", "equalize", "erase", "invert", "posterize", "rotate"),
     *("saturation", "sharpness", "shear_x", "shear_y", "solarize", "translate_x", "translate_y"),
 )
 
@@ -39,17 +39,17 @@ def build(channels: int, base: Base, shares: str = "one", ops: tuple[str, ...] |
 
 def _decode(names: tuple[str, ...], shares: str, base: Base, params: Mapping[str, Any]) -> Policy:
     fractions = {name: share_of(name, "range_fraction", shares, params) for name in names}
-    choices = tuple(Choice(name, (up_to(name, fraction),)) for name, fraction in fractions.items())
+    choices = tuple(Choice(name, up_to(name, fraction)) for name, fraction in fractions.items())
     return Policy(base, (Branch(steps=(Step(choices, PROBABILITY),) * params["ops"]),))
 
 
 FAMILY = Family(
     name="uniformaugment",
     summary="1 to 3 random ops, each on half of the images, at a strength uniform over a share of its range",
-    source="LingChen et al. 2020, arXiv 2003.14348; without cutout; ranges of its published code",
+    source="LingChen et al. 2020, arXiv 2003.14348; ranges of its published code",
     build=build,
     options=(
         one_of("shares", "how many shares are searched: one for all ranges, one for each kind of op, or one for each op", SHARES),
-        op_set("ops", "other ops than the published 14", ranged_ops, "rotate/shear_x"),
+        op_set("ops", "other ops than the published 15", ranged_ops, "rotate/shear_x"),
     ),
 )

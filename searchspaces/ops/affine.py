@@ -112,7 +112,12 @@ _SHEAR = {
 OPS = (
     Op(
         name="shear_x",
-        meaning="taken from (x + factor (y + 1/2), y)",
+        elsewhere={
+            "papers": "ShearX",
+            "timm": "`ShearX`",
+            "Albumentations": "`Affine(shear=...)`, in degrees and about the centre",
+        },
+        meaning="taken from (x + factor (y + 1/2), y): the upper edge stays, not the centre",
         parameters=(Parameter("factor", "pixels per pixel", identity=0.0, low=-2.0, high=2.0),),
         kind="geometry",
         kernel=shear_x,
@@ -123,7 +128,12 @@ OPS = (
     ),
     Op(
         name="shear_y",
-        meaning="taken from (x, y + factor (x + 1/2))",
+        elsewhere={
+            "papers": "ShearY",
+            "timm": "`ShearY`",
+            "Albumentations": "`Affine(shear=...)`, in degrees and about the centre",
+        },
+        meaning="taken from (x, y + factor (x + 1/2)): the left edge stays, not the centre",
         parameters=(Parameter("factor", "pixels per pixel", identity=0.0, low=-2.0, high=2.0),),
         kind="geometry",
         kernel=shear_y,
@@ -134,8 +144,9 @@ OPS = (
     ),
     Op(
         name="rotate",
+        elsewhere={"papers": "Rotate", "timm": "`Rotate`", "Albumentations": "`Rotate`, `Affine(rotate=...)`"},
         meaning=(
-            "turned anticlockwise: with t the angle and (X, Y) counted from the centre ((W - 1) / 2, "
+            "turned anticlockwise as seen (y points down): with t the angle and (X, Y) counted from the centre ((W - 1) / 2, "
             "(H - 1) / 2), taken from X cos t - Y sin t, X sin t + Y cos t"
         ),
         parameters=(Parameter("degrees", "degrees", identity=0.0, low=-180.0, high=180.0),),
@@ -152,6 +163,7 @@ OPS = (
     ),
     Op(
         name="quarter_turns",
+        elsewhere={"Albumentations": "`RandomRotate90`, which turns an oblong frame too"},
         meaning=(
             "as rotate by 90 turns degrees: a square image keeps all its pixels, any other its shape; "
             "where W - H is odd, places lie half-way and either pixel may be taken"

@@ -124,6 +124,11 @@ _SOURCE = "torchvision 0.29 transforms/v2/functional/_color.py"
 OPS = (
     Op(
         name="brightness",
+        elsewhere={
+            "papers": "Brightness",
+            "timm": "`Brightness` (factor 0.1 + 1.8 m/10), `BrightnessIncreasing` (1 ± 0.9 m/10)",
+            "Albumentations": "`ColorJitter(brightness=...)`",
+        },
         meaning="cut(v factor)",
         parameters=(_FACTOR,),
         kind="tone",
@@ -135,6 +140,11 @@ OPS = (
     ),
     Op(
         name="saturation",
+        elsewhere={
+            "papers": "Color",
+            "timm": "`Color` (factor 0.1 + 1.8 m/10), `ColorIncreasing` (1 ± 0.9 m/10)",
+            "Albumentations": "`ColorJitter(saturation=...)`, up to 1 level off",
+        },
         meaning="cut(v factor + g (1 - factor)), g the pixel's grey level; grey images stay",
         parameters=(_FACTOR,),
         kind="colour",
@@ -147,6 +157,11 @@ OPS = (
     ),
     Op(
         name="contrast",
+        elsewhere={
+            "papers": "Contrast",
+            "timm": "`Contrast` (factor 0.1 + 1.8 m/10), `ContrastIncreasing` (1 ± 0.9 m/10)",
+            "Albumentations": "`ColorJitter(contrast=...)`",
+        },
         meaning="cut(v factor + m (1 - factor)); m is the mean of the image's grey levels, not rounded",
         parameters=(_FACTOR,),
         kind="tone",
@@ -159,6 +174,11 @@ OPS = (
     ),
     Op(
         name="sharpness",
+        elsewhere={
+            "papers": "Sharpness",
+            "timm": "`Sharpness` (factor 0.1 + 1.8 m/10), `SharpnessIncreasing` (1 ± 0.9 m/10)",
+            "Albumentations": "`Sharpen`, another op",
+        },
         meaning=(
             "cut(b + (v - b) factor), b the smoothed level: round of (the 9 pixels around, the middle "
             "one 5 times) / 13; pixels on the edge stay"

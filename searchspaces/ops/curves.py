@@ -4,13 +4,16 @@ contrast_about_128.
 The last two round to the nearest level (half to even), so that a small shift has no bias; the others follow torchvision.
 """
 
+import math
 from typing import Any
 
+import numpy as np
 import torch
 
 from searchspaces.arrays import ImageBatch, PerImageValues
+from searchspaces.ops.levels import map_levels
 from searchspaces.ops.op import Op, Parameter, Setting, Span
-from searchspaces.ops.tables import column, ramp, rounded, through_tables, truncated
+from searchspaces.ops.tables import LEVELS, column, ramp, rounded, through_tables, truncated
 
 
 def posterize(images: ImageBatch, values: PerImageValues, setting: Setting) -> ImageBatch:
@@ -61,6 +64,78 @@ def contrast_about_128(images: ImageBatch, values: PerImageValues, setting: Sett
     return through_tables(images, rounded((ramp(values) - 128.0) * column(values[:, 0]) + 128.0))
 
 
+def posterize_fused(image: Any, out: Any, values: Any, fill: int, bilinear: bool, seed: int, scratch: Any) -> None:
+    """`posterize` for one image."""
+    mask = np.uint8(256 - (1 << (8 - int(values[0]))))
+    source, target = image.reshape(-1), out.reshape(-1)
+    for place in range(source.size):
+        target[place] = source[place] & mask
+
+
+def solarize_fused(image: Any, out: Any, values: Any, fill: int, bilinear: bool, seed: int, scratch: Any) -> None:
+    """`solarize` for one image."""
+    threshold = np.int16(math.ceil(np.float32(values[0])))  # levels are whole, so at or above means at or above the next whole
+    source, target = image.reshape(-1), out.reshape(-1)
+    for place in range(source.size):
+        level = source[place]
+        target[place] = ~level if level >= threshold else level
+
+
+def solarize_add_fused(image: Any, out: Any, values: Any, fill: int, bilinear: bool, seed: int, scratch: Any) -> None:
+    """`solarize_add` for one image."""
+    table = scratch[:LEVELS]
+    for level in range(LEVELS):
+        table[level] = min(255, level + int(values[0])) if level < 128 else level
+    map_levels(image, out, table)
+
+
+def invert_fused(image: Any, out: Any, values: Any, fill: int, bilinear: bool, seed: int, scratch: Any) -> None:
+    """`invert` for one image."""
+    mask = np.uint8(255 * values[0])
+    source, target = image.reshape(-1), out.reshape(-1)
+    for place in range(source.size):
+        target[place] = source[place] ^ mask
+
+
+def gamma_fused(image: Any, out: Any, values: Any, fill: int, bilinear: bool, seed: int, scratch: Any) -> None:
+    """`gamma` for one image."""
+    exponent = np.float32(values[0])
+    table = scratch[:LEVELS]
+    for level in range(LEVELS):
+        share = np.float32(level) * np.float32(1.0 / 255)
+        if exponent == 0.5:
+            power = np.sqrt(share)
+        elif exponent == 2.0:
+            power = share * share
+        elif exponent == 3.0:
+            power = share * share * share
+        else:
+            power = share**exponent
+        table[level] = int(power * np.float32(256.0 - 1e-3))
+    map_levels(image, out, table)
+
+
+def brightness_shift_fused(image: Any, out: Any, values: Any, fill: int, bilinear: bool, seed: int, scratch: Any) -> None:
+    """`brightness_shift` for one image."""
+    table, shift = scratch[:LEVELS], np.float32(values[0])
+    for level in range(LEVELS):
+        table[level] = to_level(np.float32(level) + shift)
+    map_levels(image, out, table)
+
+
+def contrast_about_128_fused(image: Any, out: Any, values: Any, fill: int, bilinear: bool, seed: int, scratch: Any) -> None:
+    """`contrast_about_128` for one image."""
+    table, factor = scratch[:LEVELS], np.float32(values[0])
+    for level in range(LEVELS):
+        table[level] = to_level(np.float32(level - 128) * factor + np.float32(128))
+    map_levels(image, out, table)
+
+
+def to_level(real: Any) -> int:
+    """A real level clamped to 0..255 and rounded to the nearest whole one, half to even."""
+    return int(np.rint(min(max(real, np.float32(0)), np.float32(255))))
+
+
 def posterize_reference(image: Any, values: tuple[float, ...], setting: Setting) -> Any:
     """Torchvision's posterize."""
     from torchvision.transforms.v2 import functional
@@ -101,10 +176,16 @@ _PHOTOMETRIC = "the plain photometric model: shift by C, contrast C * (x - 128) 
 OPS = (
     Op(
         name="posterize",
+        elsewhere={
+            "papers": "Posterize",
+            "timm": "`PosterizeIncreasing` (keeps 4 - 4 m/10 bits), `Posterize` (keeps 4 m/10: weaker with m)",
+            "Albumentations": "`Posterize`",
+        },
         meaning="v with its lowest 8 - bits_kept bits set to 0",
         parameters=(Parameter("bits_kept", "bits", identity=8.0, low=1.0, high=8.0, whole=True),),
         kind="tone",
         kernel=posterize,
+        fused=posterize_fused,
         source=f"{_SOURCE}, posterize",
         reference=posterize_reference,
         spans={
@@ -115,10 +196,19 @@ OPS = (
     ),
     Op(
         name="solarize",
-        meaning="255 - v where v >= threshold, else v",
+        elsewhere={
+            "papers": "Solarize",
+            "timm": "`SolarizeIncreasing` (threshold 256 - 256 m/10), `Solarize` (256 m/10: weaker with m)",
+            "Albumentations": "`Solarize`, threshold as a fraction of 255",
+        },
+        meaning=(
+            "255 - v where v >= threshold, else v: at 256 nothing is inverted "
+            "(torchvision's strength 0, 255, turns white to black)"
+        ),
         parameters=(Parameter("threshold", "levels", identity=256.0, low=0.0, high=256.0),),
         kind="tone",
         kernel=solarize,
+        fused=solarize_fused,
         source=f"{_SOURCE}, solarize",
         reference=solarize_reference,
         spans={
@@ -129,46 +219,56 @@ OPS = (
     ),
     Op(
         name="solarize_add",
+        elsewhere={"papers": "SolarizeAdd", "timm": "`SolarizeAdd`"},
         meaning="cut(v + levels) where v < 128, else v",
         parameters=(Parameter("levels", "levels", identity=0.0, low=0.0, high=110.0, whole=True),),
         kind="tone",
         kernel=solarize_add,
+        fused=solarize_add_fused,
         source=f"{_SOLARIZE_ADD}, threshold 128",
         spans={"standard": Span(0.0, 110.0, _SOLARIZE_ADD)},
     ),
     Op(
         name="invert",
+        elsewhere={"papers": "Invert", "timm": "`Invert`", "Albumentations": "`InvertImg`"},
         meaning="with amount 1: 255 - v",
         parameters=(Parameter("amount", "0 or 1", identity=0.0, low=0.0, high=1.0, whole=True),),
         kind="tone",
         kernel=invert,
+        fused=invert_fused,
         source=f"{_SOURCE}, invert",
         reference=invert_reference,
         spans={"standard": _SWITCH, "uniform": _SWITCH},
     ),
     Op(
         name="gamma",
+        elsewhere={"torchvision": "`adjust_gamma`", "Albumentations": "`RandomGamma`, in percent"},
         meaning="cut((v / 255) ^ exponent 255.999)",
         parameters=(Parameter("exponent", "power", identity=1.0, low=0.1, high=10.0),),
         kind="tone",
         kernel=gamma,
+        fused=gamma_fused,
         source=f"{_SOURCE}, adjust_gamma",
         reference=gamma_reference,
     ),
     Op(
         name="brightness_shift",
+        elsewhere={"Albumentations": "`RandomBrightnessContrast`, as a fraction of 255"},
         meaning="round(v + levels)",
         parameters=(Parameter("levels", "levels", identity=0.0, low=-255.0, high=255.0),),
         kind="tone",
         kernel=brightness_shift,
+        fused=brightness_shift_fused,
         source=_PHOTOMETRIC,
     ),
     Op(
         name="contrast_about_128",
+        elsewhere={"Albumentations": "`RandomBrightnessContrast`, about 0"},
         meaning="round((v - 128) factor + 128)",
         parameters=(Parameter("factor", "times", identity=1.0, low=0.0, high=10.0),),
         kind="tone",
         kernel=contrast_about_128,
+        fused=contrast_about_128_fused,
         source=_PHOTOMETRIC,
     ),
 )

@@ -64,6 +64,11 @@ _SOURCE = "torchvision 0.29 transforms/v2/functional/_color.py"
 OPS = (
     Op(
         name="autocontrast",
+        elsewhere={
+            "papers": "AutoContrast",
+            "timm": "`AutoContrast`",
+            "Albumentations": "`AutoContrast`, another op: up to 13 levels off",
+        },
         meaning=(
             "with amount 1 and the channel's lowest and highest level a < b: cut((v - a) / ((b - a) / "
             "255)); a channel of one level stays"
@@ -77,6 +82,11 @@ OPS = (
     ),
     Op(
         name="equalize",
+        elsewhere={
+            "papers": "Equalize",
+            "timm": "`Equalize`",
+            "Albumentations": "`Equalize`, up to 64 levels off (its `pil` mode: 5)",
+        },
         meaning=(
             "with amount 1: n(v) pixels of the channel are below v, b is its highest level, s = "
             "floor(n(b) / 255); cut((n(v) + floor(s / 2)) / s); if s is 0 the channel stays"

@@ -77,7 +77,11 @@ def hue_reference(image: Any, values: tuple[float, ...], setting: Setting) -> An
 OPS = (
     Op(
         name="hue",
-        meaning=("RGB to HSV, hue plus turn (1 is the full circle), back to RGB in 0..1, times 255.999, cut; grey images stay"),
+        elsewhere={"torchvision": "`ColorJitter(hue=...)`", "Albumentations": "`ColorJitter(hue=...)`"},
+        meaning=(
+            "RGB to HSV, hue plus turn (1 is the full circle), back to RGB in 0..1, times 255.999, cut; "
+            "a turn of 0 changes nothing; grey images stay"
+        ),
         parameters=(Parameter("turn", "of a full circle", identity=0.0, low=-0.5, high=0.5),),
         kind="colour",
         kernel=hue,

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from searchspaces.arrays import ImageBatch, PerImageValues
+from searchspaces.ops.levels import copy_levels, fill_levels
 from searchspaces.ops.nearest import take_nearest
 from searchspaces.ops.op import Op, Parameter, Setting, Span
 
@@ -62,6 +63,81 @@ def _moved(images: ImageBatch, right: Tensor | None, down: Tensor | None, fill: 
     source_y = rows if down is None else rows - down.long().view(-1, 1, 1)
     source_x = columns if right is None else columns - right.long().view(-1, 1, 1)
     return take_nearest(images, source_y, source_x, fill)
+
+
+def translate_x_fused(image: Any, out: Any, values: Any, fill: int, bilinear: bool, seed: int, scratch: Any) -> None:
+    """`translate_x` for one image."""
+    move(image, out, int(values[0] * image.shape[2]), 0, fill)
+
+
+def translate_y_fused(image: Any, out: Any, values: Any, fill: int, bilinear: bool, seed: int, scratch: Any) -> None:
+    """`translate_y` for one image."""
+    move(image, out, 0, int(values[0] * image.shape[1]), fill)
+
+
+def translate_x_px_fused(image: Any, out: Any, values: Any, fill: int, bilinear: bool, seed: int, scratch: Any) -> None:
+    """`translate_x_px` for one image."""
+    move(image, out, int(values[0]), 0, fill)
+
+
+def translate_y_px_fused(image: Any, out: Any, values: Any, fill: int, bilinear: bool, seed: int, scratch: Any) -> None:
+    """`translate_y_px` for one image."""
+    move(image, out, 0, int(values[0]), fill)
+
+
+def crop_fused(image: Any, out: Any, values: Any, fill: int, bilinear: bool, seed: int, scratch: Any) -> None:
+    """`crop` for one image."""
+    move(image, out, -int(values[0]), -int(values[1]), fill)
+
+
+def hflip_fused(image: Any, out: Any, values: Any, fill: int, bilinear: bool, seed: int, scratch: Any) -> None:
+    """`hflip` for one image."""
+    if values[0] == 0:
+        copy_levels(image, out)
+        return
+    width = image.shape[2]
+    source, target = image.reshape(-1), out.reshape(-1)
+    for start in range(0, source.size, width):
+        reverse_row(source[start : start + width], target[start : start + width])
+
+
+def vflip_fused(image: Any, out: Any, values: Any, fill: int, bilinear: bool, seed: int, scratch: Any) -> None:
+    """`vflip` for one image."""
+    if values[0] == 0:
+        copy_levels(image, out)
+        return
+    channels, height, width = image.shape
+    source, target = image.reshape(-1), out.reshape(-1)
+    for channel in range(channels):
+        for row in range(height):
+            here, there = (channel * height + row) * width, (channel * height + height - 1 - row) * width
+            copy_levels(source[here : here + width], target[there : there + width])
+
+
+def move(image: Any, out: Any, right: int, down: int, fill: int) -> None:
+    """One image's content moved by whole pixels, a row at a time."""
+    channels, height, width = image.shape
+    source, target = image.reshape(-1), out.reshape(-1)
+    right, down = max(-width, min(width, right)), max(-height, min(height, down))
+    for channel in range(channels):
+        for row in range(height):
+            here = (channel * height + row) * width
+            there = here - down * width
+            if row < down or row - down >= height:
+                fill_levels(target[here : here + width], fill)
+            elif right >= 0:
+                fill_levels(target[here : here + right], fill)
+                copy_levels(source[there : there + width - right], target[here + right : here + width])
+            else:
+                copy_levels(source[there - right : there + width], target[here : here + width + right])
+                fill_levels(target[here + width + right : here + width], fill)
+
+
+def reverse_row(source: Any, target: Any) -> None:
+    """The levels of `source` from the last to the first."""
+    last = source.size - 1
+    for place in range(source.size):
+        target[place] = source[last - place]
 
 
 def translate_reference(image: Any, right: int, down: int, fill: int) -> Any:
@@ -133,10 +209,12 @@ def _px(name: str) -> Parameter:
 OPS = (
     Op(
         name="translate_x",
+        elsewhere={"papers": "TranslateX", "timm": "`TranslateXRel`", "Albumentations": "`Affine(translate_percent=...)`"},
         meaning="taken from (x - d, y), d = fraction W without its decimals (towards 0)",
         parameters=(Parameter("fraction", "of the width", identity=0.0, low=-1.0, high=1.0),),
         kind="geometry",
         kernel=translate_x,
+        fused=translate_x_fused,
         source=_RANDAUGMENT,
         reference=translate_x_reference,
         signed=True,
@@ -144,10 +222,12 @@ OPS = (
     ),
     Op(
         name="translate_y",
+        elsewhere={"papers": "TranslateY", "timm": "`TranslateYRel`", "Albumentations": "`Affine(translate_percent=...)`"},
         meaning="taken from (x, y - d), d = fraction H without its decimals (towards 0)",
         parameters=(Parameter("fraction", "of the height", identity=0.0, low=-1.0, high=1.0),),
         kind="geometry",
         kernel=translate_y,
+        fused=translate_y_fused,
         source=_RANDAUGMENT,
         reference=translate_y_reference,
         signed=True,
@@ -155,10 +235,16 @@ OPS = (
     ),
     Op(
         name="translate_x_px",
+        elsewhere={
+            "papers": "TranslateX (TrivialAugment wide)",
+            "timm": "`TranslateX`",
+            "Albumentations": "`Affine(translate_px=...)`",
+        },
         meaning="taken from (x - pixels, y)",
         parameters=(_px("pixels"),),
         kind="geometry",
         kernel=translate_x_px,
+        fused=translate_x_px_fused,
         source=_TRIVIALAUGMENT,
         reference=translate_x_px_reference,
         signed=True,
@@ -166,10 +252,16 @@ OPS = (
     ),
     Op(
         name="translate_y_px",
+        elsewhere={
+            "papers": "TranslateY (TrivialAugment wide)",
+            "timm": "`TranslateY`",
+            "Albumentations": "`Affine(translate_px=...)`",
+        },
         meaning="taken from (x, y - pixels)",
         parameters=(_px("pixels"),),
         kind="geometry",
         kernel=translate_y_px,
+        fused=translate_y_px_fused,
         source=_TRIVIALAUGMENT,
         reference=translate_y_px_reference,
         signed=True,
@@ -177,29 +269,35 @@ OPS = (
     ),
     Op(
         name="crop",
+        elsewhere={"torchvision": "`RandomCrop(padding=...)`", "Albumentations": "`RandomCrop` after `Pad`"},
         meaning="taken from (x + x_px, y + y_px)",
         parameters=(_px("x_px"), _px("y_px")),
         kind="geometry",
         kernel=crop,
+        fused=crop_fused,
         source="the padded random crop of the CIFAR recipes; torchvision 0.29 RandomCrop with padding",
         reference=crop_reference,
     ),
     Op(
         name="hflip",
+        elsewhere={"torchvision": "`RandomHorizontalFlip`", "Albumentations": "`HorizontalFlip`"},
         meaning="with amount 1 taken from (W - 1 - x, y)",
         parameters=(Parameter("amount", "0 or 1", identity=0.0, low=0.0, high=1.0, whole=True),),
         kind="geometry",
         kernel=hflip,
+        fused=hflip_fused,
         source="torchvision 0.29 transforms/v2/functional, horizontal_flip",
         reference=hflip_reference,
         spans={"standard": _FLIP, "wide": _FLIP},
     ),
     Op(
         name="vflip",
+        elsewhere={"torchvision": "`RandomVerticalFlip`", "Albumentations": "`VerticalFlip`"},
         meaning="with amount 1 taken from (x, H - 1 - y)",
         parameters=(Parameter("amount", "0 or 1", identity=0.0, low=0.0, high=1.0, whole=True),),
         kind="geometry",
         kernel=vflip,
+        fused=vflip_fused,
         source="torchvision 0.29 transforms/v2/functional, vertical_flip",
         reference=vflip_reference,
         spans={"standard": _FLIP, "wide": _FLIP},

@@ -15,17 +15,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+from telling import GREY, NOISE, OBLONG, RGB, SHAPES, as_tensor, noise, telling_images, telling_values
 
-from searchspaces.arrays import ImageBatch, PerImageValues
+from searchspaces.arrays import ImageBatch
 from searchspaces.ops import op_table
-from searchspaces.ops.op import Op, Parameter, Setting
+from searchspaces.ops.op import Op, Setting
 
 OPS = op_table()
-GREY, RGB, OBLONG, TALL_GREY = (1, 28, 28), (3, 32, 32), (3, 20, 36), (1, 40, 18)
-SHAPES = (GREY, RGB, OBLONG, TALL_GREY)
-VALUES = 16
-NOISE = 5
-"""Which of the telling images is noise."""
 
 
 @pytest.fixture(autouse=True)
@@ -70,43 +66,6 @@ OWN_FORMULAS: dict[str, Callable[[torch.Tensor, tuple[float, ...]], torch.Tensor
 
 def expected(op: Op, image: torch.Tensor, values: tuple[float, ...], setting: Setting) -> Any:
     return op.reference(image, values, setting) if op.reference else OWN_FORMULAS[op.name](image, values)
-
-
-def noise(images: int, shape: tuple[int, int, int], seed: int = 0) -> ImageBatch:
-    return torch.from_numpy(np.random.default_rng(seed).integers(0, 256, (images, *shape), dtype=np.uint8))
-
-
-def telling_images(shape: tuple[int, int, int]) -> ImageBatch:
-    """A ramp over all levels, black, white, one level throughout, two levels, noise, faint noise."""
-    pixels = int(np.prod(shape))
-    ramp = torch.arange(pixels).remainder(256).to(torch.uint8).view(shape)
-    flat = [torch.full(shape, level, dtype=torch.uint8) for level in (0, 255, 77)]
-    two = torch.where(ramp < 100, 40, 41).to(torch.uint8)
-    return torch.stack([ramp, *flat, two, *noise(1, shape), *noise(1, shape) // 8 + 100])
-
-
-def spread(op: Op, parameter: Parameter) -> list[float]:
-    """Values over the hard limits and, for the strength, over every span and its mirror image; all ends included."""
-    values = [*np.linspace(parameter.low, parameter.high, VALUES), parameter.identity]
-    if parameter is op.strength:
-        for span in op.spans.values():
-            strengths = np.linspace(span.weak, span.strong, VALUES)
-            values += [*strengths, *(2 * parameter.identity - strengths if op.signed else ())]
-    if parameter.whole:
-        near = [parameter.identity + step for step in (-5, -2, -1, 1, 2, 5)]
-        return sorted({float(round(value)) for value in [*values, *near] if parameter.low <= value <= parameter.high})
-    return sorted({float(value) for value in values})
-
-
-def telling_values(op: Op) -> list[tuple[float, ...]]:
-    """Rows of values: each parameter's spread with the others at their identity, then all of them moving at once."""
-    spreads = [spread(op, parameter) for parameter in op.parameters]
-    alone = [(*op.identity[:place], value, *op.identity[place + 1 :]) for place, column in enumerate(spreads) for value in column]
-    return list(dict.fromkeys([*alone, *zip(*spreads, strict=False)]))
-
-
-def as_tensor(rows: list[tuple[float, ...]]) -> PerImageValues:
-    return torch.tensor(rows, dtype=torch.float64)
 
 
 def assert_within_tolerance(op: Op, ours: ImageBatch, theirs: list[Any], rows: list[tuple[float, ...]]) -> None:
@@ -309,6 +268,11 @@ BY_HAND: list[tuple[str, tuple[float, ...], tuple[tuple[int, ...], ...]]] = [
     ("quarter_turns", (1,), ((3, 6, 9), (2, 5, 8), (1, 4, 7))),
     ("quarter_turns", (2,), ((9, 8, 7), (6, 5, 4), (3, 2, 1))),
     ("quarter_turns", (3,), ((7, 4, 1), (8, 5, 2), (9, 6, 3))),
+    ("resized_crop", (0.67, 0.34, 0.34, 0.67), ((8, 9, 9),) * 3),
+    ("resized_crop", (0.34, 1, 1, 0), ((3, 3, 3), (6, 6, 6), (9, 9, 9))),
+    ("erase", (0.67, 0.5, 0.5, 200), ((200, 200, 3), (200, 200, 6), (7, 8, 9))),
+    ("erase", (0.67, 0.99, 0, 0), ((1, 0, 0), (4, 5, 6), (7, 8, 9))),
+    ("erase", (1, 1, 0.5, 7), ((1, 7, 7), (4, 7, 7), (7, 7, 7))),
 ]
 
 

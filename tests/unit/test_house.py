@@ -31,10 +31,11 @@ HOMES = {
     "optuna": ("policysearch/samplers", "searchspaces/render/optuna.py"),
     "matplotlib": ("dashboards/",),
     "jinja2": ("dashboards/",),
-    "albumentations": ("searchspaces/export/albumentations.py",),
+    "albumentations": ("searchspaces/export/albumentations/",),
     "torchvision": ("searchspaces/export/torchvision.py", "searchspaces/ops/"),
     "click": ("policysearch/cli/",),
     "rich": ("policysearch/cli/",),
+    "numba": ("searchspaces/engines/",),
     "platformdirs": ("policysearch/home.py",),
 }
 VAGUE_NAMES = {"utils", "util", "helpers", "helper", "common", "base", "manager", "misc"}
@@ -203,6 +204,7 @@ MORE_BREACHES = [
     (imports_point_one_way, "dashboards/x.py", "import policysearch.search"),
     (heavy_libraries_have_one_home, "trials/x.py", "if TYPE_CHECKING:\n    import ray\nelse:\n    import ray"),
     (heavy_libraries_have_one_home, "searchspaces/export/loading.py", "import albumentations"),
+    (heavy_libraries_have_one_home, "searchspaces/ops/x.py", "from numba import njit"),
     (names_say_something, "policysearch/helpers/text.py", ""),
     (no_global_randomness, "trials/x.py", "from random import shuffle"),
     (no_global_randomness, "trials/x.py", "np.random.default_rng()"),

@@ -9,7 +9,7 @@ from strategies import policies
 
 from searchspaces.arrays import ImageBatch
 from searchspaces.draw import draw
-from searchspaces.engines import ENGINE_NAME, apply, grouped
+from searchspaces.engines import FUSED, GROUPED, apply, engine_name, grouped
 from searchspaces.errors import BadInput
 from searchspaces.ops import find_op
 from searchspaces.plan import NO_OP, Plan
@@ -119,5 +119,11 @@ def test_what_cannot_be_applied_is_named(images: torch.Tensor, plan: Plan, messa
         apply(images, plan)
 
 
-def test_the_engine_has_a_name_for_the_result() -> None:
-    assert ENGINE_NAME == grouped.ENGINE_NAME == "torch-grouped"
+def test_the_engines_that_ran_have_names_for_the_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    ran: set[str] = set()
+    apply(noise(1), plan_of(("solarize", 100.0)), ran=ran)
+    assert ran == {FUSED}
+    monkeypatch.setenv("POLICYSEARCH_ENGINE", "grouped")
+    apply(noise(1), plan_of(("solarize", 100.0)), ran=ran)
+    assert ran == {FUSED, GROUPED}
+    assert engine_name(ran) == "numba-fused+torch-grouped"

@@ -75,7 +75,7 @@ def test_uniformaugment_2_1_is_the_published_policy() -> None:
     assert branch.steps[0] == branch.steps[1]
     assert branch.steps[0].probability == 0.5
     values = {choice.op: choice.values[0] for choice in branch.steps[0].choices}
-    assert len(values) == 14
+    assert len(values) == 15
     assert "invert" in values
     assert "identity" not in values
     assert values["rotate"] == Uniform(0.0, 30.0, signed=True)

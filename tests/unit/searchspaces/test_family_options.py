@@ -117,7 +117,7 @@ def test_autoaugment_of_one_op_does_not_ask_which() -> None:
 
 def test_uniformaugment_may_have_a_share_for_each_kind_or_op() -> None:
     kinds = build_space("uniformaugment:shares=kinds")
-    assert set(names_of(kinds)) == {"ops", *(f"{kind}.range_fraction" for kind in ("tone", "geometry", "colour"))}
+    assert set(names_of(kinds)) == {"ops", *(f"{kind}.range_fraction" for kind in ("tone", "geometry", "colour", "texture"))}
     values = values_of(kinds, {"geometry.range_fraction": 0.5})
     assert values["rotate"] == Uniform(0.0, 15.0, signed=True)
     assert values["brightness"] == Uniform(1.0, 1.9, signed=True)

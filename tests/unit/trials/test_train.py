@@ -41,7 +41,7 @@ def trained(images: int, order: np.ndarray, codes: np.ndarray, recipe: Recipe = 
     pixels = np.arange(images, dtype=np.uint8).reshape(-1, 1, 1, 1)
     split = Split(pixels, np.arange(images, dtype=np.int64) % 3, tuple("abc"), "")
     net = Watched()
-    trainer = Trainer(net, split, Normaliser([0.0], [1 / 255], recipe), recipe, 1, Spans())
+    trainer = Trainer(net, split, Normaliser([0.0], [1 / 255], recipe), recipe, 1, Spans(), set())
     plan = Plan(("identity", "brightness_shift"), codes.astype(np.int16), np.full((images, 1, 1), 100.0))
     return net, trainer.train_epoch(order, plan)
 
@@ -76,7 +76,7 @@ def test_each_image_gets_its_own_row_of_the_plan() -> None:
 def test_a_plan_that_does_nothing_costs_nothing() -> None:
     images = torch.zeros(2, 1, 1, 1, dtype=torch.uint8)
     idle = Plan(("identity",), np.zeros((2, 3), dtype=np.int16), np.zeros((2, 3, 1)))
-    assert augmented(images, idle) is images
+    assert augmented(images, idle, set()) is images
 
 
 def test_one_step_by_hand_decays_weights_but_not_biases() -> None:
@@ -96,7 +96,7 @@ def test_decay_pulls_on_kernels_alone() -> None:
     split = Split(np.zeros((3, 1, 1, 1), dtype=np.uint8), np.arange(3, dtype=np.int64), tuple("abc"), "")
     with torch.no_grad():
         net.weight.fill_(1.0)
-    trainer = Trainer(net, split, Normaliser([0.0], [1 / 255], RECIPE), RECIPE, 1, Spans())
+    trainer = Trainer(net, split, Normaliser([0.0], [1 / 255], RECIPE), RECIPE, 1, Spans(), set())
     trainer.train_epoch(np.arange(3), Plan(("identity",), np.zeros((3, 1), dtype=np.int16), np.zeros((3, 1, 1))))
     assert net.weight.detach().ravel().tolist() == pytest.approx([1 - 0.05 * 1.9 * 0.5] * 3)
     assert net.bias.detach().tolist() == pytest.approx([1.0, 1.0, 1.0])

@@ -23,7 +23,7 @@ from searchspaces import load_policy, spaces
 from searchspaces.draw import draw
 from searchspaces.engines import apply
 from searchspaces.errors import BadInput
-from searchspaces.export.albumentations import PolicyTransform, to_albumentations, write_pipeline
+from searchspaces.export.albumentations import PolicyTransform, pipeline_text, to_albumentations
 from searchspaces.ops import op_table
 from searchspaces.ops.op import Op
 from searchspaces.policy import Base, Branch, Choice, Constant, Levels, PadCrop, Policy, Step, Uniform
@@ -66,7 +66,7 @@ def strengths(op: Op) -> set[float]:
 @pytest.mark.parametrize("op", op_table(), ids=lambda op: op.name)
 def test_every_op_over_its_spans_is_draw_and_apply(op: Op) -> None:
     for strength in strengths(op):
-        others = tuple(Constant(float(index)) for index, _ in enumerate(op.parameters[1:], 1))
+        others = tuple(Constant(min(float(index), other.high)) for index, other in enumerate(op.parameters[1:], 1))
         mirrored = 2 * op.strength.identity - strength
         signed = op.signed and op.strength.low <= mirrored <= op.strength.high
         policy = one_step(Choice(op.name, (Constant(strength, signed=signed), *others)), base=Base(fill=77))
@@ -198,7 +198,7 @@ def test_saved_and_loaded_it_is_the_same(tmp_path: Path) -> None:
     (transform,) = saved["transform"]["transforms"]
     assert transform["policy_file"]["policy"] == policy_to_dict(POLICY)
     assert transform["policy_file"]["provenance"]["study"] == "mine"
-    write_pipeline(tmp_path / "pipeline.json", pipeline.transforms[0])
+    (tmp_path / "pipeline.json").write_text(pipeline_text(pipeline.transforms[0]))
     image = noise(32, 32, 3)
     expected = several(A.Compose(pipeline.transforms, seed=9), image)
     for other in (again, A.load(tmp_path / "pipeline.json"), pickle.loads(pickle.dumps(pipeline)), copy.deepcopy(pipeline)):

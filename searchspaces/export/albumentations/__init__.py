@@ -11,7 +11,6 @@ It also registers the transform, which `A.load` and `A.from_dict` need before th
 import os
 import warnings
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,7 +26,6 @@ from searchspaces.ops import find_op
 from searchspaces.plan import NO_OP, Plan
 from searchspaces.policy import Policy
 from searchspaces.policy_json import PolicyFile, policy_file_from_dict, policy_file_to_dict
-from searchspaces.whole_files import write_whole
 from searchspaces.words import policy_in_words
 
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
@@ -118,9 +116,9 @@ def to_albumentations(file: PolicyFile) -> PolicyTransform:
     return PolicyTransform(policy_file_to_dict(file))
 
 
-def write_pipeline(path: Path, transform: PolicyTransform) -> None:
-    """Write an `A.Compose` of the transform as `A.load` reads it, whole or not at all; OSError where it can't be written."""
-    write_whole(path, (pretty_json(A.to_dict(A.Compose([transform]))) + "\n").encode("ascii"))
+def pipeline_text(transform: PolicyTransform) -> str:
+    """An `A.Compose` of the transform as `A.load` reads it from a file."""
+    return pretty_json(A.to_dict(A.Compose([transform]))) + "\n"
 
 
 def _image_shape(shape: tuple[int, ...]) -> tuple[int, int, int]:
