@@ -10,6 +10,7 @@ from strategies import policies
 from searchspaces.arrays import ImageBatch
 from searchspaces.draw import draw
 from searchspaces.engines import FUSED, GROUPED, apply, engine_name, grouped
+from searchspaces.engines.resizing import resized
 from searchspaces.errors import BadInput
 from searchspaces.ops import find_op
 from searchspaces.plan import NO_OP, Plan
@@ -41,7 +42,7 @@ def one_by_one(images: ImageBatch, plan: Plan) -> ImageBatch:
             op = find_op(plan.code_book[plan.codes[row, step]])
             values = torch.from_numpy(plan.values[row : row + 1, step, : len(op.parameters)])
             done[row] = op.kernel(done[row : row + 1].clone(), values, plan.setting)[0]
-    return done
+    return resized(done, plan.resolution)
 
 
 MIXED = plan_of(("rotate", 30.0), ("solarize", 100.0), ("translate_x_px", 3.0), images=6, fill=9)
