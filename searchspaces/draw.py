@@ -1,55 +1,59 @@
 """Drawing: a policy, a shape and a generator become a `Plan`; the one place where augmentation is random.
 
 Every image has draws of its own. Row i of the plan depends on the policy, the generator's seed and i, not on how many images
-there are. The base's draws come from a stream of their own, so two policies with equal bases meet the same crops and flips.
+there are. The base's draws come from streams of their own, so two policies with equal bases meet the same crops and flips.
 """
 
 import numpy as np
-from jaxtyping import Bool, Float64, Int64
+from jaxtyping import Bool, Float64
 
+from searchspaces.draw_framing import CROP_AND_FLIP, TURNS_AND_WINDOWS, Draws, Rows, planned_base, planned_cutout
 from searchspaces.errors import BadInput
 from searchspaces.ops import find_op
 from searchspaces.ops.op import Op, Parameter
 from searchspaces.plan import NO_OP, Plan
-from searchspaces.policy import Branch, Choice, Constant, Distribution, PadCrop, Policy, Step, Uniform
+from searchspaces.policy import Base, Branch, Choice, Constant, Distribution, Policy, ResizedCrop, Step, Uniform
 
-Draws = Float64[np.ndarray, "images slots"]
-"""Uniform on [0, 1), one row an image."""
-Rows = Int64[np.ndarray, "some"]
 Column = Float64[np.ndarray, "some"]
-
-CROP_AND_FLIP = 3
-"""Slots of the base: crop x, crop y, flip. All are drawn whether used or not, so that they mean the same in every policy."""
 
 
 def draw(policy: Policy, shape: tuple[int, int, int, int], generator: np.random.Generator) -> Plan:
-    """What to do to a batch of `shape` (images, channels, height, width).
+    """What to do to a batch of `shape` (images, channels, height, width); all but the mixing of images with one another.
 
-    Spawns three children of `generator`, so a second call draws anew. A step that does nothing to an image has code 0 there.
+    Spawns four children of `generator`, so a second call draws anew. A step that does nothing to an image has code 0 there.
     Raises BadInput where an op of the policy can't take images with so many channels.
     """
     images, channels, height, width = shape
     _check_channels(policy, channels)
-    base_stream, branch_stream, seed_stream = generator.spawn(3)
+    base_stream, branch_stream, seed_stream, turn_stream = generator.spawn(4)
     pages = _Pages(policy, images)
+    crops = base_stream.random((images, CROP_AND_FLIP))
+    turns = turn_stream.random((images, TURNS_AND_WINDOWS)) if _needs_turns(policy) else None
     chain_steps = max(len(branch.steps) for branch in policy.branches)
-    base_steps = (policy.base.crop is not None) + (policy.base.hflip > 0)
     branches_first = policy.placement == "before-crop"
-    _draw_base(policy, (height, width), base_stream.random((images, CROP_AND_FLIP)), pages, chain_steps if branches_first else 0)
+    for step, planned in enumerate(planned_base(policy.base, (height, width), crops, turns)):
+        pages.write(planned.rows, step + (chain_steps if branches_first else 0), find_op(planned.op), planned.values)
     draws = branch_stream.random((images, 1 + chain_steps * pages.slots_per_step))
-    _draw_branches(policy.branches, draws, pages, 0 if branches_first else base_steps)
-    seeded = any(find_op(name).seeded for name in pages.code_book)
-    seeds = seed_stream.integers(0, 2**63, pages.codes.shape) if seeded else None
-    return Plan(pages.code_book, pages.codes, pages.values, policy.base.fill, policy.base.interpolation, seeds)
+    _draw_branches(policy.branches, draws, pages, 0 if branches_first else len(policy.base.ops))
+    if policy.batch.cutout > 0:
+        assert turns is not None
+        cutout = planned_cutout(policy.batch.cutout, policy.base.fill, (height, width), turns)
+        pages.write(cutout.rows, pages.codes.shape[1] - 1, find_op(cutout.op), cutout.values)
+    return pages.bound(policy.base, seed_stream)
+
+
+def _needs_turns(policy: Policy) -> bool:
+    base = policy.base
+    return isinstance(base.crop, ResizedCrop) or base.vflip > 0 or base.quarter_turns > 0 or policy.batch.cutout > 0
 
 
 class _Pages:
     """The plan's arrays while they are being written, nothing planned at first."""
 
     def __init__(self, policy: Policy, images: int) -> None:
-        base_ops = (*(("crop",) if policy.base.crop else ()), *(("hflip",) if policy.base.hflip > 0 else ()))
-        names = dict.fromkeys(("identity", *base_ops, *policy.ops))
-        steps = len(base_ops) + max(len(branch.steps) for branch in policy.branches)
+        own_ops = (*policy.base.ops, *policy.batch.ops)
+        names = dict.fromkeys(("identity", *policy.base.ops, *policy.ops, *policy.batch.ops))
+        steps = len(own_ops) + max(len(branch.steps) for branch in policy.branches)
         parameters = max(len(find_op(name).parameters) for name in names)
         # The base's ops don't count here, so that it doesn't move the branches' draws.
         branch_parameters = max((len(find_op(name).parameters) for name in policy.ops), default=0)
@@ -65,6 +69,12 @@ class _Pages:
         self.codes[rows, step] = self.code_book.index(op.name)
         self.values[rows, step, : values.shape[1]] = values[acts]
 
+    def bound(self, base: Base, seed_stream: np.random.Generator) -> Plan:
+        """The plan, with a seed for every step where an op of the code book is noise."""
+        seeded = any(find_op(name).seeded for name in self.code_book)
+        seeds = seed_stream.integers(0, 2**63, self.codes.shape) if seeded else None
+        return Plan(self.code_book, self.codes, self.values, base.fill, base.interpolation, seeds, base.resolution)
+
 
 def _check_channels(policy: Policy, channels: int) -> None:
     for name in policy.ops:
@@ -72,24 +82,6 @@ def _check_channels(policy: Policy, channels: int) -> None:
         if not op.accepts(channels):
             allowed = ", ".join(str(count) for count in sorted(op.channels or ()))
             raise BadInput(f"op {name}: the images have {channels} channels; it takes {allowed}; leave it out of the policy")
-
-
-def _draw_base(policy: Policy, sides: tuple[int, int], draws: Draws, pages: _Pages, step: int) -> None:
-    rows = np.arange(len(draws))
-    if policy.base.crop is not None:
-        pages.write(rows, step, find_op("crop"), _crop_corners(policy.base.crop, sides, draws))
-        step += 1
-    if policy.base.hflip > 0:
-        flipped = rows[draws[:, 2] < policy.base.hflip]
-        pages.write(flipped, step, find_op("hflip"), np.ones((len(flipped), 1)))
-
-
-def _crop_corners(crop: PadCrop, sides: tuple[int, int], draws: Draws) -> Float64[np.ndarray, "images 2"]:
-    """Where each window's upper left corner is, (x, y) in pixels of the image: whole, uniform over what the padding allows."""
-    height, width = sides
-    paddings = np.array([crop.pixels(width), crop.pixels(height)])
-    corners: Float64[np.ndarray, "images 2"] = np.floor(draws[:, :2] * (2 * paddings + 1)) - paddings
-    return corners
 
 
 def _draw_branches(branches: tuple[Branch, ...], draws: Draws, pages: _Pages, first_step: int) -> None:

@@ -74,6 +74,8 @@ def _checked(spec: TrialSpec) -> dict[str, Any]:
     check_recipe(spec.recipe)
     if spec.budget_epochs < 1:
         raise BadInput(f"budget_epochs: {spec.budget_epochs}; allowed is 1 or more")
+    if spec.policy.batch.mixes:
+        raise BadInput("policy: it mixes images (mixup or CutMix), which trials here can't train with; leave batch mixing out")
     meta = read_meta(Path(spec.data.directory))
     found = data_fingerprint(meta)
     if found != spec.data.fingerprint:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from searchspaces.engines import apply
-from searchspaces.plan import NO_OP, Plan
+from searchspaces.plan import Plan
 from trials.data import Split
 from trials.evaluate import NotFinite, precision
 from trials.pixels import ImageStore, Normaliser
@@ -78,7 +78,7 @@ class Trainer:
 
 def augmented(images: Tensor, plan: Plan, ran: set[str]) -> Tensor:
     """What `plan` makes of uint8 `images`; the images themselves when it does nothing to any."""
-    return apply(images, plan, ran=ran) if (plan.codes != NO_OP).any() else images
+    return images if plan.changes_nothing else apply(images, plan, ran=ran)
 
 
 def batches_per_epoch(images: int, batch_images: int) -> int:

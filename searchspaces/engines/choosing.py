@@ -5,6 +5,7 @@
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib.util import find_spec
 
 import numpy as np
@@ -13,6 +14,7 @@ import torch
 from searchspaces.arrays import ImageBatch
 from searchspaces.engines import grouped
 from searchspaces.engines.checking import check
+from searchspaces.engines.resizing import resized
 from searchspaces.errors import BadInput
 from searchspaces.plan import Plan
 
@@ -41,6 +43,7 @@ def engine_name(ran: Sequence[str] | set[str]) -> str:
 def apply(images: ImageBatch, plan: Plan, threads: int = 1, ran: set[str] | None = None) -> ImageBatch:
     """New images (images, channels, height, width), each changed as its row of the plan says; the given ones stay as they are.
 
+    They are as large as the given ones, but for a plan whose resolution is not 1; such are resized in torch, whatever engine ran.
     `threads` share the images out, on a CPU. The names of the engines that ran are added to `ran`. Raises BadInput where the
     images are not uint8 of four dimensions, the plan has another number of rows, or one of its ops can't take so many channels.
     """
@@ -53,7 +56,7 @@ def apply(images: ImageBatch, plan: Plan, threads: int = 1, ran: set[str] | None
 
     out = torch.empty(images.shape, dtype=torch.uint8)
     if images.numel() == 0:
-        return out
+        return resized(out, plan.resolution)
     numbers = carrying.numbers_of(plan)
     alone = (numbers == carrying.MISSING).any(axis=1)
     rows, others = np.flatnonzero(~alone), np.flatnonzero(alone)
@@ -63,5 +66,6 @@ def apply(images: ImageBatch, plan: Plan, threads: int = 1, ran: set[str] | None
         carrying.to_levels(images.contiguous().numpy(), rows, part, given, out.numpy(), rows, threads)
     if len(others):
         names.add(GROUPED)
-        out[torch.from_numpy(others)] = grouped.apply(images[torch.from_numpy(others)], plan.rows(others))
-    return out
+        as_large = replace(plan.rows(others), resolution=1.0)
+        out[torch.from_numpy(others)] = grouped.apply(images[torch.from_numpy(others)], as_large)
+    return resized(out, plan.resolution)

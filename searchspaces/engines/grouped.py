@@ -10,6 +10,7 @@ import torch
 
 from searchspaces.arrays import ImageBatch
 from searchspaces.engines.checking import check
+from searchspaces.engines.resizing import resized
 from searchspaces.ops import find_op
 from searchspaces.plan import NO_OP, Plan
 
@@ -20,6 +21,8 @@ GROUP_BYTES = 2**18
 
 def apply(images: ImageBatch, plan: Plan) -> ImageBatch:
     """New images (images, channels, height, width), each changed as its row of the plan says; the given ones stay as they are.
+
+    They are as large as the given ones, but for a plan whose resolution is not 1.
 
     Raises BadInput where the images are not uint8 of four dimensions, the plan has another number of rows, or one of its ops
     can't take so many channels.
@@ -40,4 +43,4 @@ def apply(images: ImageBatch, plan: Plan) -> ImageBatch:
                 given = values[rows, step, : len(op.parameters)]
                 setting = plan.setting if seeds is None else replace(plan.setting, seeds=seeds[rows, step])
                 done.index_copy_(0, rows, op.kernel(done.index_select(0, rows), given, setting))
-    return done
+    return resized(done, plan.resolution)

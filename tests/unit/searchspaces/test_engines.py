@@ -1,5 +1,7 @@
 """What `apply` promises: the plan, nothing but the plan, on each image, whoever its neighbours are."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -10,6 +12,7 @@ from strategies import policies
 from searchspaces.arrays import ImageBatch
 from searchspaces.draw import draw
 from searchspaces.engines import FUSED, GROUPED, apply, engine_name, grouped
+from searchspaces.engines.resizing import resized
 from searchspaces.errors import BadInput
 from searchspaces.ops import find_op
 from searchspaces.plan import NO_OP, Plan
@@ -40,8 +43,9 @@ def one_by_one(images: ImageBatch, plan: Plan) -> ImageBatch:
         if plan.codes[row, step] != NO_OP:
             op = find_op(plan.code_book[plan.codes[row, step]])
             values = torch.from_numpy(plan.values[row : row + 1, step, : len(op.parameters)])
-            done[row] = op.kernel(done[row : row + 1].clone(), values, plan.setting)[0]
-    return done
+            seeds = None if plan.seeds is None else torch.from_numpy(plan.seeds[row : row + 1, step])
+            done[row] = op.kernel(done[row : row + 1].clone(), values, replace(plan.setting, seeds=seeds))[0]
+    return resized(done, plan.resolution)
 
 
 MIXED = plan_of(("rotate", 30.0), ("solarize", 100.0), ("translate_x_px", 3.0), images=6, fill=9)

@@ -38,8 +38,11 @@ def schema_fields(schema: dict[str, Any], node: dict[str, Any], path: str) -> li
     """The path of every field that the schema knows, lists marked by []; distributions are left to their own table."""
     if "$ref" in node:
         node = schema["$defs"][node["$ref"].rpartition("/")[2]]
-    if "oneOf" in node:
-        node = next(form for form in node["oneOf"] if form["type"] == "object")
+    forms = [form for form in node.get("oneOf", ()) if form.get("type") == "object"]
+    if forms:
+        return list(dict.fromkeys(field for form in forms for field in schema_fields(schema, form, path)))
+    if "items" in node and "$ref" not in node["items"]:
+        return []
     if node.get("type") == "array":
         return schema_fields(schema, node["items"], f"{path}[]")
     fields = []
@@ -152,22 +155,58 @@ def value_drawn(op: Op, name: str, distribution: dict[str, Any], value: float, s
 def draw_by_the_page(policy: dict[str, Any], shape: tuple[int, ...], generator: np.random.Generator) -> list[Row]:
     """For each image its ops and their values in order, from the file's JSON."""
     images, _, height, width = shape
-    base_stream, branch_stream = generator.spawn(2)
+    base_stream, branch_stream, _, turn_stream = generator.spawn(4)
     steps = max(len(branch["steps"]) for branch in policy["branches"])
     chosen = [choice for branch in policy["branches"] for step in branch["steps"] for choice in step["choices"]]
     slots = 2 + 2 * max((len(choice["values"]) for choice in chosen), default=0)
-    tables = base_stream.random((images, 3)), branch_stream.random((images, 1 + steps * slots))
+    tables = (
+        base_stream.random((images, 3)),
+        turn_stream.random((images, 27)),
+        branch_stream.random((images, 1 + steps * slots)),
+    )
     rows: list[Row] = []
-    for base, numbers in zip(*tables, strict=True):
-        first: Row = []
-        if policy["base"]["crop"]:
-            sides = [math.floor(policy["base"]["crop"]["padding"] * side + 0.5) for side in (width, height)]
-            first.append(("crop", [math.floor(u * (2 * p + 1)) - p for u, p in zip(base[:2], sides, strict=True)]))
-        if base[2] < policy["base"]["hflip"]:
-            first.append(("hflip", [1.0]))
+    for base, turns, numbers in zip(*tables, strict=True):
+        first = base_by_the_page(policy["base"], width, height, base, turns)
         branch = chain_by_the_page(by_weight(policy["branches"], numbers[0])["steps"], numbers[1:].reshape(steps, slots))
-        rows.append(first + branch if policy["placement"] == "after-crop" else branch + first)
+        cutout = policy.get("batch", {}).get("cutout", 0.0)
+        last: Row = [("erase", [cutout, turns[3], turns[4], policy["base"]["fill"]])] if cutout else []
+        rows.append((first + branch if policy["placement"] == "after-crop" else branch + first) + last)
     return rows
+
+
+def base_by_the_page(base: dict[str, Any], width: int, height: int, u: np.ndarray, turns: np.ndarray) -> Row:
+    ops: Row = []
+    if base["crop"] and base["crop"]["kind"] == "pad":
+        sides = [math.floor(base["crop"]["padding"] * side + 0.5) for side in (width, height)]
+        ops.append(("crop", [math.floor(number * (2 * p + 1)) - p for number, p in zip(u[:2], sides, strict=True)]))
+    elif base["crop"]:
+        ops.append(("resized_crop", window_by_the_page(base["crop"], width, height, turns)))
+    if u[2] < base["hflip"]:
+        ops.append(("hflip", [1.0]))
+    if turns[0] < base.get("vflip", 0):
+        ops.append(("vflip", [1.0]))
+    if turns[1] < base.get("quarter_turns", 0):
+        ops.append(("quarter_turns", [1.0 + math.floor(3 * turns[2])]))
+    return ops
+
+
+def window_by_the_page(crop: dict[str, Any], width: int, height: int, u: np.ndarray) -> list[float]:
+    """Width, height, x and y, the parameters of the op `resized_crop` in its order."""
+    (scale_low, scale_high), (low, high) = crop["scale"], crop["aspect"]
+    least_w, least_h = math.ceil(0.01 * width), math.ceil(0.01 * height)
+    for k in range(10):
+        area = (scale_low + u[7 + 2 * k] * (scale_high - scale_low)) * width * height
+        aspect = math.exp(math.log(low) + u[8 + 2 * k] * (math.log(high) - math.log(low)))
+        w, h = round(math.sqrt(area * aspect)), round(math.sqrt(area / aspect))
+        if least_w <= w <= width and least_h <= h <= height:
+            x, y = math.floor(u[5] * (width - w + 1)), math.floor(u[6] * (height - h + 1))
+            return [w / width, h / height, x / width, y / height]
+    w, h = width, height
+    if width / height < low:
+        h = max(least_h, round(width / low))
+    elif width / height > high:
+        w = max(least_w, round(height * high))
+    return [w / width, h / height, (width - w) // 2 / width, (height - h) // 2 / height]
 
 
 def chain_by_the_page(steps: list[dict[str, Any]], numbers: np.ndarray) -> Row:
@@ -315,7 +354,7 @@ def test_each_op_is_as_the_page_says(name: str) -> None:
     image = np.random.default_rng(5).integers(20, 230, (3, 33, width), dtype=np.uint8)
     image[:, :9] //= 3
     for values in MANY_VALUES.get(op.name, [(1.0,)]):
-        plan = Plan((op.name, op.name), np.ones((1, 1), np.int16), np.array([[values]]), fill=7)
+        plan = Plan((op.name, op.name), np.ones((1, 1), np.int16), np.array([[values]], np.float64), fill=7)
         found = apply(torch.from_numpy(image)[None], plan)[0].numpy()
         expected = BY_THE_PAGE[op.name](image, *values)
         assert op.name == "identity" or values == op.identity or (found != image).any()
