@@ -45,7 +45,7 @@ def check_ops(names: Iterable[str], channels: int) -> None:
 
 
 def check_images(images: Any, arrays: bool = False) -> None:
-    """Whether these are images at all: a tensor (with `arrays`, or a numpy array) of uint8, images x channels x height x width."""
+    """Whether these are images: a tensor (with `arrays`, or a numpy array) of uint8, images x channels x height x width."""
     known = isinstance(images, torch.Tensor) or (arrays and isinstance(images, np.ndarray))
     if not known or str(images.dtype).removeprefix("torch.") != "uint8" or images.ndim != 4:
         what = f"{images.dtype} of shape {tuple(images.shape)}" if known else type(images).__name__
