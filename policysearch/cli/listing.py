@@ -15,12 +15,19 @@ def spaces(as_json: bool) -> None:
     """The families of policies that can be searched with --space."""
     from searchspaces.families import family_table
 
-    facts = [{"name": family.name, "summary": family.summary, "source": family.source} for family in family_table()]
+    facts = [_space_facts(family) for family in family_table()]
     if as_json:
         return print_json(facts)
     for fact in facts:
         click.echo(f"{fact['name']}\n  {fact['summary']}\n  source: {fact['source']}")
+        for option in fact["options"]:
+            click.echo(f"  option: {fact['name']}:{option['name']}={option['example']}  {option['meaning']}")
     return None
+
+
+def _space_facts(family: Any) -> dict[str, Any]:
+    options = [{"name": option.name, "meaning": option.meaning, "example": option.example} for option in family.options]
+    return {"name": family.name, "summary": family.summary, "source": family.source, "options": options}
 
 
 @click.command()

@@ -4,6 +4,7 @@ A new family is one new file here, or one in a package of its own. Refuses a nam
 """
 
 from searchspaces.families.family import Family
+from searchspaces.families.option import NAMED, options_in
 from searchspaces.registry import Door, looked_up, table
 
 __all__ = ["Family", "family_table", "find_family"]
@@ -11,9 +12,14 @@ __all__ = ["Family", "family_table", "find_family"]
 DOOR = Door("policysearch.families", "FAMILY", "space", "searchspaces.families", Family)
 
 
-def find_family(name: str) -> Family:
-    """The family called `name`. Raises BadInput with the known names where there is none."""
-    return looked_up(DOOR, name, table(DOOR)).item
+def find_family(wish: str) -> Family:
+    """The family of that name, with its options where the wish goes on with them: "randaugment:scale=paper".
+
+    Raises BadInput with the known names where there is none, and for an option that can't be.
+    """
+    name, colon, options = wish.partition(NAMED)
+    family = looked_up(DOOR, name, table(DOOR)).item
+    return family.having(options_in(options)) if colon else family
 
 
 def family_table() -> tuple[Family, ...]:

@@ -191,7 +191,12 @@ def quarter_turns_reference(image: Any, values: tuple[float, ...], setting: Sett
 
 _RANDAUGMENT = "torchvision 0.29 transforms/v2/_auto_augment.py, RandAugment"
 _TRIVIALAUGMENT = "torchvision 0.29 transforms/v2/_auto_augment.py, TrivialAugmentWide"
-_SHEAR = {"standard": Span(0.0, 0.3, _RANDAUGMENT), "wide": Span(0.0, 0.99, _TRIVIALAUGMENT)}
+_UNIFORMAUGMENT = "UniformAugment's published code (tgilewicz/uniformaugment, augmentations.py)"
+_SHEAR = {
+    "standard": Span(0.0, 0.3, _RANDAUGMENT),
+    "wide": Span(0.0, 0.99, _TRIVIALAUGMENT),
+    "uniform": Span(0.0, 0.3, _UNIFORMAUGMENT),
+}
 
 OPS = (
     Op(
@@ -245,7 +250,11 @@ OPS = (
         source=_RANDAUGMENT,
         reference=rotate_reference,
         signed=True,
-        spans={"standard": Span(0.0, 30.0, _RANDAUGMENT), "wide": Span(0.0, 135.0, _TRIVIALAUGMENT)},
+        spans={
+            "standard": Span(0.0, 30.0, _RANDAUGMENT),
+            "wide": Span(0.0, 135.0, _TRIVIALAUGMENT),
+            "uniform": Span(0.0, 30.0, _UNIFORMAUGMENT),
+        },
     ),
     Op(
         name="quarter_turns",

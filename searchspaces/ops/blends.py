@@ -240,6 +240,7 @@ _FACTOR = Parameter("factor", "times", identity=1.0, low=0.0, high=10.0)
 _SPANS = {
     "standard": Span(1.0, 1.9, "torchvision 0.29 transforms/v2/_auto_augment.py, RandAugment: 1 +- 0.9"),
     "wide": Span(1.0, 1.99, "torchvision 0.29 transforms/v2/_auto_augment.py, TrivialAugmentWide: 1 +- 0.99"),
+    "uniform": Span(1.0, 1.9, "UniformAugment's published code (tgilewicz/uniformaugment, augmentations.py): 0.1 to 1.9"),
 }
 _SOURCE = "torchvision 0.29 transforms/v2/functional/_color.py"
 

@@ -176,7 +176,7 @@ OPS = (
         fused=autocontrast_fused,
         source=f"{_SOURCE}, autocontrast",
         reference=autocontrast_reference,
-        spans={"standard": _SPAN, "wide": _SPAN},
+        spans={"standard": _SPAN, "wide": _SPAN, "uniform": _SPAN},
     ),
     Op(
         name="equalize",
@@ -195,6 +195,6 @@ OPS = (
         fused=equalize_fused,
         source=f"{_SOURCE}, equalize",
         reference=equalize_reference,
-        spans={"standard": _SPAN, "wide": _SPAN},
+        spans={"standard": _SPAN, "wide": _SPAN, "uniform": _SPAN},
     ),
 )
