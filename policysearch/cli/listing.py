@@ -18,6 +18,7 @@ def spaces(as_json: bool) -> None:
         return print_json(facts)
     for fact in facts:
         click.echo(f"{fact['name']}\n  {fact['summary']}\n  source: {fact['source']}")
+    click.echo("Any of them goes with geometry: --space randaugment+geometry")
     return None
 
 

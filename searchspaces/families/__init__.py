@@ -3,6 +3,7 @@
 A new family is one new file here, or one in a package of its own. Refuses a name declared twice.
 """
 
+from searchspaces.families.composing import AND, composed
 from searchspaces.families.family import Family
 from searchspaces.registry import Door, looked_up, table
 
@@ -12,7 +13,13 @@ DOOR = Door("policysearch.families", "FAMILY", "space", "searchspaces.families",
 
 
 def find_family(name: str) -> Family:
-    """The family called `name`. Raises BadInput with the known names where there is none."""
+    """The family called `name`, or two of them together ("randaugment+geometry").
+
+    Raises BadInput with the known names where there is none, and for two that don't go together.
+    """
+    first, plus, second = name.rpartition(AND)
+    if plus:
+        return composed(find_family(first), find_family(second))
     return looked_up(DOOR, name, table(DOOR)).item
 
 

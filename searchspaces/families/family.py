@@ -13,13 +13,15 @@ class Family:
     """An entry of the family table.
 
     `build(channels, base)` gives the space for images with that many channels, on top of that plain geometry. `summary` is one
-    line for people, `source` where the family comes from.
+    line for people, `source` where the family comes from. `searches_base` where it searches the base and, unless it is two
+    families composed, nothing else: such a one goes with any other.
     """
 
     name: str
     summary: str
     source: str
     build: Callable[[int, Base], SearchSpace]
+    searches_base: bool = False
 
 
 def useful_ops(names: Iterable[str], channels: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
