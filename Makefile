@@ -46,6 +46,7 @@ lowest: .venv-lowest/.made
 docs: .venv/.dev
 	$(BIN)/python -m searchspaces.ops_page docs/ops.md
 	$(BIN)/python -m searchspaces.policy_schema
+	$(BIN)/policysearch ops --strip -o docs/images/ops.png
 
 constraints: .venv/.dev
 	echo "# The exact versions that CI installs (Python 3.11). Renew: make constraints" > constraints.txt

@@ -5,6 +5,7 @@ run, and where, is free to change from one run to the next.
 """
 
 import hashlib
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from os import PathLike, fspath
@@ -26,6 +27,7 @@ OBJECTIVE = "validation error of the last epoch"
 # What a recipe owes to the machine the study began on, not to a wish: no part of a study's name, and kept when the study goes on.
 MACHINE_PARTS = ("precision", "channels_last", "device")
 MOST_DIFFERENCES = 3
+LONGEST_SPACE = 40  # letters of a study's made-up name
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,8 @@ class Study:
             return self.name
         recipe = {part: value for part, value in identity["recipe"].items() if part not in MACHINE_PARTS}
         fingerprint = hashlib.sha256(canonical_json(dict(identity) | {"recipe": recipe}).encode()).hexdigest()[:8]
-        return f"{data_name}-{self.space}-{fingerprint}"
+        space = re.sub(r"[^A-Za-z0-9+]+", "-", self.space)[:LONGEST_SPACE]
+        return f"{data_name}-{space}-{fingerprint}"
 
     def run(self, trials: int = 32, listener: "Listener | None" = None, test: bool = False) -> "Outcome":
         """Search until `trials` policies have been tried beside the baselines, or go on where an earlier run stopped.

@@ -15,7 +15,8 @@ _OPENING = """\
 # The ops
 
 Made by `make docs` from the op table, `searchspaces/ops/`: change an op there, not here. `policysearch ops` prints the same
-table. The policy file that names these ops is specified in [policy-json.md](policy-json.md).
+table, and `policysearch ops --strip -o ops.png` draws it, as [below](#in-pictures). The policy file that names these ops is
+specified in [policy-json.md](policy-json.md); `policysearch preview POLICY.json -o grid.png` shows what one does.
 
 Each op has one to six parameters in physical units. The first is its **strength**. Limits are hard: a value outside is
 refused, never clamped. At its **identity** value an op leaves every pixel as it is. A **signed** op's strength may be drawn
@@ -40,6 +41,12 @@ or image by image. All give the same levels; on a GPU, where torch runs all but 
 with geometry at most 0.1 % of the pixels.
 """
 
+_PICTURE = """\
+## In pictures
+
+![Each op from its weakest to its strongest value](images/ops.png)
+"""
+
 _KINDS = {
     "geometry": "Geometry: where pixels come from",
     "tone": "Tone: levels, channel by channel or by grey",
@@ -60,7 +67,7 @@ def ops_page(ops: tuple[Op, ...]) -> str:
     for kind, title in _KINDS.items():
         members = [op for op in ops if op.kind == kind]
         parts += [f"## {title}\n", *(_section(op) for op in members)] if members else []
-    return "\n".join(parts)
+    return "\n".join([*parts, _PICTURE])
 
 
 def allowed(parameter: Parameter) -> str:

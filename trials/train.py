@@ -11,7 +11,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from searchspaces.engines import apply
 from searchspaces.plan import Plan
 from trials.data import Split
 from trials.evaluate import NotFinite, precision
@@ -19,8 +18,6 @@ from trials.pixels import ImageStore, Normaliser
 from trials.schedule import learning_rate
 from trials.spans import Spans
 from trials.values import Recipe
-
-BLOCK_IMAGES = 1024  # augmented at once: enough to share an op's overhead, few enough to stay in cache
 
 
 class Trainer:
@@ -47,38 +44,30 @@ class Trainer:
         """
         loss_sum = torch.zeros((), dtype=torch.float64, device=self._recipe.device)
         batches = np.array_split(order, batches_per_epoch(len(order), self._recipe.batch_images))
-        for block in _blocks(batches, max(1, BLOCK_IMAGES // self._recipe.batch_images)):
-            index = np.concatenate(block)
+        for block in _blocks(batches, max(1, self._images.block_images // self._recipe.batch_images)):
             with self._spans.timed("augment"):
-                images = augmented(self._images.take(index), plan.rows(index), self._ran)
+                ready = self._images.augmented(block, plan, self._normaliser, self._ran)
             with self._spans.timed("step"):
-                sizes = [len(batch) for batch in block]
-                labels = self._labels[torch.from_numpy(index).to(self._recipe.device)]
-                for batch, truth in zip(torch.split(images, sizes), torch.split(labels, sizes), strict=True):
-                    loss_sum += self._one_step(batch, truth)
+                for index, images in zip(block, ready, strict=True):
+                    loss_sum += self._one_step(images, self._labels[torch.from_numpy(index).to(self._recipe.device)])
         loss = float(loss_sum) / len(order)
         if not math.isfinite(loss):
             raise NotFinite(f"training loss is {loss}")
         return loss
 
     def _one_step(self, images: Tensor, labels: Tensor) -> Tensor:
-        """Take one optimiser step; the batch's summed loss."""
+        """Take one optimiser step on normalised images; the batch's summed loss."""
         rate = learning_rate(self._step, self._steps, self._recipe.peak_learning_rate, self._recipe.warmup_fraction)
         for group in self._optimiser.param_groups:
             group["lr"] = rate
         with precision(self._recipe):
-            logits = self._model(self._normaliser(images))
+            logits = self._model(images)
         loss = functional.cross_entropy(logits.float(), labels, label_smoothing=self._recipe.label_smoothing)
         self._optimiser.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
         self._optimiser.step()
         self._step += 1
         return loss.detach() * len(labels)
-
-
-def augmented(images: Tensor, plan: Plan, ran: set[str]) -> Tensor:
-    """What `plan` makes of uint8 `images`; the images themselves when it does nothing to any."""
-    return images if plan.changes_nothing else apply(images, plan, ran=ran)
 
 
 def batches_per_epoch(images: int, batch_images: int) -> int:

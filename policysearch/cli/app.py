@@ -18,12 +18,13 @@ FIRST = {
     "demo": ("searching", "The whole path on the images that ship with policysearch, in a few minutes."),
 }
 REST = {
+    "preview": ("picturing", "A picture of what a policy does to images."),
     "show": ("reading", "One study: its winner, baselines and wishes."),
     "ui": ("writing", "MLflow's UI on this machine."),
     "mirror": ("writing", "Bring MLflow up to date with the ledger."),
     "spaces": ("listing", "The families of policies that can be searched."),
     "zoo": ("listing", "Published policies, ready to use or to export."),
-    "ops": ("listing", "The image operations, with units and ranges."),
+    "ops": ("listing", "The image operations, with units and ranges; --strip draws them."),
     "doctor": ("listing", "What this machine can do, and where your studies are."),
 }
 COMMANDS = FIRST | REST

@@ -1,19 +1,19 @@
 """What every engine asks of images and plan before any pixel is touched."""
 
-import torch
 from torch import Tensor
 
+from searchspaces.arrays import Images
 from searchspaces.errors import BadInput
 from searchspaces.ops import find_op
 from searchspaces.plan import Plan
 
 
-def check(images: Tensor, plan: Plan, rows: int | None = None) -> None:
+def check(images: Tensor | Images, plan: Plan, rows: int | None = None) -> None:
     """Raise BadInput where the images are not uint8 of four dimensions, or the plan is not for them.
 
     `rows` is how many rows the plan is to have; None: one for each image.
     """
-    if images.dtype != torch.uint8 or images.ndim != 4:
+    if str(images.dtype).removeprefix("torch.") != "uint8" or images.ndim != 4:
         raise BadInput(
             f"images: {images.dtype} of shape {tuple(images.shape)}; allowed is torch.uint8, images x channels x height x width"
         )

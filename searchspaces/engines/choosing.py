@@ -63,7 +63,7 @@ def apply(images: ImageBatch, plan: Plan, threads: int = 1, ran: set[str] | None
     if len(rows):
         names.add(FUSED)
         part, given = (plan, numbers) if len(rows) == len(plan) else (plan.rows(rows), numbers[rows])
-        carrying.to_levels(images.contiguous().numpy(), rows, part, given, out.numpy(), rows, threads)
+        carrying.to_levels(images.contiguous().numpy(), rows, part, given, rows, out.numpy(), threads)
     if len(others):
         names.add(GROUPED)
         as_large = replace(plan.rows(others), resolution=1.0)

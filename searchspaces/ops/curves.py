@@ -166,6 +166,8 @@ def gamma_reference(image: Any, values: tuple[float, ...], setting: Setting) -> 
 
 _RANDAUGMENT = "torchvision 0.29 transforms/v2/_auto_augment.py, RandAugment"
 _TRIVIALAUGMENT = "torchvision 0.29 transforms/v2/_auto_augment.py, TrivialAugmentWide"
+_UNIFORMAUGMENT = "UniformAugment's published code (tgilewicz/uniformaugment, augmentations.py)"
+_SWITCH = Span(1.0, 1.0, "it has no strength")
 _SOLARIZE = "; but level 0 inverts nothing, where torchvision's 255 turns white to black"
 _SOURCE = "torchvision 0.29 transforms/v2/functional/_color.py"
 _SOLARIZE_ADD = "RandAugment's published code (tensorflow/tpu, efficientnet/autoaugment.py, solarize_add; the same in timm)"
@@ -186,7 +188,11 @@ OPS = (
         fused=posterize_fused,
         source=f"{_SOURCE}, posterize",
         reference=posterize_reference,
-        spans={"standard": Span(8.0, 4.0, _RANDAUGMENT), "wide": Span(8.0, 2.0, _TRIVIALAUGMENT)},
+        spans={
+            "standard": Span(8.0, 4.0, _RANDAUGMENT),
+            "wide": Span(8.0, 2.0, _TRIVIALAUGMENT),
+            "uniform": Span(8.0, 4.0, f"{_UNIFORMAUGMENT}; cut off to whole bits there, so 8 never comes"),
+        },
     ),
     Op(
         name="solarize",
@@ -205,7 +211,11 @@ OPS = (
         fused=solarize_fused,
         source=f"{_SOURCE}, solarize",
         reference=solarize_reference,
-        spans={"standard": Span(256.0, 0.0, _RANDAUGMENT + _SOLARIZE), "wide": Span(256.0, 0.0, _TRIVIALAUGMENT + _SOLARIZE)},
+        spans={
+            "standard": Span(256.0, 0.0, _RANDAUGMENT + _SOLARIZE),
+            "wide": Span(256.0, 0.0, _TRIVIALAUGMENT + _SOLARIZE),
+            "uniform": Span(256.0, 0.0, _UNIFORMAUGMENT),
+        },
     ),
     Op(
         name="solarize_add",
@@ -228,7 +238,7 @@ OPS = (
         fused=invert_fused,
         source=f"{_SOURCE}, invert",
         reference=invert_reference,
-        spans={"standard": Span(1.0, 1.0, "it has no strength")},
+        spans={"standard": _SWITCH, "uniform": _SWITCH},
     ),
     Op(
         name="gamma",

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from searchspaces.arrays import ImageBatch, PerImage, PerImageValues
-from searchspaces.ops.op import Op, Parameter, Setting
+from searchspaces.ops.op import Op, Parameter, Setting, Span
 
 
 def erase(images: ImageBatch, values: PerImageValues, setting: Setting) -> ImageBatch:
@@ -106,5 +106,6 @@ OPS = (
         in_numpy=erase_in_numpy,
         source="DeVries and Taylor 2017, Improved Regularization of Convolutional Neural Networks with Cutout (arXiv 1708.04552)",
         reference=erase_reference,
+        spans={"uniform": Span(0.0, 0.2, "UniformAugment's published code (tgilewicz/uniformaugment, augmentations.py), Cutout")},
     ),
 )

@@ -193,7 +193,11 @@ def vflip_reference(image: Any, values: tuple[float, ...], setting: Setting) -> 
 
 _RANDAUGMENT = "torchvision 0.29 transforms/v2/_auto_augment.py, RandAugment"
 _TRIVIALAUGMENT = "torchvision 0.29 transforms/v2/_auto_augment.py, TrivialAugmentWide"
-_FRACTION = {"standard": Span(0.0, 150 / 331, f"{_RANDAUGMENT}: 150 of 331 pixels")}
+_UNIFORMAUGMENT = "UniformAugment's published code (tgilewicz/uniformaugment, augmentations.py)"
+_FRACTION = {
+    "standard": Span(0.0, 150 / 331, f"{_RANDAUGMENT}: 150 of 331 pixels"),
+    "uniform": Span(0.0, 0.45, _UNIFORMAUGMENT),
+}
 _PIXELS = {"wide": Span(0.0, 32.0, f"{_TRIVIALAUGMENT}: 32 pixels whatever the image's size")}
 _FLIP = Span(1.0, 1.0, "it has no strength")
 

@@ -27,7 +27,10 @@ from searchspaces.space import MAX_CELLS, Categorical, SearchSpace, Whole
 from searchspaces.spaces import PHOTO_BASE
 from searchspaces.words import policy_in_words
 
-CASES = [(family.name, channels) for family in family_table() for channels in (1, 3)]
+WISHES = [
+    wish for family in family_table() for wish in (family.name, *(f"{family.name}:{o.name}={o.example}" for o in family.options))
+]
+CASES = [(wish, channels) for wish in WISHES for channels in (1, 3)]
 DRAWS = 200
 GEOMETRY = find_family("geometry").build(3, PHOTO_BASE)
 
@@ -36,9 +39,8 @@ optuna.logging.set_verbosity(optuna.logging.ERROR)
 
 @pytest.fixture(params=CASES, ids=[f"{name}-{channels}" for name, channels in CASES], scope="module")
 def space(request: pytest.FixtureRequest) -> SearchSpace:
-    name, channels = request.param
-    family = next(family for family in family_table() if family.name == name)
-    return family.build(channels, PHOTO_BASE)
+    wish, channels = request.param
+    return find_family(wish).build(channels, PHOTO_BASE)
 
 
 def middle(space: SearchSpace) -> dict[str, Any]:

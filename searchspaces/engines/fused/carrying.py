@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32, Int32, Int64
 
-from searchspaces.arrays import Images
+from searchspaces.arrays import Images, PerChannel
 from searchspaces.engines.fused import program
 from searchspaces.engines.fused.loading import kernels
 from searchspaces.plan import Plan
@@ -20,7 +20,6 @@ from searchspaces.plan import Plan
 Index = Int64[np.ndarray, "rows"]
 Numbers = Int32[np.ndarray, "rows steps"]
 Floats = Float32[np.ndarray, "images numbers"]
-PerChannel = Float32[np.ndarray, "channels"]
 MISSING = -1
 
 
@@ -32,7 +31,7 @@ def numbers_of(plan: Plan) -> Numbers:
     return numbers
 
 
-def to_levels(images: Images, index: Index, plan: Plan, numbers: Numbers, out: Images, places: Index, threads: int) -> None:
+def to_levels(images: Images, index: Index, plan: Plan, numbers: Numbers, places: Index, out: Images, threads: int) -> None:
     """Image `index[i]` as row i of the plan says into `out[places[i]]`."""
     no_floats, no_scale = np.empty((0, 0), np.float32), np.empty(0, np.float32)
     _share_out(threads, len(index), images, index, places, plan, numbers, program.LEVELS, out, no_floats, no_scale, no_scale)
@@ -43,17 +42,17 @@ def to_floats(
     index: Index,
     plan: Plan,
     numbers: Numbers,
-    floats: Floats,
     places: Index,
-    means: PerChannel,
-    scales: PerChannel,
+    floats: Floats,
+    mean_and_scale: tuple[PerChannel, PerChannel],
     channels_last: bool,
     threads: int,
 ) -> None:
     """The same into `floats[places[i]]`: (level - mean) * scale, planes after each other or the channels of a pixel together."""
     layout = program.PIXELS if channels_last else program.PLANES
     out = np.empty((0, *images.shape[1:]), np.uint8)
-    _share_out(threads, len(index), images, index, places, plan, numbers, layout, out, floats, means, scales)
+    scaling = (np.ascontiguousarray(per_channel, np.float32) for per_channel in mean_and_scale)
+    _share_out(threads, len(index), images, index, places, plan, numbers, layout, out, floats, *scaling)
 
 
 def _share_out(

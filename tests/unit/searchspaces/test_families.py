@@ -76,13 +76,14 @@ def test_uniformaugment_2_1_is_the_published_policy() -> None:
     assert branch.steps[0] == branch.steps[1]
     assert branch.steps[0].probability == 0.5
     values = {choice.op: choice.values[0] for choice in branch.steps[0].choices}
-    assert len(values) == 14
+    assert len(values) == 15
     assert "invert" in values
     assert "identity" not in values
     assert values["rotate"] == Uniform(0.0, 30.0, signed=True)
     assert values["brightness"] == Uniform(1.0, 1.9, signed=True)
     assert values["solarize"] == Uniform(0.0, 256.0)
-    assert values["posterize"] == Levels((4.0, 5.0, 6.0, 7.0, 8.0))
+    assert values["posterize"] == Levels((4.0, 5.0, 6.0, 7.0)), "the code cuts U(4, 8) off to whole bits: 8 never comes"
+    assert values["translate_x"] == Uniform(0.0, 0.45, signed=True)
     assert values["equalize"] == Constant(1.0)
 
 
@@ -94,7 +95,7 @@ def test_uniformaugment_shares_one_fraction_of_every_range() -> None:
     assert values["rotate"] == Uniform(0.0, 7.5, signed=True)
     assert values["brightness"] == Uniform(1.0, 1.225, signed=True)
     assert values["solarize"] == Uniform(192.0, 256.0)
-    assert values["posterize"] == Levels((7.0, 8.0))
+    assert values["posterize"] == Constant(7.0)
     assert values["equalize"] == Constant(1.0)
 
 
@@ -156,6 +157,7 @@ def test_photometric_is_centre_and_half_width_in_the_stated_order() -> None:
     ("name", "left_out"),
     [
         ("autoaugment", ["saturation"]),
+        ("mixture", ["saturation"]),
         ("photometric", ["saturation", "hue"]),
         ("randaugment", ["saturation"]),
         ("trivialaugment", ["saturation"]),

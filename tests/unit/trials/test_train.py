@@ -15,7 +15,7 @@ from trials.data import Split
 from trials.pixels import Normaliser
 from trials.seeds import numpy_generator
 from trials.spans import Spans
-from trials.train import Trainer, augmented, batches_per_epoch
+from trials.train import Trainer, batches_per_epoch
 from trials.values import Recipe
 
 RECIPE = Recipe(batch_images=4, peak_learning_rate=0.1, momentum=0.9, weight_decay=0.5, label_smoothing=0.0, warmup_fraction=0.0)
@@ -71,12 +71,6 @@ def test_each_image_gets_its_own_row_of_the_plan() -> None:
     codes = np.array([[1], [0], [0], [1], [0]])
     seen = trained(5, np.array([3, 1, 4, 2, 0]), codes)[0].seen
     assert list(chain.from_iterable(seen)) == [103, 1, 4, 2, 100]
-
-
-def test_a_plan_that_does_nothing_costs_nothing() -> None:
-    images = torch.zeros(2, 1, 1, 1, dtype=torch.uint8)
-    idle = Plan(("identity",), np.zeros((2, 3), dtype=np.int16), np.zeros((2, 3, 1)))
-    assert augmented(images, idle, set()) is images
 
 
 def test_one_step_by_hand_decays_weights_but_not_biases() -> None:
