@@ -25,6 +25,7 @@ def spaces(as_json: bool) -> None:
         click.echo(f"{fact['name']}\n  {fact['summary']}\n  source: {fact['source']}")
         for option in fact["options"]:
             click.echo(f"  option: {fact['name']}:{option['name']}={option['example']}  {option['meaning']}")
+    click.echo("Any of them goes with geometry: --space randaugment+geometry")
     return None
 
 
