@@ -1,10 +1,12 @@
 """Images and values that tell a right op from a wrong one: what the contract suites of the ops share."""
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 
 from searchspaces.arrays import ImageBatch, PerImageValues
-from searchspaces.ops.op import Op, Parameter
+from searchspaces.ops.op import Interpolation, Op, Parameter, Setting
 
 GREY, RGB, OBLONG, TALL_GREY = (1, 28, 28), (3, 32, 32), (3, 20, 36), (1, 40, 18)
 SHAPES = (GREY, RGB, OBLONG, TALL_GREY)
@@ -48,3 +50,14 @@ def telling_values(op: Op) -> list[tuple[float, ...]]:
 
 def as_tensor(rows: list[tuple[float, ...]]) -> PerImageValues:
     return torch.tensor(rows, dtype=torch.float64)
+
+
+def setting_of(op: Op, images: int, fill: int = 0, interpolation: Interpolation = "nearest") -> Setting:
+    """What a kernel is given for so many images; where it is seeded, each of them has a seed of its own, the same every time."""
+    seeds = torch.from_numpy(np.random.default_rng(3).integers(0, 2**63, images)) if op.seeded else None
+    return Setting(fill, interpolation, seeds)
+
+
+def alone(setting: Setting, image: int) -> Setting:
+    """The same for one image of the batch."""
+    return setting if setting.seeds is None else replace(setting, seeds=setting.seeds[image : image + 1])

@@ -1,5 +1,7 @@
 """What `apply` promises: the plan, nothing but the plan, on each image, whoever its neighbours are."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -41,7 +43,8 @@ def one_by_one(images: ImageBatch, plan: Plan) -> ImageBatch:
         if plan.codes[row, step] != NO_OP:
             op = find_op(plan.code_book[plan.codes[row, step]])
             values = torch.from_numpy(plan.values[row : row + 1, step, : len(op.parameters)])
-            done[row] = op.kernel(done[row : row + 1].clone(), values, plan.setting)[0]
+            seeds = None if plan.seeds is None else torch.from_numpy(plan.seeds[row : row + 1, step])
+            done[row] = op.kernel(done[row : row + 1].clone(), values, replace(plan.setting, seeds=seeds))[0]
     return resized(done, plan.resolution)
 
 

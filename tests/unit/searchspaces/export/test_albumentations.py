@@ -133,7 +133,7 @@ def test_ops_and_values_come_as_often_as_the_policy_says() -> None:
     calls = 3000
     for _ in range(calls):
         transform(image=image)
-        for name, (value,) in transform.get_applied_params()["drawn"] or [("nothing", (0.0,))]:
+        for name, (value,), _ in transform.get_applied_params()["drawn"] or [("nothing", (0.0,), 0)]:
             counts[name, value // 50 if name == "solarize" else round(value, 6)] += 1
     assert sum(counts.values()) == calls
     assert sum((counts[cell] - calls * share) ** 2 / (calls * share) for cell, share in expected.items()) < 46.9
