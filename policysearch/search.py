@@ -24,6 +24,7 @@ from policysearch.ledger import Figure, Ledger, StudyRecord, TrialRecord
 from policysearch.samplers import make_sampler
 from policysearch.selection import winner
 from policysearch.study import MACHINE_PARTS, Study, check_same
+from searchspaces.engines.fused.keeping import anything_kept
 from searchspaces.errors import BadInput, NoTrialSucceeded
 from searchspaces.families import find_family
 from searchspaces.families.fixed import baselines
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 BASES = {"photos": PHOTO_BASE, "digits": DIGIT_BASE}
 GPUS_PER_TRIAL = 0.25  # the small net fills no GPU
 PREPARING_NOTE_SECONDS = 5.0
+COMPILING = "the first trial waits while the augmentation kernels are compiled, once for this machine: about half a minute"
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ def search(study: Study, trials: int, listener: Listener, test: bool) -> Outcome
     home = Home.locate(study.home).make()
     find_family(study.space)  # before images are prepared, which may take long
     enqueued = read_policies(study.enqueue)
-    with _termination_interrupts():
+    with _termination_interrupts(), home.keeping_kernels():
         prepared = prepare(study.source(), home.root, _preparing(listener))
         if test and prepared.heldout is None:
             raise BadInput(f"data {study.data}: it has no test set to open; give one that has, or search without --test")
@@ -89,6 +91,8 @@ def search(study: Study, trials: int, listener: Listener, test: bool) -> Outcome
             if campaign.finished_before:
                 listener(Event("note", text=f"finished before, and not run again: {counted(campaign.finished_before, 'trial')}"))
             campaign.tell_finished()
+            if setting.recipe.device == "cpu" and not anything_kept():
+                listener(Event("note", text=COMPILING))
             driver.run(campaign, listener)
             best = _winner(campaign.stopped, study.max_hours, ledger.trials(record.uid))
             weights.sweep({best.trial_uid, *keep})

@@ -1,17 +1,34 @@
-"""`--to torchvision`: a Python file with a `transform` for torchvision pipelines, which is ours and needs policysearch."""
+"""`--to torchvision`: a Python file with a `transform` for torchvision pipelines. It needs policysearch; the standalone one holds
+our code instead.
+"""
 
 from pprint import pformat
+from textwrap import fill
 
+from searchspaces.export.collecting import Collection
 from searchspaces.export.exporter import Exporter
+from searchspaces.export.searched import searched_at
+from searchspaces.export.standalone import WIDTH, Kind, standalone_text
 from searchspaces.policy_json import PolicyFile, policy_file_text, policy_file_to_dict
 from searchspaces.words import policy_in_words
 
-_FILE = '''"""An image-augmentation policy for torchvision pipelines: put `transform` among theirs, before ToDtype and Normalize.
+_ENDING = '''
+def carried_out(images, plan):
+    """New images, uint8 arrays (images, channels, height, width): what the plan's rows say was done to each."""
+    return {apply}(torch.from_numpy(images), plan).numpy()
+
+
+transform = {transform}(POLICY, searched_at={searched_at!r})
+'''.strip()
+_LOADED_WITH = "import runpy; transform = runpy.run_path({path})['transform']"
+_USE = """Put `transform` among a pipeline's transforms, before ToDtype and Normalize. It takes PIL images (L and RGB) and uint8
+tensors, (C, H, W) or a batch of them with a draw for each image. Its randomness is that of torch's default generator, as
+with torchvision's own transforms."""
+_FILE = '''"""An image-augmentation policy for torchvision pipelines; needs policysearch (pip install policysearch).
 
 {words}
 
-It takes PIL images (L and RGB) and uint8 tensors, (C, H, W) or a batch of them with a draw for each image. Its randomness is
-that of torch's default generator, as with torchvision's own transforms. Needs: pip install policysearch
+{use}
 """
 
 from searchspaces.export.loading import loaded_policy
@@ -25,13 +42,41 @@ transform = loaded_policy(POLICY_FILE).to_torchvision()
 def text(file: PolicyFile) -> str:
     """The Python file. Everything that comes from the policy file stands in it as a literal."""
     policy_file_text(file)  # refuses what could not be read again
-    content = pformat(policy_file_to_dict(file), width=120, compact=True, sort_dicts=False)
-    return _FILE.format(words=policy_in_words(file.policy), content=content)
+    content = pformat(policy_file_to_dict(file), width=WIDTH, compact=True, sort_dicts=False)
+    return _FILE.format(use=_USE, words=fill(policy_in_words(file.policy), WIDTH), content=content)
 
 
+def standalone(file: PolicyFile) -> str:
+    """The Python file that needs torch and torchvision only."""
+    return standalone_text(file, STANDALONE)
+
+
+def _collect(collection: Collection) -> None:
+    # The grouped engine stands for whichever a search used: all give the same pixels, and this one needs torch alone.
+    apply = collection.add("searchspaces.engines.grouped", "apply")
+    collection.stand_in("searchspaces.engines", "apply", apply)
+    collection.add("searchspaces.export.torchvision", "PolicyTransform")
+
+
+def _ending(file: PolicyFile, collection: Collection) -> str:
+    transform = collection.add("searchspaces.export.torchvision", "PolicyTransform")
+    apply = collection.add("searchspaces.engines.grouped", "apply")
+    return _ENDING.format(transform=transform, searched_at=searched_at(file), apply=apply)
+
+
+STANDALONE = Kind(
+    title="An image-augmentation policy for torchvision pipelines; needs torch and torchvision, and nothing else.",
+    use=_USE,
+    libraries=frozenset({"torch", "torchvision", "numpy", "PIL"}),  # torchvision brings the last two
+    collect=_collect,
+    kernel="kernel",
+    ending=_ending,
+)
 EXPORTER = Exporter(
     name="torchvision",
     summary="a Python file with a transform for PIL images and uint8 tensors, to compose with torchvision's v2 ones",
     text=text,
-    loaded_with="import runpy; transform = runpy.run_path({path})['transform']",
+    loaded_with=_LOADED_WITH,
+    standalone=standalone,
+    standalone_loaded_with=_LOADED_WITH,
 )

@@ -68,6 +68,18 @@ def plain(spec: TrialSpec, tmp_path_factory: pytest.TempPathFactory) -> tuple[Tr
     return run(spec, path), path
 
 
+def test_a_trial_on_a_cpu_augments_in_the_fused_kernel(plain: tuple[TrialResult, Path], spec: TrialSpec) -> None:
+    assert plain[0].engine == run(spec, policy=CROPPED, budget_epochs=1).engine == "numba-fused"
+
+
+def test_the_other_engine_gives_the_same_trial_and_is_named(spec: TrialSpec, monkeypatch: pytest.MonkeyPatch) -> None:
+    fused = run(spec, policy=CROPPED, budget_epochs=1)
+    monkeypatch.setenv("POLICYSEARCH_ENGINE", "grouped")
+    grouped = run(spec, policy=CROPPED, budget_epochs=1)
+    assert grouped.engine == "torch-grouped"
+    assert figures(grouped) == figures(fused)
+
+
 def figures(result: TrialResult) -> tuple[object, ...]:
     """What a trial found, without the time it took."""
     return result.status, result.epochs, result.score, result.weights_sha256
