@@ -1,10 +1,12 @@
 """Images and values that tell a right op from a wrong one: what the contract suites of the ops share."""
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 
 from searchspaces.arrays import ImageBatch, PerImageValues
-from searchspaces.ops.op import Op, Parameter
+from searchspaces.ops.op import Interpolation, Op, Parameter, Setting
 
 GREY, RGB, OBLONG, TALL_GREY = (1, 28, 28), (3, 32, 32), (3, 20, 36), (1, 40, 18)
 SHAPES = (GREY, RGB, OBLONG, TALL_GREY)
@@ -40,11 +42,29 @@ def spread(op: Op, parameter: Parameter) -> list[float]:
 
 
 def telling_values(op: Op) -> list[tuple[float, ...]]:
-    """Rows of values: each parameter's spread with the others at their identity, then all of them moving at once."""
+    """Rows of values: each parameter's spread with the others at their identity, and again with a modest strength; at last all of
+    them moving at once."""
     spreads = [spread(op, parameter) for parameter in op.parameters]
-    alone = [(*op.identity[:place], value, *op.identity[place + 1 :]) for place, column in enumerate(spreads) for value in column]
-    return list(dict.fromkeys([*alone, *zip(*spreads, strict=False)]))
+    modest = sorted(spreads[0], key=lambda value: abs(value - op.strength.identity))[max(1, len(spreads[0]) // 4)]
+    rows = [
+        (*others[:place], value, *others[place + 1 :])
+        for others in (op.identity, (modest, *op.identity[1:]))
+        for place, column in enumerate(spreads)
+        for value in column
+    ]
+    return list(dict.fromkeys([*rows, *zip(*spreads, strict=False)]))
 
 
 def as_tensor(rows: list[tuple[float, ...]]) -> PerImageValues:
     return torch.tensor(rows, dtype=torch.float64)
+
+
+def setting_of(op: Op, images: int, fill: int = 0, interpolation: Interpolation = "nearest") -> Setting:
+    """What a kernel is given for so many images; where it is seeded, each of them has a seed of its own, the same every time."""
+    seeds = torch.from_numpy(np.random.default_rng(3).integers(0, 2**63, images)) if op.seeded else None
+    return Setting(fill, interpolation, seeds)
+
+
+def alone(setting: Setting, image: int) -> Setting:
+    """The same for one image of the batch."""
+    return setting if setting.seeds is None else replace(setting, seeds=setting.seeds[image : image + 1])

@@ -17,7 +17,8 @@ class Family:
 
     `build(channels, base)` gives the space for images with that many channels, on top of that plain geometry. `summary` is one
     line for people, `source` where the family comes from. `options` are what may be chosen once, before the search; `build` takes
-    each by its name.
+    each by its name. `searches_base` where it searches the base and, unless it is two families composed, nothing else: such a one
+    goes with any other.
     """
 
     name: str
@@ -25,6 +26,7 @@ class Family:
     source: str
     build: Callable[..., SearchSpace]
     options: tuple[Option, ...] = ()
+    searches_base: bool = False
 
     def having(self, wishes: Mapping[str, Any]) -> "Family":
         """The family with options chosen, by their names; the choices, where they aren't the usual ones, are in the name.

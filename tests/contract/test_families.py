@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from strategies import points
 
 from searchspaces.errors import BadInput
 from searchspaces.families import family_table, find_family
+from searchspaces.families.composing import on_base_of
 from searchspaces.ops import find_op
 from searchspaces.policy import Policy
 from searchspaces.policy_json import canonical_json, digest, policy_from_dict, policy_to_dict
@@ -30,6 +32,7 @@ WISHES = [
 ]
 CASES = [(wish, channels) for wish in WISHES for channels in (1, 3)]
 DRAWS = 200
+GEOMETRY = find_family("geometry").build(3, PHOTO_BASE)
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 
@@ -49,12 +52,30 @@ def middle(space: SearchSpace) -> dict[str, Any]:
 def test_every_point_is_a_valid_policy_whose_json_comes_back(space: SearchSpace, data: st.DataObject) -> None:
     params = data.draw(points(space))
     policy = space.decode(params)
-    assert policy.base == PHOTO_BASE
+    assert policy.base == PHOTO_BASE or find_family(space.name).searches_base
     text = canonical_json(policy_to_dict(policy))
     assert policy_from_dict(json.loads(text)) == policy
     assert canonical_json(policy_to_dict(policy_from_dict(json.loads(text)))) == text
     assert space.decode(json.loads(json.dumps(params))) == policy
     assert policy_in_words(policy)
+
+
+@given(data=st.data())
+@settings(max_examples=10)
+def test_with_geometry_a_point_is_the_branches_of_the_one_on_the_base_of_the_other(
+    space: SearchSpace, data: st.DataObject
+) -> None:
+    if find_family(space.name).searches_base:
+        with pytest.raises(
+            BadInput, match=r"^space 'geometry\+geometry': geometry searches the base; allowed is one space of ops"
+        ):
+            find_family(f"{space.name}+geometry")
+        return
+    both, geometry = on_base_of(space, GEOMETRY), data.draw(points(GEOMETRY))
+    assert both.name == f"{space.name}+geometry"
+    params = data.draw(points(space))
+    assert both.decode(params | geometry) == replace(space.decode(params), base=GEOMETRY.decode(geometry).base)
+    assert list(both.to_optuna()) == list(both.to_ray()) == [*params, *geometry]
 
 
 def test_names_are_unique_and_the_table_has_what_people_read(space: SearchSpace) -> None:

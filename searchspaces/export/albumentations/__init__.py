@@ -32,8 +32,9 @@ os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 import albumentations as A
 from albumentations.core.transforms_interface import BaseTransformInitSchema
 
-Drawn = list[tuple[str, list[float]]]
-"""The ops of one image in order, each with its values in physical units: a row of a plan as plain values, to be replayed."""
+Drawn = list[tuple[str, list[float], int]]
+"""The ops of one image in order, each with its values in physical units and its seed (0 for all but noise): a row of a plan as
+plain values, to be replayed."""
 
 MUST_FOLLOW = ("mask", "masks", "mask3d", "masks3d", "bboxes", "keypoints")
 """Targets that have to move with the image's pixels."""
@@ -131,20 +132,24 @@ def _image_shape(shape: tuple[int, ...]) -> tuple[int, int, int]:
 
 def _drawn(plan: Plan) -> Drawn:
     """The first row of a plan, without the steps that do nothing."""
-    ops = [(plan.code_book[code], values) for code, values in zip(plan.codes[0], plan.values[0], strict=True) if code != NO_OP]
-    return [(name, [float(value) for value in values[: len(find_op(name).parameters)]]) for name, values in ops]
+    steps = np.flatnonzero(plan.codes[0] != NO_OP)
+    seeds = np.zeros(len(plan.codes[0]), np.int64) if plan.seeds is None else plan.seeds[0]
+    names = [plan.code_book[code] for code in plan.codes[0, steps]]
+    values = [plan.values[0, step, : len(find_op(name).parameters)].tolist() for name, step in zip(names, steps, strict=True)]
+    return list(zip(names, values, seeds[steps].tolist(), strict=True))
 
 
 def _plan(drawn: Drawn, base: Base) -> Plan:
     """The plan of one image that carries these ops out."""
-    longest = max((len(values) for _, values in drawn), default=1)
-    padded = [[*values, *[0.0] * (longest - len(values))] for _, values in drawn]
+    longest = max((len(values) for _, values, _ in drawn), default=1)
+    padded = [[*values, *[0.0] * (longest - len(values))] for _, values, _ in drawn]
     codes = np.arange(1, 1 + len(drawn), dtype=np.int16).reshape(1, -1)
     return Plan(
-        ("identity", *(name for name, _ in drawn)),
+        ("identity", *(name for name, _, _ in drawn)),
         codes,
         np.array(padded, dtype=np.float64).reshape(1, -1, longest),
         base.fill,
         base.interpolation,
-        resolution=base.resolution,
+        np.array([[seed for _, _, seed in drawn]], dtype=np.int64),
+        base.resolution,
     )
