@@ -15,7 +15,7 @@ help:
 	@echo "make slow         the tests that take longer"
 	@echo "make core         the tests of the core, in an environment without the search extra"
 	@echo "make lowest       the quick tests with the oldest versions that pyproject.toml allows"
-	@echo "make docs         renew what is made from the op table: docs/ops.md, its picture, the policy file's JSON Schema"
+	@echo "make docs         renew what is made from the op table: docs/ops.md, the pictures, the policy file's JSON Schema"
 	@echo "make constraints  renew constraints.txt"
 	@echo "make clean        delete all that these commands have made"
 
@@ -47,6 +47,7 @@ docs: .venv/.dev
 	$(BIN)/python -m searchspaces.ops_page docs/ops.md
 	$(BIN)/python -m searchspaces.policy_schema
 	$(BIN)/policysearch ops --strip -o docs/images/ops.png
+	$(BIN)/policysearch preview zoo:trivialaugment-wide --draws 3 -o docs/images/preview.png
 
 constraints: .venv/.dev
 	echo "# The exact versions that CI installs (Python 3.11). Renew: make constraints" > constraints.txt

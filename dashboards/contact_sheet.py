@@ -18,6 +18,7 @@ LARGEST_TILE_PX = 240
 GAP_PX = 12
 LINE_PX = 16
 MARGIN_PX = 16
+HANG = "\N{NO-BREAK SPACE}" * 3
 LETTERS, HEADING_LETTERS = 12, 17
 INK, PAPER, PALE = (26, 26, 26), (255, 255, 255), (107, 107, 107)
 Colour = tuple[int, int, int]
@@ -78,7 +79,7 @@ def enlarged(pixels: np.ndarray, tile_px: int = TILE_PX) -> Image.Image:
 def _laid(row: Row, tile_px: int, label_px: int) -> tuple[int, list[list[str]], list[list[str]]]:
     """The height of a row with the gap below, its label's lines (one list for each of its texts), its captions' lines."""
     label = [_wrapped(text, label_px - GAP_PX, LETTERS, bold=not place) for place, text in enumerate(row.label)]
-    captions = [[line for text in tile.caption for line in _wrapped(text, tile_px, LETTERS)] for tile in row.tiles]
+    captions = [[line for text in tile.caption for line in _wrapped(text, tile_px, LETTERS, hang=HANG)] for tile in row.tiles]
     below = max((len(lines) for lines in captions), default=0)
     return max(tile_px + 3 + LINE_PX * below, LINE_PX * sum(map(len, label))) + GAP_PX, label, captions
 
@@ -106,13 +107,16 @@ def _lines(pen: ImageDraw.ImageDraw, place: tuple[int, int], lines: Sequence[str
     return y
 
 
-def _wrapped(text: str, width: int, letters: int, bold: bool = False) -> list[str]:
-    """The text in lines no wider than `width`, broken at spaces; a word that is wider by itself is cut and marked so."""
+def _wrapped(text: str, width: int, letters: int, bold: bool = False, hang: str = "") -> list[str]:
+    """The text in lines no wider than `width`, broken at spaces, all but the first begun with `hang`.
+
+    A word that is wider by itself is cut and marked so.
+    """
     font, lines = _font(letters, bold), [""]
     for word in text.split(" "):  # not at a no-break space
-        longer = f"{lines[-1]} {word}".strip()
+        longer = f"{lines[-1]} {word}" if lines[-1] else word
         if lines[-1] and font.getlength(longer) > width:
-            lines.append(word)
+            lines.append(hang + word)
         else:
             lines[-1] = longer
     return [_cut(line, width, font) for line in lines if line]

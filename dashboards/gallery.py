@@ -65,7 +65,8 @@ def picture_grid(
         raise BadInput(f"picture grid: {len(images)} images, {len(titles)} titles; give one image or more and each a title")
     original = [Tile(image, (title,)) for image, title in zip(images, titles, strict=True)]
     drawn = [Row((f"draw {number}",), row) for number, row in enumerate(tiles(policy, images, seed, draws), start=1)]
-    return contact_sheet([Row(("as it is",), original), *drawn], heading, policy_in_words(policy), label_px=64)
+    words = policy_in_words(policy) + (" Mixing joins two images, and is not shown." if _mixes(policy) else "")
+    return contact_sheet([Row(("as it is",), original), *drawn], heading, words, label_px=64)
 
 
 def write_pictures(ledger: Ledger, home: Home, study_name: str) -> list[Path]:
@@ -90,13 +91,17 @@ def is_switch(parameter: Parameter) -> bool:
     return parameter.whole and (parameter.low, parameter.high) == (0, 1)
 
 
-def value_in_short(parameter: Parameter, value: float) -> str:
-    """A value with its unit's sign, as a caption has room for: "×1.3", "−9°", "4 bits", "on"."""
+def value_in_short(parameter: Parameter, value: float, digits: int = 3) -> str:
+    """A value of so many digits with its unit's sign, as a caption has room for: "×1.3", "−9°", "4 bits", "on"."""
     if is_switch(parameter):
         return "on" if value else "off"
     sign = SIGNS.get(parameter.unit, "")
-    number = f"{value:.3g}".replace("-", "−")
+    number = f"{value:.{digits}g}".replace("-", "−")
     return f"{sign}{number}" if sign == "×" else f"{number}{sign}"
+
+
+def _mixes(policy: Policy) -> bool:
+    return policy.batch.mixup_alpha > 0 or policy.batch.cutmix_alpha > 0
 
 
 def _caption(policy: Policy, plan: Plan, row: int) -> tuple[str, ...]:
@@ -114,4 +119,5 @@ def _op_in_short(name: str, values: list[float]) -> str:
     words = {"hflip": "flipped"}.get(name, name.removesuffix("_px").replace("_", " "))
     if len(parameters) == 1:
         return " ".join([words, *(value_in_short(*pair) for pair in pairs)])
-    return f"{words} " + ", ".join(f"{parameter.name} {value_in_short(parameter, value)}" for parameter, value in pairs)
+    told = [(parameter.name, value_in_short(parameter, value, 2 if abs(value) < 1 else 3)) for parameter, value in pairs]
+    return f"{words} " + ", ".join(f"{name}\N{NO-BREAK SPACE}{value}" for name, value in told)

@@ -8,11 +8,11 @@ import numpy as np
 from jaxtyping import Bool, Float64
 
 from searchspaces.draw_framing import CROP_AND_FLIP, TURNS_AND_WINDOWS, Draws, Rows, planned_base, planned_cutout
-from searchspaces.errors import BadInput
 from searchspaces.ops import find_op
 from searchspaces.ops.op import Op, Parameter
 from searchspaces.plan import NO_OP, Plan
 from searchspaces.policy import Base, Branch, Choice, Constant, Distribution, Policy, ResizedCrop, Step, Uniform
+from searchspaces.refusals import check_ops, check_shape
 
 Column = Float64[np.ndarray, "some"]
 
@@ -21,10 +21,11 @@ def draw(policy: Policy, shape: tuple[int, int, int, int], generator: np.random.
     """What to do to a batch of `shape` (images, channels, height, width); all but the mixing of images with one another.
 
     Spawns four children of `generator`, so a second call draws anew. A step that does nothing to an image has code 0 there.
-    Raises BadInput where an op of the policy can't take images with so many channels.
+    Raises BadInput where an op of the policy can't take images with so many channels or needs a library that isn't installed.
     """
+    check_shape(shape)
     images, channels, height, width = shape
-    _check_channels(policy, channels)
+    check_ops(policy.ops, channels)
     base_stream, branch_stream, seed_stream, turn_stream = generator.spawn(4)
     pages = _Pages(policy, images)
     crops = base_stream.random((images, CROP_AND_FLIP))
@@ -74,14 +75,6 @@ class _Pages:
         seeded = any(find_op(name).seeded for name in self.code_book)
         seeds = seed_stream.integers(0, 2**63, self.codes.shape) if seeded else None
         return Plan(self.code_book, self.codes, self.values, base.fill, base.interpolation, seeds, base.resolution)
-
-
-def _check_channels(policy: Policy, channels: int) -> None:
-    for name in policy.ops:
-        op = find_op(name)
-        if not op.accepts(channels):
-            allowed = ", ".join(str(count) for count in sorted(op.channels or ()))
-            raise BadInput(f"op {name}: the images have {channels} channels; it takes {allowed}; leave it out of the policy")
 
 
 def _draw_branches(branches: tuple[Branch, ...], draws: Draws, pages: _Pages, first_step: int) -> None:

@@ -42,10 +42,17 @@ def spread(op: Op, parameter: Parameter) -> list[float]:
 
 
 def telling_values(op: Op) -> list[tuple[float, ...]]:
-    """Rows of values: each parameter's spread with the others at their identity, then all of them moving at once."""
+    """Rows of values: each parameter's spread with the others at their identity, and again with a modest strength; at last all of
+    them moving at once."""
     spreads = [spread(op, parameter) for parameter in op.parameters]
-    alone = [(*op.identity[:place], value, *op.identity[place + 1 :]) for place, column in enumerate(spreads) for value in column]
-    return list(dict.fromkeys([*alone, *zip(*spreads, strict=False)]))
+    modest = sorted(spreads[0], key=lambda value: abs(value - op.strength.identity))[max(1, len(spreads[0]) // 4)]
+    rows = [
+        (*others[:place], value, *others[place + 1 :])
+        for others in (op.identity, (modest, *op.identity[1:]))
+        for place, column in enumerate(spreads)
+        for value in column
+    ]
+    return list(dict.fromkeys([*rows, *zip(*spreads, strict=False)]))
 
 
 def as_tensor(rows: list[tuple[float, ...]]) -> PerImageValues:

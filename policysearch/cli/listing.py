@@ -1,12 +1,15 @@
 """Commands that list what exists: families of policies, published policies, ops, this machine. They read, and change nothing."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from policysearch.cli.options import home_option, json_option, open_home, print_json
 from policysearch.cli.picturing import images_options, write_strip
 from searchspaces.errors import BadInput
+
+if TYPE_CHECKING:
+    from searchspaces.ops.op import Op
 
 
 @click.command()
@@ -64,7 +67,7 @@ def _zoo_facts(name: str) -> dict[str, Any]:
 def ops(strip: bool, output: str | None, as_json: bool, data: str | None, **wishes: Any) -> None:
     """The image operations: how each runs, its parameters with units and limits, named spans.
 
-    
+    \b
     fused      in one compiled kernel on a CPU, together with the image's other ops
     torch      in torch, on all images that meet the op at once
     per image  image by image, on the CPU
@@ -78,12 +81,19 @@ def ops(strip: bool, output: str | None, as_json: bool, data: str | None, **wish
         return print_json(facts)
     width = max(len(fact["name"]) for fact in facts)
     for fact in facts:
-        limits = "; ".join(
-            f"{p['name']} {p['low']:g} to {p['high']:g} {p['unit']}, identity {p['identity']:g}" for p in fact["parameters"]
-        )
-        spans = "".join(f"; {name} {span[0]:g} to {span[1]:g}" for name, span in fact["spans"].items())
+        limits = "; ".join(_limits(parameter) for parameter in fact["parameters"])
+        spans = "".join(f"; {name} {weak:g} to {strong:g}" for name, (weak, strong) in fact["spans"].items() if weak != strong)
         click.echo(f"{fact['name']:<{width}} {fact['runs']:<10} {limits}{spans}{'; signed' if fact['signed'] else ''}")
     return None
+
+
+def _limits(parameter: dict[str, Any]) -> str:
+    """A parameter with its unit, limits and identity, in words."""
+    if parameter["unit"] == "0 or 1":
+        return "on or off"
+    named = f"{parameter['name']} {parameter['low']:g} to {parameter['high']:g}"
+    unit = "" if parameter["unit"] == parameter["name"] else f" {parameter['unit']}"
+    return f"{named}{unit}, identity {parameter['identity']:g}"
 
 
 def _strip(strip: bool, output: str | None, data: str | None, **wishes: Any) -> None:
@@ -94,7 +104,7 @@ def _strip(strip: bool, output: str | None, data: str | None, **wishes: Any) -> 
     write_strip(output, data, **wishes)
 
 
-def _op_facts(op: Any) -> dict[str, Any]:
+def _op_facts(op: "Op") -> dict[str, Any]:
     return {
         "name": op.name,
         "kind": op.kind,

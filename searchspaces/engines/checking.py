@@ -3,26 +3,15 @@
 from torch import Tensor
 
 from searchspaces.arrays import Images
-from searchspaces.errors import BadInput
-from searchspaces.ops import find_op
 from searchspaces.plan import Plan
+from searchspaces.refusals import check_images, check_ops, check_plan
 
 
 def check(images: Tensor | Images, plan: Plan, rows: int | None = None) -> None:
-    """Raise BadInput where the images are not uint8 of four dimensions, or the plan is not for them.
+    """Raise BadInput where the images, or the plan for them, are not what an engine takes: see `refusals`.
 
-    `rows` is how many rows the plan is to have; None: one for each image.
+    `rows` is how many rows the plan is to have, and then images may be a numpy array too; None: one for each image of a tensor.
     """
-    if str(images.dtype).removeprefix("torch.") != "uint8" or images.ndim != 4:
-        raise BadInput(
-            f"images: {images.dtype} of shape {tuple(images.shape)}; allowed is torch.uint8, images x channels x height x width"
-        )
-    wanted = len(images) if rows is None else rows
-    if wanted != len(plan):
-        raise BadInput(f"plan: {len(plan)} rows for {wanted} images; draw it for this batch")
-    for name in plan.code_book:
-        op = find_op(name)
-        if not op.accepts(images.shape[1]):
-            raise BadInput(f"op {op.name}: the images have {images.shape[1]} channels; leave it out of the policy")
-        if op.seeded and plan.seeds is None:
-            raise BadInput(f"plan: it has no seeds for op {op.name}, which is noise; draw it from the policy")
+    check_images(images, arrays=rows is not None)
+    check_ops(plan.code_book, images.shape[1])
+    check_plan(plan, len(images) if rows is None else rows)

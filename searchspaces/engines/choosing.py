@@ -44,8 +44,8 @@ def apply(images: ImageBatch, plan: Plan, threads: int = 1, ran: set[str] | None
     """New images (images, channels, height, width), each changed as its row of the plan says; the given ones stay as they are.
 
     They are as large as the given ones, but for a plan whose resolution is not 1; such are resized in torch, whatever engine ran.
-    `threads` share the images out, on a CPU. The names of the engines that ran are added to `ran`. Raises BadInput where the
-    images are not uint8 of four dimensions, the plan has another number of rows, or one of its ops can't take so many channels.
+    `threads` share the images out, on a CPU. The names of the engines that ran are added to `ran`. Raises BadInput for
+    what `refusals` says can't be applied, before any kernel runs.
     """
     check(images, plan)
     names = ran if ran is not None else set()

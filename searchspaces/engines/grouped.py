@@ -24,8 +24,7 @@ def apply(images: ImageBatch, plan: Plan) -> ImageBatch:
 
     They are as large as the given ones, but for a plan whose resolution is not 1.
 
-    Raises BadInput where the images are not uint8 of four dimensions, the plan has another number of rows, or one of its ops
-    can't take so many channels.
+    Raises BadInput for what `refusals` says can't be applied, before any kernel runs.
     """
     check(images, plan)
     ops = tuple(find_op(name) for name in plan.code_book)

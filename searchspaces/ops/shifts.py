@@ -5,6 +5,7 @@ Exact on every device.
 
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -91,14 +92,18 @@ def crop_fused(image: Any, out: Any, values: Any, fill: int, bilinear: bool, see
 
 
 def hflip_fused(image: Any, out: Any, values: Any, fill: int, bilinear: bool, seed: int, scratch: Any) -> None:
-    """`hflip` for one image."""
+    """`hflip` for one image: each channel from its last pixel to its first, then its rows from the last to the first."""
     if values[0] == 0:
         copy_levels(image, out)
         return
-    width = image.shape[2]
-    source, target = image.reshape(-1), out.reshape(-1)
-    for start in range(0, source.size, width):
-        reverse_row(source[start : start + width], target[start : start + width])
+    channels, height, width = image.shape
+    planes = image.reshape(channels, height * width)
+    turned = scratch.view(np.uint8)[: height * width]
+    for channel in range(channels):
+        reverse_row(planes[channel], turned)
+        for row in range(height):
+            end = (height - row) * width
+            copy_row(turned[end - width : end], out[channel, row])
 
 
 def vflip_fused(image: Any, out: Any, values: Any, fill: int, bilinear: bool, seed: int, scratch: Any) -> None:
@@ -106,37 +111,55 @@ def vflip_fused(image: Any, out: Any, values: Any, fill: int, bilinear: bool, se
     if values[0] == 0:
         copy_levels(image, out)
         return
-    channels, height, width = image.shape
-    source, target = image.reshape(-1), out.reshape(-1)
+    channels, height, _ = image.shape
     for channel in range(channels):
         for row in range(height):
-            here, there = (channel * height + row) * width, (channel * height + height - 1 - row) * width
-            copy_levels(source[here : here + width], target[there : there + width])
+            copy_row(image[channel, row], out[channel, height - 1 - row])
 
 
 def move(image: Any, out: Any, right: int, down: int, fill: int) -> None:
-    """One image's content moved by whole pixels, a row at a time."""
+    """One image's content moved by whole pixels.
+
+    A channel is copied in one go as if its rows were one long row; what then came from a neighbouring row is filled.
+    """
     channels, height, width = image.shape
-    source, target = image.reshape(-1), out.reshape(-1)
-    right, down = max(-width, min(width, right)), max(-height, min(height, down))
+    pixels, offset = height * width, down * width + right
+    if abs(right) >= width or abs(down) >= height:
+        fill_levels(out, fill)
+        return
+    planes, moved = image.reshape(channels, pixels), out.reshape(channels, pixels)
+    first, last = max(offset, 0), pixels + min(offset, 0)
+    left, end = (0, right) if right > 0 else (width + right, width)
     for channel in range(channels):
-        for row in range(height):
-            here = (channel * height + row) * width
-            there = here - down * width
-            if row < down or row - down >= height:
-                fill_levels(target[here : here + width], fill)
-            elif right >= 0:
-                fill_levels(target[here : here + right], fill)
-                copy_levels(source[there : there + width - right], target[here + right : here + width])
-            else:
-                copy_levels(source[there - right : there + width], target[here : here + width + right])
-                fill_levels(target[here + width + right : here + width], fill)
+        copy_row(planes[channel, first - offset : last - offset], moved[channel, first:last])
+        if down > 0:
+            fill_row(moved[channel, : down * width], fill)
+        elif down < 0:
+            fill_row(moved[channel, pixels + down * width :], fill)
+        if left < end:
+            for row in range(height):
+                for column in range(left, end):
+                    out[channel, row, column] = fill
+
+
+def copy_row(source: Any, target: Any) -> None:
+    """Levels side by side, copied without the price of `copy_levels` for arrays of any shape."""
+    for place in range(target.size):
+        target[place] = source[place]
+
+
+def fill_row(target: Any, level: int) -> None:
+    """The same for `fill_levels`."""
+    for place in range(target.size):
+        target[place] = level
 
 
 def reverse_row(source: Any, target: Any) -> None:
     """The levels of `source` from the last to the first."""
-    last = source.size - 1
-    for place in range(source.size):
+    size = np.uint64(source.size)
+    last = size - np.uint64(1)
+    for place in range(size):
+        # Without a sign there is no test for counting from the end, and several levels are turned at once.
         target[place] = source[last - place]
 
 

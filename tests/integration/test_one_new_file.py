@@ -179,7 +179,7 @@ def test_a_policy_of_the_new_family_is_drawn_previewed_told_and_exported(copy: P
 
 def test_the_pages_are_written_again_and_nothing_else_is_different(copy: Path) -> None:
     lines = (ROOT / "Makefile").read_text().partition("\ndocs: ")[2].partition("\n\n")[0].splitlines()[1:]
-    assert len(lines) == 3
+    assert len(lines) == 4
     for line in lines:  # what `make docs` does
         program, *words = line.strip().removeprefix("$(BIN)/").split()
         ran(copy, *(words if program == "python" else ["-m", program, *words]))
@@ -191,7 +191,7 @@ def test_the_pages_are_written_again_and_nothing_else_is_different(copy: Path) -
     page_tests = [f"tests/unit/searchspaces/test_{name}.py" for name in ("ops_page", "policy_schema", "policy_document")]
     report = ran(copy, "-m", "pytest", "-q", "-p", "no:cacheprovider", *page_tests, "tests/unit/searchspaces/ops/test_table.py")
     assert passed(report) > 100
-    assert different(copy) == NEW_FILES | GENERATED
+    assert different(copy) - {"docs/images/preview.png"} == NEW_FILES | GENERATED  # another Pillow may write it otherwise
 
 
 def different(copy: Path) -> set[str]:

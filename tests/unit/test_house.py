@@ -31,7 +31,7 @@ HOMES = {
     "optuna": ("policysearch/samplers", "searchspaces/render/optuna.py"),
     "matplotlib": ("dashboards/",),
     "jinja2": ("dashboards/",),
-    "albumentations": ("searchspaces/export/albumentations/",),
+    "albumentations": ("searchspaces/export/albumentations/", "searchspaces/ops/borrowed.py"),
     "torchvision": ("searchspaces/export/torchvision.py", "searchspaces/ops/"),
     "click": ("policysearch/cli/",),
     "rich": ("policysearch/cli/",),

@@ -28,6 +28,11 @@ def kernel_home() -> Path:
     return Path(os.path.expanduser(caches)) / "policysearch" / "kernels"
 
 
+def anything_kept() -> bool:
+    """Whether any kernels were compiled to the end here before; those of another table or CPU count as well."""
+    return any(kernel_home().glob(f"*/{MANIFEST}"))
+
+
 def key_of(text: str) -> str:
     """The hash of all that the machine code depends on, 16 hex digits."""
     import numba

@@ -8,14 +8,15 @@ import pytest
 from PIL import Image
 from study_fixture import StudyInLedger, whole_study
 
-from dashboards.contact_sheet import GAP_PX, MARGIN_PX, TILE_PX, enlarged
+from dashboards.contact_sheet import GAP_PX, HANG, MARGIN_PX, TILE_PX, _wrapped, enlarged
 from dashboards.gallery import originals, picture_grid, tiles, value_in_short, write_pictures
 from policysearch.home import Home
 from policysearch.ledger import Ledger
 from searchspaces.errors import BadInput
 from searchspaces.ops import find_op
-from searchspaces.policy import Base, Branch, Choice, Constant, PadCrop, Policy, Step
+from searchspaces.policy import Base, Batch, Branch, Choice, Constant, PadCrop, Policy, Step
 
+FIXED = "\N{NO-BREAK SPACE}"
 GENERATOR = np.random.default_rng(3)
 GREY = GENERATOR.integers(0, 256, (3, 1, 8, 8), dtype=np.uint8)
 COLOUR = GENERATOR.integers(0, 256, (3, 3, 8, 8), dtype=np.uint8)
@@ -55,15 +56,33 @@ def test_the_base_s_crop_is_told_only_where_it_is_all_there_is() -> None:
     assert [tile.caption for tile in row] == [("rotate 90°",)] * 3
     crop = Branch((Step((Choice("crop", (Constant(2.0), Constant(-1.0))),)),))
     (row,) = tiles(Policy(Base(), (crop,)), GREY, seed=1, draws=1)
-    assert [tile.caption for tile in row] == [("crop x_px 2\N{NO-BREAK SPACE}px, y_px −1\N{NO-BREAK SPACE}px",)] * 3
+    assert [tile.caption for tile in row] == [(f"crop x_px{FIXED}2{FIXED}px, y_px{FIXED}−1{FIXED}px",)] * 3
 
 
 def test_a_caption_names_each_op_with_its_value_in_order() -> None:
     chosen = [("translate_x_px", -3.0), ("posterize", 4.0), ("brightness", 1.25), ("invert", 1.0), ("shear_y", 0.5)]
     chain = Branch(tuple(Step((Choice(name, (Constant(value),)),)) for name, value in chosen))
     (row,) = tiles(Policy(Base(hflip=1.0), (chain,)), COLOUR, seed=1, draws=1)
-    wanted = ("flipped", "translate x −3\N{NO-BREAK SPACE}px", "posterize 4\N{NO-BREAK SPACE}bits", "brightness ×1.25", "invert")
+    wanted = ("flipped", f"translate x −3{FIXED}px", f"posterize 4{FIXED}bits", "brightness ×1.25", "invert")
     assert [tile.caption for tile in row] == [(*wanted, "shear y 0.5")] * 3
+
+
+def test_an_op_of_several_values_names_them_and_a_long_caption_hangs() -> None:
+    values = (Constant(0.25), Constant(0.123456), Constant(0.0459), Constant(128.0))
+    erased = Policy(Base(), (Branch((Step((Choice("erase", values),)),)),))
+    (row,) = tiles(erased, COLOUR, seed=1, draws=1)
+    assert row[0].caption == (f"erase side{FIXED}0.25, x{FIXED}0.12, y{FIXED}0.046, level{FIXED}128",)
+    (first, *others) = _wrapped(row[0].caption[0], TILE_PX, 12, hang=HANG)
+    assert first == f"erase side{FIXED}0.25,"
+    assert all(line.startswith(HANG) for line in others)
+
+
+def test_the_grid_says_that_mixing_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    monkeypatch.setattr("dashboards.gallery.contact_sheet", lambda rows, heading, words, label_px: said.append(words))
+    for batch in (Batch(), Batch(cutout=0.5), Batch(mixup_alpha=0.2), Batch(cutmix_alpha=1.0)):
+        picture_grid(Policy(batch=batch), COLOUR, 0, ("a", "b", "c"))
+    assert ["is not shown" in words for words in said] == [False, False, True, True]
 
 
 def test_a_switch_is_on_or_off() -> None:
