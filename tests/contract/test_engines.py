@@ -117,10 +117,11 @@ def test_and_on_grey_images(policy: Policy) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_no_kernel_reads_or_writes_out_of_bounds(tmp_path: Path) -> None:
     """The tests of this file again, on kernels compiled with bounds checks, kept apart from the others."""
     environment = os.environ | {"NUMBA_BOUNDSCHECK": "1", "POLICYSEARCH_KERNELS": str(tmp_path)}
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", __file__]
-    ran = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=280)
+    ran = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=850)
     assert ran.returncode == 0, ran.stdout
     assert list(tmp_path.glob("*/manifest.json"))
