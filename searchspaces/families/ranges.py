@@ -17,7 +17,7 @@ from searchspaces.space import Real
 
 SHARES = ("one", "kinds", "ops")
 SMALLEST_SHARE = 0.1
-SPANS = ("uniform", "standard")
+SPANS = ("uniform", "standard", "albumentations")
 
 CUTOUT_GREY = 121  # the mean of the published code's (125, 123, 114)
 # What ops with more values than their strength are given for the others: cutout lies anywhere.
@@ -29,16 +29,23 @@ BESIDE: Mapping[str, tuple[Distribution, ...]] = {
 def ranged_ops() -> tuple[str, ...]:
     """The ops that `up_to` knows a range of, in alphabetical order."""
     known = [op for op in op_table() if any(name in op.spans for name in SPANS)]
-    return tuple(op.name for op in known if len(op.parameters) == 1 + len(BESIDE.get(op.name, ())))
+    return tuple(op.name for op in known if len(op.parameters) == 1 + len(_beside(op)))
 
 
 def up_to(name: str, share: float) -> tuple[Distribution, ...]:
     """A distribution for each of the op's values: its strength as far as a share (0 to 1) of its range, the others all over.
 
-    The range is UniformAugment's where the op has one, else RandAugment's.
+    The range is UniformAugment's where the op has one, else RandAugment's; for an op of Albumentations it is its own usual one,
+    and its other values stay at their identity.
     """
     op = find_op(name)
-    return (_strength(op, _span(op), share), *BESIDE.get(name, ()))
+    return (_strength(op, _span(op), share), *_beside(op))
+
+
+def _beside(op: Op) -> tuple[Distribution, ...]:
+    if "albumentations" in op.spans:
+        return tuple(Constant(parameter.identity) for parameter in op.parameters[1:])
+    return BESIDE.get(op.name, ())
 
 
 def _strength(op: Op, span: Span, share: float) -> Distribution:
