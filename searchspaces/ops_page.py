@@ -29,10 +29,14 @@ _RULES = """\
 
 Images have 8 bits a channel. `x` counts columns and `y` rows from 0 at the upper left, `W` and `H` are the image's sides in
 pixels; `v` is a level, 0 to 255; a channel is treated by itself unless it says otherwise. **cut**: clamped to 0..255, then
-the fraction is dropped. **round**: clamped to 0..255, then to the nearest whole level, half to even. Geometry takes each
-pixel (x, y) from the place named, rounded to whole pixels (half to even); a place outside the image gives `fill`. Arithmetic
-is in single precision; where a result lies within rounding of a whole level or of the middle between two pixels, another
-order of operations can differ.
+the fraction is dropped. **round**: clamped to 0..255, then to the nearest whole level, half to even. Arithmetic is in single
+precision; where a result lies within rounding of a whole level or of the middle between two pixels, another order of
+operations can differ.
+
+Geometry takes each pixel (x, y) from the place named. With the base's `interpolation` `nearest` the place is rounded to whole
+pixels (half to even), and one outside the image gives `fill`. With `bilinear`, which counts for the ops that say so, the
+level is mixed of the four pixels around the place, by how near they are, and rounded (half to even); there the image goes on
+for ever in `fill`.
 
 The grey level of an RGB pixel is floor(0.2989 R + 0.587 G + 0.114 B); that of a one-channel image is its level.
 

@@ -16,6 +16,7 @@ from torch import nn
 from searchspaces.draw import draw
 from searchspaces.engines import engine_name
 from searchspaces.errors import BadInput
+from searchspaces.mixing import draw_mixing
 from searchspaces.plan import Plan
 from trials.data import Split, data_fingerprint, open_split, read_meta
 from trials.evaluate import NotFinite, placed, score
@@ -25,7 +26,7 @@ from trials.pixels import Normaliser
 from trials.recipes import check_recipe
 from trials.seeds import numpy_generator, torch_generator
 from trials.spans import Spans
-from trials.train import Trainer
+from trials.train import DrawMixing, Trainer
 from trials.values import Epoch, Score, TrialResult, TrialSpec
 from trials.weights import save_weights
 
@@ -74,8 +75,6 @@ def _checked(spec: TrialSpec) -> dict[str, Any]:
     check_recipe(spec.recipe)
     if spec.budget_epochs < 1:
         raise BadInput(f"budget_epochs: {spec.budget_epochs}; allowed is 1 or more")
-    if spec.policy.batch.mixes:
-        raise BadInput("policy: it mixes images (mixup or CutMix), which trials here can't train with; leave batch mixing out")
     meta = read_meta(Path(spec.data.directory))
     found = data_fingerprint(meta)
     if found != spec.data.fingerprint:
@@ -101,7 +100,8 @@ def _train_and_keep(
         normaliser = Normaliser(meta["mean"], meta["std"], spec.recipe)
         trainer = Trainer(model, train, normaliser, spec.recipe, spec.budget_epochs, spans, ran)
     for number in range(1, spec.budget_epochs + 1):
-        loss = trainer.train_epoch(_order(spec, number, len(train.labels)), _plan(spec, number, train, spans))
+        order, plan = _order(spec, number, len(train.labels)), _plan(spec, number, train, spans)
+        loss = trainer.train_epoch(order, plan, _mixing(spec, number))
         with spans.timed("score"):
             scored = score(model, val, spec.recipe, meta["mean"], meta["std"])
         note(Epoch(number, loss, scored.wrong, scored.total))
@@ -128,6 +128,14 @@ def _plan(spec: TrialSpec, number: int, train: Split, spans: Spans) -> Plan:
     """The epoch's augmentation of every training image, in the order of the split."""
     with spans.timed("augment"):
         return draw(spec.policy, train.images.shape, numpy_generator(spec.seed, spec.replicate, number, "augment"))
+
+
+def _mixing(spec: TrialSpec, number: int) -> DrawMixing | None:
+    """What the epoch's batches draw their mixing by, one after the other; None where the policy mixes nothing."""
+    if not spec.policy.batch.mixes:
+        return None
+    generator = numpy_generator(spec.seed, spec.replicate, number, "mixing")
+    return lambda images, sides: draw_mixing(spec.policy.batch, images, sides, generator)
 
 
 def _reason(failure: Exception) -> str:

@@ -4,13 +4,15 @@ Refuses to go on from a loss that isn't finite. What augmentation does is drawn 
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeAlias
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from searchspaces.mixing import Mixing, mix_images, mix_labels
 from searchspaces.plan import Plan
 from trials.data import Split
 from trials.evaluate import NotFinite, precision
@@ -18,6 +20,9 @@ from trials.pixels import ImageStore, Normaliser
 from trials.schedule import learning_rate
 from trials.spans import Spans
 from trials.values import Recipe
+
+DrawMixing: TypeAlias = Callable[[int, tuple[int, int]], Mixing]
+"""How to mix a batch of so many images with these sides (height, width)."""
 
 
 class Trainer:
@@ -30,17 +35,18 @@ class Trainer:
         self, model: nn.Module, train: Split, normaliser: Normaliser, recipe: Recipe, epochs: int, spans: Spans, ran: set[str]
     ) -> None:
         self._model, self._normaliser, self._recipe, self._spans = model, normaliser, recipe, spans
-        self._ran = ran
+        self._ran, self._classes = ran, len(train.classes)
         self._images = ImageStore(train.images, recipe.device)
         self._labels = torch.from_numpy(np.array(train.labels)).to(recipe.device)
         self._optimiser = _optimiser(model, recipe)
         self._steps = epochs * batches_per_epoch(len(train.labels), recipe.batch_images)
         self._step = 0
 
-    def train_epoch(self, order: np.ndarray, plan: Plan) -> float:
+    def train_epoch(self, order: np.ndarray, plan: Plan, draw_mixing: DrawMixing | None = None) -> float:
         """One pass over the images in `order` (a permutation), augmented by `plan` (in image order); the mean loss of its images.
 
-        Raises NotFinite when the loss is NaN or infinite.
+        `draw_mixing` is called once for each batch, in order; None: none are mixed. Raises NotFinite when the
+        loss is NaN or infinite.
         """
         loss_sum = torch.zeros((), dtype=torch.float64, device=self._recipe.device)
         batches = np.array_split(order, batches_per_epoch(len(order), self._recipe.batch_images))
@@ -49,14 +55,18 @@ class Trainer:
                 ready = self._images.augmented(block, plan, self._normaliser, self._ran)
             with self._spans.timed("step"):
                 for index, images in zip(block, ready, strict=True):
-                    loss_sum += self._one_step(images, self._labels[torch.from_numpy(index).to(self._recipe.device)])
+                    labels = self._labels[torch.from_numpy(index).to(self._recipe.device)]
+                    if draw_mixing is not None:
+                        mixing = draw_mixing(len(index), (images.shape[2], images.shape[3]))
+                        images, labels = mix_images(images, mixing), mix_labels(labels, self._classes, mixing)
+                    loss_sum += self._one_step(images, labels)
         loss = float(loss_sum) / len(order)
         if not math.isfinite(loss):
             raise NotFinite(f"training loss is {loss}")
         return loss
 
     def _one_step(self, images: Tensor, labels: Tensor) -> Tensor:
-        """Take one optimiser step on normalised images; the batch's summed loss."""
+        """Take one optimiser step on normalised images; the batch's summed loss. Labels are classes, or shares of each class."""
         rate = learning_rate(self._step, self._steps, self._recipe.peak_learning_rate, self._recipe.warmup_fraction)
         for group in self._optimiser.param_groups:
             group["lr"] = rate

@@ -4,7 +4,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -29,9 +29,9 @@ sys.meta_path.insert(0, Hide())
 folder = sys.argv[1]
 for number in range(int(sys.argv[2])):
     file, given = runpy.run_path(f"{folder}/{number}.py"), np.load(f"{folder}/{number}.npz")
-    plan = {name: given[name] for name in ("codes", "values")}
-    plan |= {"code_book": tuple(given["code_book"].tolist()), "interpolation": str(given["interpolation"])}
-    plan |= {"fill": int(given["fill"]), "seeds": given["seeds"] if "seeds" in given else None}
+    plan = {name.removeprefix("plan."): given[name] for name in given if name.startswith("plan.")}
+    plan = {name: value if value.ndim else value.item() for name, value in plan.items()} | {"seeds": plan.get("seeds")}
+    plan["code_book"] = tuple(plan["code_book"].tolist())
     np.save(f"{folder}/{number}.npy", file["carried_out"](given["images"], file["Plan"](**plan)))
 """
 
@@ -60,7 +60,6 @@ def carried_out_alone(cases: Sequence[Case]) -> list[Images]:
 
 
 def _arrays(case: Case) -> dict[str, np.ndarray]:
-    plan = case.plan
-    arrays = {"images": case.images, "codes": plan.codes, "values": plan.values, "code_book": np.array(plan.code_book)}
-    arrays |= {"fill": np.array(plan.fill), "interpolation": np.array(plan.interpolation)}
-    return arrays if plan.seeds is None else arrays | {"seeds": plan.seeds}
+    """The images, and the plan field by field; None is left out."""
+    plan = {field.name: getattr(case.plan, field.name) for field in fields(case.plan)}
+    return {"images": case.images} | {f"plan.{name}": np.asarray(value) for name, value in plan.items() if value is not None}

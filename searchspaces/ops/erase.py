@@ -89,6 +89,11 @@ def erase_reference(image: Any, values: tuple[float, ...], setting: Setting) -> 
 OPS = (
     Op(
         name="erase",
+        elsewhere={
+            "papers": "Cutout",
+            "torchvision": "`RandomErasing`, an oblong that is wholly inside",
+            "Albumentations": "`CoarseDropout`, `Erasing`, oblongs that are wholly inside",
+        },
         meaning=(
             "level in the square of s = round(side min(W, H)) pixels whose columns are c - floor(s / 2) and the s - 1 after it, "
             "c = min(floor(x W), W - 1), and whose rows follow from y and H alike; what lies outside the image is cut off; "

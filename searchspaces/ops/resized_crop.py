@@ -166,6 +166,11 @@ def _start(name: str, unit: str) -> Parameter:
 OPS = (
     Op(
         name="resized_crop",
+        elsewhere={
+            "torchvision": "`RandomResizedCrop`",
+            "timm": "`RandomResizedCropAndInterpolation`, on PIL images",
+            "Albumentations": "`RandomResizedCrop`, not antialiased",
+        },
         meaning=(
             "the window of w = max(1, round(width W)) by h = max(1, round(height H)) pixels whose upper left pixel is "
             "(min(round(x W), W - w), min(round(y H), H - h)), so within the image, brought to W by H: column i of the result "
