@@ -13,6 +13,7 @@ from searchspaces.policy import Choice, Levels, Step
 
 Rows = Int64[np.ndarray, "rows"]
 Draws = Float64[np.ndarray, "rows slots"]
+Changes = Bool[np.ndarray, "rows"]
 Cells = Float64[np.ndarray, "choices parameters"]
 
 
@@ -20,8 +21,8 @@ Cells = Float64[np.ndarray, "choices parameters"]
 class ChoiceTable:
     """One row a choice; ops with fewer parameters than the widest have cells that stay 0.
 
-    A value is `low` + draw * (`high` - `low`), or, where `level_count` is above 0, one of so many `levels` from `first_level` on.
-    Where it is `signed` it is mirrored about the `identity` for half of the draws. `acts`: whether the op is more than the identity.
+    A value is `low` + draw * (`high` - `low`), or, where `level_count` is above 0, one of so many `levels` from `first_level`
+    on. Where `signed`, it is mirrored about the `identity` for half of the draws. `acts`: whether the op is more than nothing.
     """
 
     codes: Int16[np.ndarray, "choices"]
@@ -49,9 +50,9 @@ class ChoiceTable:
             values = np.where(self.signed[chosen] & mirrored, 2 * self.identity[chosen] - values, values)
         return values
 
-    def does_something(self, chosen: Rows, values: Float64[np.ndarray, "rows parameters"]) -> Bool[np.ndarray, "rows"]:
+    def does_something(self, chosen: Rows, values: Float64[np.ndarray, "rows parameters"]) -> Changes:
         """Whether the op changes anything at these values."""
-        does: Bool[np.ndarray, "rows"] = (values != self.identity[chosen]).any(axis=1) & self.acts[chosen]
+        does: Changes = (values != self.identity[chosen]).any(axis=1) & self.acts[chosen]
         return does
 
 
