@@ -7,7 +7,7 @@ PIP_INSTALL := -m pip install --no-input --disable-pip-version-check -c constrai
 SEARCH_ONLY := albumentations ray mlflow optuna sqlalchemy click rich matplotlib platformdirs
 EVERYTHING := .[search,dev,postgres,timm]
 
-.PHONY: help demo test slow core lowest constraints clean
+.PHONY: help demo test slow core lowest docs constraints clean
 
 help:
 	@echo "make demo         a real search on the shipped sample, end to end"
@@ -15,6 +15,7 @@ help:
 	@echo "make slow         the tests that take longer"
 	@echo "make core         the tests of the core, in an environment without the search extra"
 	@echo "make lowest       the quick tests with the oldest versions that pyproject.toml allows"
+	@echo "make docs         renew what is made from the op table: docs/ops.md, the pictures, the policy file's JSON Schema"
 	@echo "make constraints  renew constraints.txt"
 	@echo "make clean        delete all that these commands have made"
 
@@ -41,6 +42,13 @@ core: .venv-core/.made
 
 lowest: .venv-lowest/.made
 	.venv-lowest/bin/pytest $(PYTEST)
+
+docs: .venv/.dev
+	$(BIN)/python -m searchspaces.ops_page docs/ops.md
+	$(BIN)/python -m searchspaces.levels_page docs/levels.md
+	$(BIN)/python -m searchspaces.policy_schema
+	$(BIN)/policysearch ops --strip -o docs/images/ops.png
+	$(BIN)/policysearch preview zoo:trivialaugment-wide --draws 3 -o docs/images/preview.png
 
 constraints: .venv/.dev
 	echo "# The exact versions that CI installs (Python 3.11). Renew: make constraints" > constraints.txt

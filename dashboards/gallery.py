@@ -1,16 +1,15 @@
-"""Pictures of what a policy does: the same images, drawn for several times, each with the ops it met.
+"""Pictures of what a policy does: the same images, drawn for several times, each with the ops it met and their values.
 
 Deterministic: the same policy, images and seed give the same pictures. Reads training images only.
 """
 
-from dataclasses import dataclass
 from pathlib import Path
 
-import matplotlib
 import numpy as np
 import torch
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
 
+from dashboards.contact_sheet import Row, Tile, contact_sheet
 from dashboards.queries import read_study
 from policysearch.home import Home
 from policysearch.ledger import Ledger
@@ -19,37 +18,26 @@ from searchspaces.draw import draw
 from searchspaces.engines import apply
 from searchspaces.errors import BadInput
 from searchspaces.ops import find_op
+from searchspaces.ops.op import Parameter
 from searchspaces.plan import NO_OP, Plan
 from searchspaces.policy import Policy
 from searchspaces.policy_json import policy_from_dict
+from searchspaces.words import policy_in_words
 from trials.data import open_split
+from trials.data.examples import one_of_each_class
 
-TILE_PX = 120
-GAP_PX = 10
-LINE_PX = 15
-SMALL_PRINT = 11
 COLUMNS, DRAWS = 8, 4
 BEST_WITH_PICTURES = 3
 SEED = 0  # the same for all, so that what differs between two pictures is the policy
-INK, PAPER, PALE = (26, 26, 26), (255, 255, 255), (107, 107, 107)
 # Short signs for the units that have one; the others are told by the op's name.
-SIGNS = {"degrees": "°", "pixels": " px", "bits": " bits", "times": "×"}
-
-
-@dataclass(frozen=True)
-class Tile:
-    """One picture: uint8 pixels (channels, height, width), and in words what happened to it."""
-
-    pixels: np.ndarray
-    caption: tuple[str, ...]
+SIGNS = {"degrees": "°", "pixels": "\N{NO-BREAK SPACE}px", "bits": "\N{NO-BREAK SPACE}bits", "times": "×"}
+CROPS = ("crop", "resized_crop")
 
 
 def originals(directory: Path, count: int) -> tuple[Images, tuple[str, ...]]:
     """Training images (images, channels, height, width) of a prepared directory and their classes: one a class, then others."""
     split = open_split(directory, "train")
-    first_of_class = np.unique(split.labels, return_index=True)[1]
-    others = np.setdiff1d(np.arange(len(split.labels)), first_of_class)
-    rows = np.concatenate([first_of_class, others])[:count]
+    rows = one_of_each_class(split.labels, count)
     return np.array(split.images[rows]), tuple(split.classes[split.labels[row]] for row in rows)
 
 
@@ -61,29 +49,24 @@ def tiles(policy: Policy, images: Images, seed: int, draws: int) -> list[list[Ti
     for _ in range(draws):
         plan = draw(policy, (images.shape[0], images.shape[1], images.shape[2], images.shape[3]), generator)
         changed = apply(batch, plan).numpy()
-        rows.append([Tile(changed[index], _caption(plan, index)) for index in range(len(images))])
+        rows.append([Tile(changed[index], _caption(policy, plan, index)) for index in range(len(images))])
     return rows
 
 
-def picture_grid(policy: Policy, images: Images, seed: int, columns: int, titles: tuple[str, ...]) -> Image.Image:
-    """One picture for people: `columns` of the images (uint8, images channels height width), originals on top, four draws below.
+def picture_grid(
+    policy: Policy, images: Images, seed: int, titles: tuple[str, ...], draws: int = DRAWS, heading: str = ""
+) -> Image.Image:
+    """One picture for people: the images (uint8, images channels height width) side by side, and below each `draws` draws.
 
-    Pixels are enlarged, never smoothed. `titles` stand over the columns; under each tile stand its ops.
+    `titles` stand under the originals; under each tile stand its ops with their values. Above it all: `heading`, and the policy
+    in words. BadInput for no images, and where there are not as many titles as images.
     """
-    if not 1 <= columns <= len(images) == len(titles):
-        raise BadInput(
-            f"picture grid: {columns} columns, {len(images)} images, {len(titles)} titles; give a title an image, and enough"
-        )
-    shown = images[:columns]
-    rows = [[Tile(image, (title,)) for image, title in zip(shown, titles, strict=False)], *tiles(policy, shown, seed, DRAWS)]
-    heights = [TILE_PX + GAP_PX + LINE_PX * max(len(tile.caption) for tile in row) for row in rows]
-    canvas = Image.new("RGB", (columns * (TILE_PX + GAP_PX) + GAP_PX, sum(heights) + GAP_PX), PAPER)
-    font = ImageFont.truetype(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf", SMALL_PRINT)
-    for y, row in enumerate(rows):
-        for x, tile in enumerate(row):
-            place = (GAP_PX + x * (TILE_PX + GAP_PX), GAP_PX + sum(heights[:y]))
-            _paste(canvas, tile, place, font, PALE if y else INK)
-    return canvas
+    if not 1 <= len(images) == len(titles):
+        raise BadInput(f"picture grid: {len(images)} images, {len(titles)} titles; give one image or more and each a title")
+    original = [Tile(image, (title,)) for image, title in zip(images, titles, strict=True)]
+    drawn = [Row((f"draw {number}",), row) for number, row in enumerate(tiles(policy, images, seed, draws), start=1)]
+    words = policy_in_words(policy) + (" Mixing joins two images, and is not shown." if _mixes(policy) else "")
+    return contact_sheet([Row(("as it is",), original), *drawn], heading, words, label_px=64)
 
 
 def write_pictures(ledger: Ledger, home: Home, study_name: str) -> list[Path]:
@@ -95,51 +78,51 @@ def write_pictures(ledger: Ledger, home: Home, study_name: str) -> list[Path]:
     paths = []
     for row in view.done[:BEST_WITH_PICTURES]:
         images, titles = originals(home.data_directory(specs[row.uid]["data"]["directory"]), COLUMNS)
-        picture = picture_grid(policy_from_dict(specs[row.uid]["policy"]), images, SEED, len(images), titles)
+        picture = picture_grid(
+            policy_from_dict(specs[row.uid]["policy"]), images, SEED, titles, heading=f"{study_name}: {row.name}"
+        )
         paths.append(folder / f"{row.uid}.png")
         picture.save(paths[-1])
     return paths
 
 
-def as_image(pixels: np.ndarray) -> Image.Image:
-    """A picture of uint8 (channels, height, width), grey or RGB, at its own size."""
-    return Image.fromarray(pixels[0] if len(pixels) == 1 else np.ascontiguousarray(pixels.transpose(1, 2, 0)))
+def is_switch(parameter: Parameter) -> bool:
+    """Whether the parameter only says that its op is on."""
+    return parameter.whole and (parameter.low, parameter.high) == (0, 1)
 
 
-def enlarged(pixels: np.ndarray) -> Image.Image:
-    """The picture fit into a square of `TILE_PX`, its pixels visible as squares."""
-    image = as_image(pixels).convert("RGB")
-    scale = TILE_PX / max(image.size)
-    return image.resize((round(image.width * scale), round(image.height * scale)), Image.Resampling.NEAREST)
-
-
-def _paste(
-    canvas: Image.Image, tile: Tile, place: tuple[int, int], font: ImageFont.FreeTypeFont, ink: tuple[int, int, int]
-) -> None:
-    """Put a tile and its caption at `place`, its upper left corner."""
-    pen = ImageDraw.Draw(canvas)
-    canvas.paste(enlarged(tile.pixels), place)
-    for line, text in enumerate(tile.caption):
-        while font.getlength(text) > TILE_PX + GAP_PX // 2:
-            text = text.rstrip("…")[:-1] + "…"
-        pen.text((place[0], place[1] + TILE_PX + 1 + line * LINE_PX), text, fill=ink, font=font)
-
-
-def _caption(plan: Plan, row: int) -> tuple[str, ...]:
-    """The ops an image met, in order, with their strength; the crop, which everything meets, is left out."""
-    met = []
-    for code, values in zip(plan.codes[row], plan.values[row], strict=True):
-        name = plan.code_book[code]
-        if code != NO_OP and name != "crop":
-            met.append(_op_in_short(name, float(values[0])))
-    return tuple(met) or ("as it is",)
-
-
-def _op_in_short(name: str, value: float) -> str:
-    parameter = find_op(name).strength
-    words = {"hflip": "flipped"}.get(name, name.replace("_", " "))
-    if parameter.whole and (parameter.low, parameter.high) == (0, 1):  # a switch: it is on
-        return words
+def value_in_short(parameter: Parameter, value: float, digits: int = 3) -> str:
+    """A value of so many digits with its unit's sign, as a caption has room for: "×1.3", "−9°", "4 bits", "on"."""
+    if is_switch(parameter):
+        return "on" if value else "off"
     sign = SIGNS.get(parameter.unit, "")
-    number = f"{value:.3g}".replace("-", "−")
-    return f"{words} {sign}{number}" if sign == "×" else f"{words} {number}{sign}"
+    number = f"{value:.{digits}g}".replace("-", "−")
+    return f"{sign}{number}" if sign == "×" else f"{number}{sign}"
+
+
+def _spoken(name: str) -> str:
+    """A name as words; the unit that it may end with stands behind its value."""
+    return name.removesuffix("_px").replace("_", " ")
+
+
+def _mixes(policy: Policy) -> bool:
+    return policy.batch.mixup_alpha > 0 or policy.batch.cutmix_alpha > 0
+
+
+def _caption(policy: Policy, plan: Plan, row: int) -> tuple[str, ...]:
+    """The ops an image met, in order, with their values; the base's crop, which everything meets, only if it is all there is."""
+    steps = zip(plan.codes[row], plan.values[row], strict=True)
+    met = [(plan.code_book[code], [float(value) for value in values]) for code, values in steps if code != NO_OP]
+    told = [(name, values) for name, values in met if policy.base.crop is None or name not in CROPS]
+    return tuple(_op_in_short(name, values) for name, values in told) or (("crop only",) if met else ("as it is",))
+
+
+def _op_in_short(name: str, values: list[float]) -> str:
+    """An op's name and its values, but for switches; where there are several, each with its parameter's name."""
+    parameters = find_op(name).parameters
+    pairs = [pair for pair in zip(parameters, values, strict=False) if not is_switch(pair[0])]
+    words = {"hflip": "flipped"}.get(name, _spoken(name.rpartition(":")[2]))
+    if len(parameters) == 1:
+        return " ".join([words, *(value_in_short(*pair) for pair in pairs)])
+    told = [(_spoken(parameter.name), value_in_short(parameter, value, 2 if abs(value) < 1 else 3)) for parameter, value in pairs]
+    return f"{words} " + ", ".join(f"{name}\N{NO-BREAK SPACE}{value}" for name, value in told)

@@ -7,7 +7,7 @@ what there is.
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from policysearch.ledger import Claim, Figure, Ledger, StudyRecord, TrialRecord
+from policysearch.ledger import Claim, Figure, Ledger, Role, StudyRecord, TrialRecord
 from policysearch.selection import winner
 from policysearch.statistics import disagreement, resolvable_difference, wilson_interval
 from searchspaces.errors import BadInput, NoTrialSucceeded
@@ -23,7 +23,7 @@ class Row:
 
     number: int
     uid: str
-    role: Literal["baseline", "trial"]
+    role: Role
     name: str
     words: str
     status: Status

@@ -14,8 +14,9 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from dashboards.contact_sheet import Tile, as_image
 from dashboards.figures import NARROW, WIDE, Shape, comparison_svg, curves_svg
-from dashboards.gallery import SEED, Tile, as_image, originals, tiles
+from dashboards.gallery import SEED, originals, tiles
 from dashboards.queries import StudyView, caveat, read_study
 from policysearch.home import Home
 from policysearch.ledger import Ledger, TrialRecord

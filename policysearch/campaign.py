@@ -1,21 +1,21 @@
 """What is run next: the tasks of a search, in order, over the ledger and a sampler.
 
-First the trials that an earlier search planned and didn't finish, then the free baselines, then suggestions. A trial is in the
-ledger before it is given out, and what came of it is read from the ledger. Refuses nothing; it stops at the number of trials, at
-the end of the space, and before a trial that would not finish in time.
+First the trials that an earlier search planned and didn't finish, then the free baselines, then the policies that the user
+enqueued, then suggestions. A trial is in the ledger before it is given out, and what came of it is read from the ledger.
+Refuses nothing; it stops at the number of trials, at the end of the space, and before a trial that would not finish in time.
 """
 
 import hashlib
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from statistics import median
 from typing import Any, Literal
 
 from policysearch.drivers import Event, Listener, Task
 from policysearch.kept_weights import KeptWeights
-from policysearch.ledger import Ledger, StudyRecord, TrialRecord
+from policysearch.ledger import ENQUEUED, Ledger, Role, StudyRecord, TrialRecord
 from policysearch.samplers import Sampler
 from policysearch.selection import winner
 from searchspaces.errors import NoTrialSucceeded
@@ -30,7 +30,7 @@ LABEL_PARAMS = 3
 
 @dataclass(frozen=True)
 class Setting:
-    """What all trials of a study share, and what it searches."""
+    """What all trials of a study share, what it searches, and the policies by label that are run beside."""
 
     space: SearchSpace
     baselines: Mapping[str, Policy]
@@ -38,12 +38,15 @@ class Setting:
     data: DataRef
     seed: int
     budget_epochs: int
+    enqueued: Mapping[str, Policy] = field(default_factory=dict)
 
 
 class Campaign:
-    """A `TaskSource`: `wanted` searched trials beside the baselines, none started that can't end before `deadline`.
+    """A `TaskSource`: `wanted` searched trials beside baselines and enqueued policies, none started that can't end before
+    `deadline`.
 
-    `deadline` is a moment of `clock` (seconds); None for no limit. `keep` are trials whose weights stay besides the best one's.
+    `deadline` is a moment of `clock` (seconds); None for no limit. `keep` are trials whose weights stay besides the best
+    one's.
     """
 
     def __init__(
@@ -76,7 +79,7 @@ class Campaign:
         room = self._wanted - sum(trial.role == "trial" and trial.result is not None for trial in records)
         left = [trial for trial in records if trial.result is None]
         searched = [trial for trial in left if trial.role == "trial"][: max(0, room)]
-        return [trial for trial in left if trial.role == "baseline"] + searched
+        return [trial for trial in left if trial.role != "trial"] + searched
 
     @property
     def finished_before(self) -> int:
@@ -94,7 +97,7 @@ class Campaign:
         if self._is_late():
             self.stopped = "time"
             return None
-        trial = self._waiting.popleft() if self._waiting else self._new_baseline() or self._new_trial()
+        trial = self._waiting.popleft() if self._waiting else self._new()
         if trial is None:
             return None
         # Where the prepared data lies may have changed since the trial was planned; what it holds has not.
@@ -137,11 +140,22 @@ class Campaign:
         seconds = [result.span_seconds.get("total", 0.0) for result in results if result.status == "done"]
         return self._clock() + (median(seconds) if seconds else 0.0) > self._deadline
 
+    def _new(self) -> TrialRecord | None:
+        return self._new_baseline() or self._new_enqueued() or self._new_trial()
+
     def _new_baseline(self) -> TrialRecord | None:
         labels = {trial.label for trial in self._trials.values() if trial.role == "baseline"}
         for label, policy in self._setting.baselines.items():
             if label not in labels:
                 return self._add("baseline", label, {}, policy)
+        return None
+
+    def _new_enqueued(self) -> TrialRecord | None:
+        """The first enqueued policy that the study has not, under whatever name it may have come before."""
+        known = {trial.digest for trial in self._trials.values()}
+        for label, policy in self._setting.enqueued.items():
+            if digest(policy) not in known:
+                return self._add("enqueued", label, {ENQUEUED: label}, policy)
         return None
 
     def _new_trial(self) -> TrialRecord | None:
@@ -155,7 +169,7 @@ class Campaign:
         self._planned += 1
         return self._add("trial", _label(self._setting.space.name, number, params), params, self._setting.space.decode(params))
 
-    def _add(self, role: Literal["baseline", "trial"], label: str, params: Mapping[str, Any], policy: Policy) -> TrialRecord:
+    def _add(self, role: Role, label: str, params: Mapping[str, Any], policy: Policy) -> TrialRecord:
         setting, number = self._setting, self._next_number()
         uid = hashlib.sha256(f"{self._study.uid}/{number}".encode()).hexdigest()[:32]
         spec = TrialSpec(uid, policy, setting.recipe, setting.data, setting.seed, setting.budget_epochs)

@@ -1,4 +1,7 @@
-"""What `policysearch doctor` finds out about this machine and home. It looks, and changes nothing."""
+"""What `policysearch doctor` finds out about this machine and home.
+
+It looks and changes nothing, but for kernels that are not compiled yet: it compiles them where there is a home to keep them in.
+"""
 
 import os
 import platform
@@ -13,6 +16,7 @@ PACKAGES = (
     "torch",
     "torchvision",
     "numpy",
+    "numba",
     "ray",
     "optuna",
     "mlflow",
@@ -24,8 +28,9 @@ PACKAGES = (
 
 
 def examine(home: Home) -> dict[str, dict[str, str]]:
-    """Facts by section (packages, machine, home), each a short text."""
-    return {"packages": _packages(), "machine": _machine(), "home": _home(home)}
+    """Facts by section (packages, machine, engines, home), each a short text."""
+    with home.keeping_kernels():
+        return {"packages": _packages(), "machine": _machine(), "engines": _engines(home), "home": _home(home)}
 
 
 def _packages() -> dict[str, str]:
@@ -52,6 +57,38 @@ def _machine() -> dict[str, str]:
         "instructions": torch.backends.cpu.get_cpu_capability(),
         "gpus": ", ".join(gpus) or "none: trials run on the CPU",
         "trial precision": f"{recipe.precision}{', channels last' if recipe.channels_last else ''}",
+    }
+
+
+def _engines(home: Home) -> dict[str, str]:
+    """Which engine augments, where its machine code is, and whether all engines give the same pixels here."""
+    import torch
+
+    from searchspaces.engines import FUSED, GROUPED, agreement, fused_here
+    from searchspaces.engines.fused.keeping import anything_kept, kernel_home
+
+    facts = {"on the CPU": FUSED if fused_here() else GROUPED, "kernels": str(kernel_home())}
+    if fused_here() and not (anything_kept() or home.root.is_dir()):
+        facts["compiled"] = "not yet; the first trial does it, in about half a minute"
+    elif fused_here():
+        facts |= _compiled()
+        facts["fused and torch"] = str(agreement.fused_with_grouped())
+    if torch.cuda.is_available():
+        facts["GPU and CPU"] = str(agreement.gpu_with_cpu())
+    return facts
+
+
+def _compiled() -> dict[str, str]:
+    """The compiled kernels: where, and how long it took. They are loaded, and compiled before if need be."""
+    from searchspaces.engines.fused import keeping
+    from searchspaces.engines.fused.loading import kernels
+
+    found = kernels()
+    how_long = keeping.compile_seconds(found.directory)
+    when = "just now" if found.compiled else "before"
+    return {
+        "compiled": f"{when}, in {how_long:.1f} s: {len(found.numbers)} ops; loaded in {found.seconds:.1f} s",
+        "machine code": str(found.directory),
     }
 
 

@@ -16,13 +16,14 @@ from pathlib import Path
 from searchspaces.errors import BadInput
 
 VARIABLE = "POLICYSEARCH_HOME"
+KERNELS_VARIABLE = "POLICYSEARCH_KERNELS"
 LOCK_PATIENCE_SECONDS = 1.0  # somebody who only looks (`is_locked`) holds the lock for a moment
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]{0,99}")
 
 
 @dataclass(frozen=True)
 class Home:
-    """A directory: `ledger.sqlite`, `data/` and `heldout/` (prepared images), `studies/NAME/` (weights, policy.json)."""
+    """A directory: `ledger.sqlite`, `data/`, `heldout/` (prepared images), `studies/NAME/` (weights, policy.json), `kernels/`."""
 
     root: Path
 
@@ -72,6 +73,19 @@ class Home:
     def heldout_directory(self, data_directory: str) -> Path:
         """Where the test images are that were prepared together with `data_directory`; whether or not there are any."""
         return self.root / "heldout" / Path(data_directory).name
+
+    @contextmanager
+    def keeping_kernels(self) -> Iterator[None]:
+        """Inside, this process and those it starts keep compiled kernels here, unless `$POLICYSEARCH_KERNELS` names a place."""
+        given = os.environ.get(KERNELS_VARIABLE)
+        os.environ[KERNELS_VARIABLE] = given or str(self.root / "kernels")
+        try:
+            yield
+        finally:
+            if given is None:
+                del os.environ[KERNELS_VARIABLE]
+            else:
+                os.environ[KERNELS_VARIABLE] = given
 
     def make(self) -> "Home":
         """Create the directory if need be. Raises BadInput when it can't be written to."""

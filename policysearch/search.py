@@ -7,7 +7,7 @@ process is searching, and whatever would leave a study that nobody can finish.
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -17,15 +17,19 @@ from policysearch.campaign import Campaign, Setting
 from policysearch.conclusion import disclose_test, still_to_test, write_policy
 from policysearch.drivers import Driver, Event, Listener
 from policysearch.drivers.execution import usable_cores
+from policysearch.enqueued import for_study, not_run_twice, read_policies
 from policysearch.home import Home
 from policysearch.kept_weights import KeptWeights
 from policysearch.ledger import Figure, Ledger, StudyRecord, TrialRecord
 from policysearch.samplers import make_sampler
 from policysearch.selection import winner
 from policysearch.study import MACHINE_PARTS, Study, check_same
+from searchspaces.engines.fused.keeping import anything_kept
 from searchspaces.errors import BadInput, NoTrialSucceeded
 from searchspaces.families import find_family
 from searchspaces.families.fixed import baselines
+from searchspaces.policy import Policy
+from searchspaces.policy_json import digest
 from searchspaces.spaces import DIGIT_BASE, PHOTO_BASE, build_space
 from searchspaces.words import counted
 from trials.data import Prepared, prepare
@@ -39,6 +43,7 @@ if TYPE_CHECKING:
 BASES = {"photos": PHOTO_BASE, "digits": DIGIT_BASE}
 GPUS_PER_TRIAL = 0.25  # the small net fills no GPU
 PREPARING_NOTE_SECONDS = 5.0
+COMPILING = "the first trial waits while the augmentation kernels are compiled, once for this machine: about half a minute"
 
 
 @dataclass(frozen=True)
@@ -64,18 +69,21 @@ def search(study: Study, trials: int, listener: Listener, test: bool) -> Outcome
     deadline = None if study.max_hours is None else time.monotonic() + 3600 * study.max_hours
     home = Home.locate(study.home).make()
     find_family(study.space)  # before images are prepared, which may take long
-    with _termination_interrupts():
+    enqueued = read_policies(study.enqueue)
+    with _termination_interrupts(), home.keeping_kernels():
         prepared = prepare(study.source(), home.root, _preparing(listener))
         if test and prepared.heldout is None:
             raise BadInput(f"data {study.data}: it has no test set to open; give one that has, or search without --test")
         ledger = Ledger.open(home.ledger_url)
         setting, name, identity, known = _wished(study, prepared, ledger)
+        setting, notes = _with_enqueued(setting, enqueued, prepared)
         sampler = make_sampler(study.sampler, setting.space, study.seed)
         driver = _driver(study, setting.recipe)
         with home.lock(name) as directory:
             record = ledger.create_study(name, identity)
-            listener(Event("ready", total=trials + len(setting.baselines), text=name))
-            for note in (*prepared.notes, *setting.space.notes):
+            listener(Event("ready", total=trials + len(setting.baselines) + len(setting.enqueued), text=name))
+            notes = (*prepared.notes, *setting.space.notes, *notes)
+            for note in notes:
                 listener(Event("note", text=note))
             weights, claim = KeptWeights(directory / "weights"), ledger.claim(record.uid)
             keep = still_to_test(claim)
@@ -83,6 +91,8 @@ def search(study: Study, trials: int, listener: Listener, test: bool) -> Outcome
             if campaign.finished_before:
                 listener(Event("note", text=f"finished before, and not run again: {counted(campaign.finished_before, 'trial')}"))
             campaign.tell_finished()
+            if setting.recipe.device == "cpu" and not anything_kept():
+                listener(Event("note", text=COMPILING))
             driver.run(campaign, listener)
             best = _winner(campaign.stopped, study.max_hours, ledger.trials(record.uid))
             weights.sweep({best.trial_uid, *keep})
@@ -92,7 +102,7 @@ def search(study: Study, trials: int, listener: Listener, test: bool) -> Outcome
         if test:
             disclose_test(home, ledger, record)
         ended = _ending(campaign.stopped, study.max_hours, trials)
-        return _outcome(home, ledger, record, path, known, (*prepared.notes, *setting.space.notes, *ended))
+        return _outcome(home, ledger, record, path, known, (*notes, *ended))
 
 
 def _wished(study: Study, prepared: Prepared, ledger: Ledger) -> tuple[Setting, str, dict[str, Any], bool]:
@@ -119,6 +129,14 @@ def _setting(study: Study, prepared: Prepared, recipe: Recipe) -> Setting:
         seed=study.seed,
         budget_epochs=study.epochs,
     )
+
+
+def _with_enqueued(setting: Setting, policies: Mapping[str, Policy], prepared: Prepared) -> tuple[Setting, tuple[str, ...]]:
+    """The setting with the policies that the user enqueued, on the study's own base, and notes on those that are run anyway."""
+    placed = for_study(policies, prepared.channels, BASES[prepared.domain])
+    known = {digest(policy): f"the baseline {label}" for label, policy in setting.baselines.items()}
+    once, notes = not_run_twice(placed, known)
+    return replace(setting, enqueued=once), notes
 
 
 def _as_it_began(recipe: Recipe, known: StudyRecord) -> Recipe:

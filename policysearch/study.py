@@ -1,11 +1,12 @@
 """What a user wishes a search to be. Holds no state: that is rows of the ledger, under the study's name.
 
-The wishes that results depend on are the study's identity; whoever repeats the name with another identity is refused. How much to
-run, and where, is free to change from one run to the next.
+The wishes that results depend on are the study's identity; whoever repeats the name with another identity is refused. How
+much to run, and where, is free to change from one run to the next.
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from os import PathLike, fspath
 from pathlib import Path
@@ -26,16 +27,18 @@ OBJECTIVE = "validation error of the last epoch"
 # What a recipe owes to the machine the study began on, not to a wish: no part of a study's name, and kept when the study goes on.
 MACHINE_PARTS = ("precision", "channels_last", "device")
 MOST_DIFFERENCES = 3
+LONGEST_SPACE = 40  # letters of a study's made-up name
 
 
 @dataclass(frozen=True)
 class Study:
     """Wishes: what to search, on which data, and how to run it.
 
-    Part of the identity: the data and its splits, `space` (a family's name), `epochs` a trial, `sampler`, `seed`. Not part of it:
-    `home` (where everything is kept), `driver` ("local" or "ray"), `address` of a Ray cluster, `workers` (trials at once; default
-    and most: the cores), `gpus_per_trial` (default: a quarter where trials run on a GPU), `max_hours`. `name` defaults to data,
-    space and a part of the identity's hash. Raises BadInput for a wish that can't be.
+    Part of the identity: the data and its splits, `space` (a family's name), `epochs` a trial, `sampler`, `seed`. Not part of
+    it: `enqueue` (policies to run beside: zoo:NAME or a file's path), `home` (where everything is kept), `driver` ("local" or
+    "ray"), `address` of a Ray cluster, `workers` (trials at once; default and most: the cores), `gpus_per_trial` (default: a
+    quarter where trials run on a GPU), `max_hours`. `name` defaults to data, space and a part of the identity's hash. Raises
+    BadInput for a wish that can't be.
     """
 
     data: str | PathLike[str]
@@ -55,12 +58,15 @@ class Study:
     workers: int | None = None
     gpus_per_trial: float | None = None
     max_hours: float | None = None
+    enqueue: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         check_count("epochs", self.epochs, 1, 100_000)
         check_count("seed", self.seed, 0, 2**53)
         if self.workers is not None:
             check_count("workers", self.workers, 1, 100_000)
+        if isinstance(self.enqueue, str) or not all(isinstance(source, str) for source in self.enqueue):
+            raise BadInput(f"enqueue {self.enqueue!r}: allowed is a list of zoo:NAME and paths of policy files")
         if self.driver not in DRIVERS:
             raise BadInput(f"driver {self.driver!r}: allowed are {', '.join(DRIVERS)}")
         if self.address is not None and self.driver != "ray":
@@ -101,13 +107,14 @@ class Study:
             return self.name
         recipe = {part: value for part, value in identity["recipe"].items() if part not in MACHINE_PARTS}
         fingerprint = hashlib.sha256(canonical_json(dict(identity) | {"recipe": recipe}).encode()).hexdigest()[:8]
-        return f"{data_name}-{self.space}-{fingerprint}"
+        space = re.sub(r"[^A-Za-z0-9+]+", "-", self.space)[:LONGEST_SPACE]
+        return f"{data_name}-{space}-{fingerprint}"
 
     def run(self, trials: int = 32, listener: "Listener | None" = None, test: bool = False) -> "Outcome":
         """Search until `trials` policies have been tried beside the baselines, or go on where an earlier run stopped.
 
-        `listener` hears of the progress. `test` opens the held-out test set at the end: once for the study. Ctrl-C stops within
-        seconds; the same call goes on from there. Raises the errors of `searchspaces.errors`.
+        `listener` hears of the progress. `test` opens the held-out test set at the end: once for the study. Ctrl-C stops
+        within seconds; the same call goes on from there. Raises the errors of `searchspaces.errors`.
         """
         from policysearch.search import search
 

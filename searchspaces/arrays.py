@@ -3,7 +3,7 @@
 from typing import TypeAlias
 
 import numpy as np
-from jaxtyping import Float64, Int16, Int64, UInt8
+from jaxtyping import Float32, Float64, Int16, Int64, UInt8
 from torch import Tensor
 
 ImageBatch: TypeAlias = UInt8[Tensor, "images channels height width"]
@@ -11,6 +11,7 @@ PerImage: TypeAlias = Float64[Tensor, "images"]
 PerImageValues: TypeAlias = Float64[Tensor, "images parameters"]
 PerImageSeeds: TypeAlias = Int64[Tensor, "images"]
 
+PerChannel: TypeAlias = Float32[np.ndarray, "channels"]
 Images: TypeAlias = UInt8[np.ndarray, "images channels height width"]
 Labels: TypeAlias = Int64[np.ndarray, "images"]
 PlanCodes: TypeAlias = Int16[np.ndarray, "images steps"]

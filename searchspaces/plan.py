@@ -3,7 +3,7 @@
 An engine only carries a plan out. It holds no image and no generator.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -19,7 +19,8 @@ class Plan:
 
     `codes[i, s]` names the op of step s on image i: `code_book[codes[i, s]]`; `code_book[0]` is "identity" and means: nothing.
     `values[i, s]` are that op's values in its physical units and its parameters' order, padded with 0 on the right. `seeds[i, s]`
-    (0 to 2**63 - 1) is the seed of an op that is itself noise; None where the code book holds no such op.
+    (0 to 2**63 - 1) is the seed of an op that is itself noise; None where the code book holds no such op. At last every image
+    is resized to the fraction `resolution` of its sides (`engines.resizing`).
     """
 
     code_book: tuple[str, ...]
@@ -28,6 +29,7 @@ class Plan:
     fill: int = 0
     interpolation: Interpolation = "nearest"
     seeds: PlanSeeds | None = None
+    resolution: float = 1.0
 
     def __len__(self) -> int:
         return len(self.codes)
@@ -35,7 +37,12 @@ class Plan:
     def rows(self, index: np.ndarray | slice) -> "Plan":
         """The plan for some of the images, in the order of `index`."""
         seeds = None if self.seeds is None else self.seeds[index]
-        return Plan(self.code_book, self.codes[index], self.values[index], self.fill, self.interpolation, seeds)
+        return replace(self, codes=self.codes[index], values=self.values[index], seeds=seeds)
+
+    @property
+    def changes_nothing(self) -> bool:
+        """Whether every image stays as it is."""
+        return self.resolution == 1 and not (self.codes != NO_OP).any()
 
     @property
     def setting(self) -> Setting:

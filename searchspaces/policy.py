@@ -5,39 +5,39 @@ magnitudes: every number is in the op's physical unit. Drawing is in `draw`, app
 `policy_json`.
 """
 
-import math
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from searchspaces.errors import BadInput
+from searchspaces.framing import Base, Batch, PadCrop, ResizedCrop, check_number, check_probability
 from searchspaces.json_text import shown
 from searchspaces.ops import find_op
 from searchspaces.ops.op import Op, Parameter
 
+__all__ = [
+    "MAX_BRANCHES",
+    "MAX_STEPS",
+    "Base",
+    "Batch",
+    "Branch",
+    "Choice",
+    "Constant",
+    "Distribution",
+    "Levels",
+    "PadCrop",
+    "Policy",
+    "ResizedCrop",
+    "Step",
+    "Uniform",
+]
+
 MAX_BRANCHES = 1024
 MAX_STEPS = 16
-
-
-def _check_number(thing: str, value: float) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not _is_finite(value):
-        raise BadInput(f"{thing}: {shown(value)}; allowed is a finite number")
-
-
-def _is_finite(value: float) -> bool:
-    try:
-        return math.isfinite(value)
-    except OverflowError:  # a whole number beyond what a float holds
-        return False
-
-
-def _check_probability(thing: str, value: float) -> None:
-    _check_number(f"{thing} probability", value)
-    if not 0 <= value <= 1:
-        raise BadInput(f"{thing} probability: {value}; allowed is 0 to 1")
+_PLAIN, _UNMIXED = Base(), Batch()
 
 
 def _check_weight(thing: str, value: float) -> None:
-    _check_number(f"{thing} weight", value)
+    check_number(f"{thing} weight", value)
     if not 0 < value <= 1e6:
         raise BadInput(f"{thing} weight: {value}; allowed is above 0 and at most 1e6")
 
@@ -126,7 +126,7 @@ class Step:
     probability: float = 1.0
 
     def __post_init__(self) -> None:
-        _check_probability("step", self.probability)
+        check_probability("step", self.probability)
         _check_weights("step", [choice.weight for choice in self.choices])
 
 
@@ -144,51 +144,16 @@ class Branch:
 
 
 @dataclass(frozen=True)
-class PadCrop:
-    """A window of the image's own size at a uniform place in the image padded by `padding` (fraction of each side, 0 to 0.5)."""
-
-    padding: float
-
-    def __post_init__(self) -> None:
-        _check_number("crop padding", self.padding)
-        if not 0 < self.padding <= 0.5:
-            raise BadInput(f"crop padding: {self.padding}; allowed is above 0 and at most 0.5 of the side (or no crop)")
-
-    def pixels(self, side: int) -> int:
-        """The padding of a side of `side` pixels, rounded half up."""
-        return math.floor(self.padding * side + 0.5)
-
-
-@dataclass(frozen=True)
-class Base:
-    """The plain geometry under every branch: crop, horizontal flip (probability), how geometry resamples, what it moves in.
-
-    `fill` is a grey level, 0 to 255, for all channels. Interpolation is nearest, as in the RandAugment and TrivialAugment code.
-    """
-
-    crop: PadCrop | None = None
-    hflip: float = 0.0
-    interpolation: Literal["nearest"] = "nearest"
-    fill: int = 0
-
-    def __post_init__(self) -> None:
-        _check_probability("base hflip", self.hflip)
-        if self.interpolation != "nearest":
-            raise BadInput(f"base interpolation: {self.interpolation!r}; allowed is 'nearest'")
-        if isinstance(self.fill, bool) or not isinstance(self.fill, int) or not 0 <= self.fill <= 255:
-            raise BadInput(f"base fill: {self.fill!r}; allowed is a whole number from 0 to 255")
-
-
-@dataclass(frozen=True)
 class Policy:
-    """What is done to a training image: base, and one branch by weight, `placement` the base's crop.
+    """What is done to training images: base, one branch by weight, `placement` the base, and last the batch part.
 
-    Compared and hashed by content. `placement` says whether the branch runs before or after the base's crop and flip.
+    Compared and hashed by content. `placement` says whether the branch runs before or after the base's crop, flips and turns.
     """
 
-    base: Base = Base()
+    base: Base = _PLAIN
     branches: tuple[Branch, ...] = (Branch(steps=()),)
     placement: Literal["before-crop", "after-crop"] = "after-crop"
+    batch: Batch = _UNMIXED
 
     def __post_init__(self) -> None:
         if self.placement not in ("before-crop", "after-crop"):
@@ -202,13 +167,19 @@ class Policy:
         """The names of all ops the branches can choose, each once, in order of first mention."""
         return tuple(dict.fromkeys(c.op for branch in self.branches for step in branch.steps for c in step.choices))
 
+    @property
+    def moves_pixels(self) -> bool:
+        """Whether pixels can leave their places, so that masks and boxes made for the image would no longer fit it."""
+        moving = any(find_op(name).kind == "geometry" for name in (*self.base.ops, *self.ops))
+        return moving or self.base.resolution != 1
+
 
 def _check_distribution(op: Op, parameter: Parameter, distribution: Distribution) -> None:
     thing = f"op {op.name}, {parameter.name}"
     if distribution.signed and not (op.signed and parameter is op.strength):
         raise BadInput(f"{thing}: it has no sign to draw; leave signed out")
     for end in distribution.ends:
-        _check_number(thing, end)
+        check_number(thing, end)
         ends = (end, 2 * parameter.identity - end) if distribution.signed else (end,)
         if not all(parameter.low <= value <= parameter.high for value in ends):
             raise BadInput(f"{thing}: {end} {parameter.unit}; allowed is {parameter.low:g} to {parameter.high:g}")

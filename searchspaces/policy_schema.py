@@ -1,16 +1,16 @@
 """The JSON Schema of a policy file, made from the op table; `searchspaces/policy.schema.json` is its output.
 
 For editors and for other people's tools: our own reader (`policy_json`) needs no schema library and says more. The one rule that
-JSON Schema can't state is low <= high in a uniform range. After a change of the op table write the file again:
-
-    python -m searchspaces.policy_schema
+JSON Schema can't state is low <= high in a range. The file holds the ops that ship here. After a change of the op table:
+make docs.
 """
 
 import json
 from pathlib import Path
 from typing import Any
 
-from searchspaces.ops import op_table
+from searchspaces.framing import ASPECT_LIMIT, INTERPOLATIONS, LOWEST_RESOLUTION, LOWEST_SCALE, STRONGEST_ALPHA, WEAKEST_ALPHA
+from searchspaces.ops import built_in_ops, op_table
 from searchspaces.ops.op import Op, Parameter
 from searchspaces.policy import MAX_BRANCHES, MAX_STEPS
 from searchspaces.policy_json import SCHEMA
@@ -21,8 +21,9 @@ _PROBABILITY = {"type": "number", "minimum": 0, "maximum": 1}
 _WEIGHT = {"type": "number", "exclusiveMinimum": 0, "maximum": 1e6}
 
 
-def policy_schema() -> dict[str, Any]:
-    """The schema (JSON Schema 2020-12) of a whole policy file."""
+def policy_schema(ops: tuple[Op, ...] | None = None) -> dict[str, Any]:
+    """The schema (JSON Schema 2020-12) of a whole policy file whose ops are these; of all that are installed if not given."""
+    ops = op_table() if ops is None else ops
     properties = {"schema": {"const": SCHEMA}, "policy": {"$ref": "#/$defs/policy"}, "provenance": {"type": "object"}}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -33,23 +34,50 @@ def policy_schema() -> dict[str, Any]:
             "policy": _policy(),
             "branch": _object({"weight": _WEIGHT, "steps": _list("step", at_least=0, at_most=MAX_STEPS)}),
             "step": _object({"probability": _PROBABILITY, "choices": _list("choice")}),
-            "choice": _choice(),
-            **{f"values of {op.name}": _values(op) for op in op_table()},
+            "choice": _choice(ops),
+            **{f"values of {op.name}": _values(op) for op in ops},
         },
     }
 
 
 def _policy() -> dict[str, Any]:
-    padding = {"type": "number", "exclusiveMinimum": 0, "maximum": 0.5}
-    crop = {"oneOf": [{"type": "null"}, _object({"kind": {"const": "pad"}, "padding": padding})]}
-    fill = {"type": "integer", "minimum": 0, "maximum": 255}
-    base = _object({"crop": crop, "hflip": _PROBABILITY, "interpolation": {"const": "nearest"}, "fill": fill})
     placement = {"enum": ["before-crop", "after-crop"]}
-    return _object({"base": base, "placement": placement, "branches": _list("branch", at_most=MAX_BRANCHES)})
+    alpha = {"oneOf": [{"const": 0}, {"type": "number", "minimum": WEAKEST_ALPHA, "maximum": STRONGEST_ALPHA}]}
+    batch = {"mixup_alpha": alpha, "cutmix_alpha": alpha, "cutout": _PROBABILITY}
+    properties = {
+        "base": _base(),
+        "placement": placement,
+        "branches": _list("branch", at_most=MAX_BRANCHES),
+        "batch": _object(batch, optional=tuple(batch)),
+    }
+    return _object(properties, optional=("batch",))
 
 
-def _choice() -> dict[str, Any]:
-    names = [op.name for op in op_table()]
+def _base() -> dict[str, Any]:
+    pad = _object({"kind": {"const": "pad"}, "padding": {"type": "number", "exclusiveMinimum": 0, "maximum": 0.5}})
+    scale, aspect = _range(LOWEST_SCALE, 1), _range(1 / ASPECT_LIMIT, ASPECT_LIMIT)
+    resized = _object({"kind": {"const": "resized"}, "scale": scale, "aspect": aspect})
+    later = {
+        "vflip": _PROBABILITY,
+        "quarter_turns": _PROBABILITY,
+        "resolution": {"type": "number", "minimum": LOWEST_RESOLUTION, "maximum": 1},
+    }
+    properties = {
+        "crop": {"oneOf": [{"type": "null"}, pad, resized]},
+        "hflip": _PROBABILITY,
+        "interpolation": {"enum": list(INTERPOLATIONS)},
+        "fill": {"type": "integer", "minimum": 0, "maximum": 255},
+        **later,
+    }
+    return _object(properties, optional=tuple(later))
+
+
+def _range(low: float, high: float) -> dict[str, Any]:
+    return {"type": "array", "items": {"type": "number", "minimum": low, "maximum": high}, "minItems": 2, "maxItems": 2}
+
+
+def _choice(ops: tuple[Op, ...]) -> dict[str, Any]:
+    names = [op.name for op in ops]
     by_op = [
         {
             "if": {"properties": {"op": {"const": name}}, "required": ["op"]},
@@ -102,4 +130,4 @@ def _list(item: str, at_least: int = 1, at_most: int | None = None) -> dict[str,
 
 
 if __name__ == "__main__":
-    SCHEMA_PATH.write_text(json.dumps(policy_schema(), indent=1) + "\n")
+    SCHEMA_PATH.write_text(json.dumps(policy_schema(built_in_ops()), indent=1) + "\n")

@@ -10,6 +10,7 @@ import numbers
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from searchspaces.errors import BadInput
@@ -51,6 +52,10 @@ class Real:
         """The parameter as JSON."""
         return {"kind": "real", "name": self.name, "low": float(self.low), "high": float(self.high), "log": self.log}
 
+    def at(self, share: float) -> float:
+        """The value at this share of the way from low to high (0 to 1)."""
+        return min(self.low + share * (self.high - self.low), self.high)
+
     @property
     def points(self) -> None:
         """Too many to list."""
@@ -88,6 +93,10 @@ class Whole:
         """The parameter as JSON."""
         return {"kind": "whole", "name": self.name, "low": self.low, "high": self.high, "step": self.step}
 
+    def at(self, share: float) -> int:
+        """The value at this share of all values (0 to below 1)."""
+        return self.points[int(share * len(self.points))]
+
     @property
     def points(self) -> range:
         """All values, ascending."""
@@ -121,6 +130,10 @@ class Categorical:
         """The parameter as JSON."""
         return {"kind": "categorical", "name": self.name, "choices": list(self.choices)}
 
+    def at(self, share: float) -> Value:
+        """The choice at this share of all choices (0 to below 1)."""
+        return self.choices[int(share * len(self.choices))]
+
     @property
     def points(self) -> tuple[Value, ...]:
         """All choices."""
@@ -137,6 +150,11 @@ def _as_float(value: numbers.Real) -> float:
         return float(value)
     except OverflowError:  # a whole number beyond what a float holds: outside of every range
         return math.inf
+
+
+def _fixed_share(name: str, number: int) -> float:
+    """From 0 to below 1, as if drawn, but the same for ever and on every machine."""
+    return int.from_bytes(sha256(f"{name} {number}".encode()).digest()[:4]) / 2**32
 
 
 Parameter: TypeAlias = Real | Whole | Categorical
@@ -194,13 +212,17 @@ class SearchSpace:
         return [dict(zip(names, point, strict=True)) for point in itertools.product(*finite)]
 
     def to_dict(self) -> dict[str, Any]:
-        """What makes this space this space, as JSON: its parameters, and the digests of the policies at its two ends.
+        """What makes this space this space, as JSON: its parameters, and the digests of some of its policies.
 
-        The digests stand for the code of `decode`: base, channels and what a level means enter through them.
+        The digests stand for the code of `decode`: base, channels and what a level means enter through them. They are of the two
+        ends, and of 16 points inside that depend on the parameters' names alone; `inside` is the SHA-256 of these.
         """
         parameters = [parameter.to_dict() for parameter in self.parameters]
         ends = [digest(self.decode({p.name: p.ends[end] for p in self.parameters})) for end in (0, 1)]
-        return {"name": self.name, "parameters": parameters, "ends": ends}
+        inside = [
+            digest(self.decode({p.name: p.at(_fixed_share(p.name, number)) for p in self.parameters})) for number in range(16)
+        ]
+        return {"name": self.name, "parameters": parameters, "ends": ends, "inside": sha256("".join(inside).encode()).hexdigest()}
 
     def suggest(self, trial: "optuna.trial.BaseTrial") -> Policy:
         """The policy that an Optuna trial suggests; the params are in `trial.params` under our names."""

@@ -2,19 +2,24 @@
 
 from searchspaces.ops import find_op
 from searchspaces.ops.op import Parameter
-from searchspaces.policy import Base, Branch, Choice, Distribution, Policy, Step, Uniform
+from searchspaces.policy import Base, Branch, Choice, Distribution, PadCrop, Policy, ResizedCrop, Step, Uniform
 
 _LONGEST_LIST = 20
 
 
 def policy_in_words(policy: Policy) -> str:
-    """What the policy does to an image, in one or two sentences."""
-    base = _base_in_words(policy.base)
+    """What the policy does to an image, in one or two sentences, and what it does last of all in one more."""
+    base, last = _base_in_words(policy.base), _last_in_words(policy) + _one_by_one_in_words(policy)
     if not policy.ops:
-        return f"No ops; {base}." if base else "No augmentation."
+        return (f"No ops; {base}." if base else "No ops." if last else "No augmentation.") + last
     chains = _branch_in_words(policy.branches[0]) if len(policy.branches) == 1 else _branches_in_words(policy)
     place = "after" if policy.placement == "after-crop" else "before"
-    return f"{_capital(chains)}; {place} {base}." if base else f"{_capital(chains)}."
+    return (f"{_capital(chains)}; {place} {base}." if base else f"{_capital(chains)}.") + last
+
+
+def _one_by_one_in_words(policy: Policy) -> str:
+    names = [name for name in policy.ops if find_op(name).per_image]
+    return f" Per image on the CPU: {_listed(names)}." if names else ""
 
 
 def _branches_in_words(policy: Policy) -> str:
@@ -80,12 +85,39 @@ def _is_switch(parameter: Parameter) -> bool:
 
 
 def _base_in_words(base: Base) -> str:
-    parts = []
-    if base.crop is not None:
-        parts.append(f"a crop with {100 * base.crop.padding:g} % padding")
-    if base.hflip:
-        parts.append("a horizontal flip " + ("always" if base.hflip == 1 else f"of {100 * base.hflip:g} % of the images"))
-    return " and ".join(parts)
+    parts = [] if base.crop is None else [_crop_in_words(base.crop)]
+    moves = {"a horizontal flip": base.hflip, "a vertical flip": base.vflip, "a turn by 1 to 3 quarters": base.quarter_turns}
+    for move, chance in moves.items():
+        if chance:
+            parts.append(move + (" always" if chance == 1 else f" of {_percent(chance)} of the images"))
+    return _joined(parts)
+
+
+def _crop_in_words(crop: PadCrop | ResizedCrop) -> str:
+    if isinstance(crop, PadCrop):
+        return f"a crop with {_percent(crop.padding)} padding"
+    area = " to ".join(dict.fromkeys(f"{100 * end:.4g}" for end in (crop.scale_low, crop.scale_high)))
+    aspect = " to ".join(dict.fromkeys(f"{end:.3g}" for end in (crop.aspect_low, crop.aspect_high)))
+    return f"a resized crop of {area} % of the area at an aspect of {aspect}"
+
+
+def _last_in_words(policy: Policy) -> str:
+    """What comes after base and branches, as a sentence with a space before it; nothing where there is nothing."""
+    batch, resolution = policy.batch, policy.base.resolution
+    parts = [f"a square of {_percent(batch.cutout)} of the shorter side cut out"] if batch.cutout else []
+    parts += [f"images at {_percent(resolution)} of their sides"] if resolution != 1 else []
+    alphas = {"mixup": batch.mixup_alpha, "CutMix": batch.cutmix_alpha}
+    mixing = [f"{name} with alpha {alpha:.4g}" for name, alpha in alphas.items() if alpha]
+    parts += [" or ".join(mixing)] if mixing else []
+    return f" Last, {_joined(parts)}." if parts else ""
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:g} %"
+
+
+def _joined(parts: list[str]) -> str:
+    return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
 
 
 def _listed(items: list[str]) -> str:

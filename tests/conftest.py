@@ -1,9 +1,16 @@
-"""Settings of every test: hypothesis repeats itself in CI and sets no deadline, because a busy machine is not a defect."""
+"""Settings of every test: hypothesis repeats itself in CI and sets no deadline, because a busy machine is not a defect.
+
+Compiled kernels are kept where they are without tests, so that a test's own home does not cost a compilation.
+"""
 
 import os
+from pathlib import Path
 
 from hypothesis import settings
 
 settings.register_profile("desk", deadline=None, max_examples=50)
 settings.register_profile("ci", deadline=None, max_examples=50, derandomize=True, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") else "desk")
+
+caches = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
+os.environ.setdefault("POLICYSEARCH_KERNELS", str(caches / "policysearch" / "kernels"))

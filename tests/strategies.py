@@ -4,9 +4,23 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from searchspaces.framing import INTERPOLATIONS
 from searchspaces.ops import op_table
 from searchspaces.ops.op import Op, Parameter
-from searchspaces.policy import Base, Branch, Choice, Constant, Distribution, Levels, PadCrop, Policy, Step, Uniform
+from searchspaces.policy import (
+    Base,
+    Batch,
+    Branch,
+    Choice,
+    Constant,
+    Distribution,
+    Levels,
+    PadCrop,
+    Policy,
+    ResizedCrop,
+    Step,
+    Uniform,
+)
 from searchspaces.space import Categorical, SearchSpace
 
 WEIGHTS = st.floats(min_value=1e-3, max_value=1e6)
@@ -54,15 +68,36 @@ def branches(channels: int) -> st.SearchStrategy[Branch]:
     return st.builds(Branch, st.lists(steps(channels), max_size=3).map(tuple), WEIGHTS)
 
 
+@st.composite
+def resized_crops(draw: st.DrawFn) -> ResizedCrop:
+    scale = sorted(draw(st.lists(st.sampled_from([0.01, 1.0]) | st.floats(0.01, 1.0), min_size=2, max_size=2)))
+    aspect = sorted(draw(st.lists(st.sampled_from([0.1, 1.0, 10.0]) | st.floats(0.1, 10.0), min_size=2, max_size=2)))
+    return ResizedCrop(scale[0], scale[1], aspect[0], aspect[1])
+
+
 def bases() -> st.SearchStrategy[Base]:
-    crops = st.none() | st.builds(PadCrop, st.floats(min_value=0.01, max_value=0.5))
-    return st.builds(Base, crops, PROBABILITIES, fill=st.integers(0, 255))
+    crops = st.none() | st.builds(PadCrop, st.floats(min_value=0.01, max_value=0.5)) | resized_crops()
+    return st.builds(
+        Base,
+        crops,
+        PROBABILITIES,
+        st.sampled_from(INTERPOLATIONS),
+        st.integers(0, 255),
+        st.just(0.0) | PROBABILITIES,
+        st.just(0.0) | PROBABILITIES,
+        st.just(1.0) | st.floats(0.1, 1.0),
+    )
+
+
+def batches() -> st.SearchStrategy[Batch]:
+    alphas = st.sampled_from([0.0, -0.0, 0.01, 10.0]) | st.floats(0.01, 10.0)
+    return st.just(Batch()) | st.builds(Batch, alphas, alphas, PROBABILITIES)
 
 
 def policies(channels: int = 3) -> st.SearchStrategy[Policy]:
     """Any policy whose ops take images with this many channels."""
     chains = st.lists(branches(channels), min_size=1, max_size=3).map(tuple)
-    return st.builds(Policy, bases(), chains, st.sampled_from(["before-crop", "after-crop"]))
+    return st.builds(Policy, bases(), chains, st.sampled_from(["before-crop", "after-crop"]), batches())
 
 
 @st.composite

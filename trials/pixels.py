@@ -1,16 +1,20 @@
-"""The way from a split's uint8 images to what a net sees: picked by row, on the recipe's device, normalised.
+"""The way from a split's uint8 images to what a net sees: picked by row, augmented, normalised, on the recipe's device.
 
-Holds no randomness and changes no image. On the CPU images stay where they are mapped; a GPU gets them all once.
+Holds no randomness and changes no stored image. On the CPU images stay where they are mapped; a GPU gets them all once.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from searchspaces.arrays import ImageBatch, Images
+from searchspaces.engines import apply, apply_normalised
+from searchspaces.plan import Plan
 from trials.values import Recipe
+
+BLOCK_IMAGES = 1024  # augmented at once on a GPU: an op's overhead is then shared by many
 
 
 class ImageStore:
@@ -18,6 +22,7 @@ class ImageStore:
 
     def __init__(self, images: Images, device: str) -> None:
         self._images = images
+        self._room: Tensor | None = None
         self._on_device = torch.from_numpy(np.array(images)).to(device) if device != "cpu" else None
 
     def take(self, index: np.ndarray) -> ImageBatch:
@@ -25,6 +30,32 @@ class ImageStore:
         if self._on_device is None:
             return torch.from_numpy(np.asarray(self._images[index]))
         return self._on_device[torch.from_numpy(index).to(self._on_device.device)]
+
+    @property
+    def block_images(self) -> int:
+        """How many images are best augmented at once: on a GPU enough to share an op's overhead, on a CPU a batch."""
+        return 0 if self._on_device is None else BLOCK_IMAGES
+
+    def augmented(self, batches: Sequence[np.ndarray], plan: Plan, normaliser: "Normaliser", ran: set[str]) -> Iterable[Tensor]:
+        """For each index in `batches` its images, augmented by their rows of the plan (in image order) and normalised.
+
+        On a CPU all of that is one pass over each image, and what comes back is written over by the next call. The names of the
+        engines that augmented are added to `ran`.
+        """
+        if self._on_device is None:
+            sizes = [len(batch) for batch in batches]
+            rooms = torch.split(self._room_for(sum(sizes), normaliser), sizes) if plan.resolution == 1 else [None] * len(sizes)
+            given = zip(batches, rooms, strict=True)
+            return [normaliser.augmented(self._images, index, plan.rows(index), room, ran) for index, room in given]
+        index = np.concatenate(batches)
+        levels = apply(self.take(index), plan.rows(index), ran=ran)
+        return map(normaliser, torch.split(levels, [len(batch) for batch in batches]))
+
+    def _room_for(self, images: int, normaliser: "Normaliser") -> Tensor:
+        """Room for so many normalised images, always the same: new room from the system takes longer than writing it."""
+        if self._room is None or len(self._room) < images:
+            self._room = normaliser.room(images, self._images.shape[1:])
+        return self._room[:images]
 
 
 class Normaliser:
@@ -41,3 +72,13 @@ class Normaliser:
     def __call__(self, images: ImageBatch) -> Tensor:
         """Float32 images of the same shape, in the recipe's memory format."""
         return images.to(torch.float32, memory_format=self._memory_format).sub_(self._mean).mul_(self._scale)
+
+    def room(self, images: int, shape: tuple[int, ...]) -> Tensor:
+        """What `augmented` can write so many images of a shape (channels, height, width) to."""
+        return torch.empty((images, *shape), dtype=torch.float32, memory_format=self._memory_format)
+
+    def augmented(self, images: Images, index: np.ndarray, plan: Plan, room: Tensor | None, ran: set[str]) -> Tensor:
+        """What this makes of `images[index]`, augmented as `plan` says, a row for each, in `room` if given; for the CPU only."""
+        mean, scale = self._mean.flatten().numpy(), self._scale.flatten().numpy()
+        channels_last = self._memory_format == torch.channels_last
+        return apply_normalised(images, index, plan, mean, scale, channels_last, out=room, ran=ran)

@@ -14,8 +14,9 @@ import torch
 from torch import nn
 
 from searchspaces.draw import draw
-from searchspaces.engines import ENGINE_NAME
+from searchspaces.engines import engine_name
 from searchspaces.errors import BadInput
+from searchspaces.mixing import draw_mixing
 from searchspaces.plan import Plan
 from trials.data import Split, data_fingerprint, open_split, read_meta
 from trials.evaluate import NotFinite, placed, score
@@ -25,7 +26,7 @@ from trials.pixels import Normaliser
 from trials.recipes import check_recipe
 from trials.seeds import numpy_generator, torch_generator
 from trials.spans import Spans
-from trials.train import Trainer
+from trials.train import DrawMixing, Trainer
 from trials.values import Epoch, Score, TrialResult, TrialSpec
 from trials.weights import save_weights
 
@@ -47,11 +48,11 @@ def run_trial(spec: TrialSpec, on_epoch: Callable[[Epoch], None], weights_path: 
         epochs.append(epoch)
         on_epoch(epoch)
 
-    trained, error = None, None
+    trained, error, ran = None, None, set[str]()
     with reproducible(spec.recipe), spans.timed("total"):
         surroundings = environment(spec.recipe)
         try:
-            trained = _train_and_keep(spec, meta, note, weights_path, spans)
+            trained = _train_and_keep(spec, meta, note, weights_path, spans, ran)
         except NotKept as failure:
             error = str(failure)
         except (NotFinite, MemoryError, RuntimeError) as failure:
@@ -64,7 +65,7 @@ def run_trial(spec: TrialSpec, on_epoch: Callable[[Epoch], None], weights_path: 
         error=error,
         span_seconds=spans.seconds,
         environment=surroundings,
-        engine=ENGINE_NAME,
+        engine=engine_name(ran),
         weights_sha256=None if trained is None else trained[1],
     )
 
@@ -85,16 +86,22 @@ def _checked(spec: TrialSpec) -> dict[str, Any]:
 
 
 def _train_and_keep(
-    spec: TrialSpec, meta: Mapping[str, Any], note: Callable[[Epoch], None], weights_path: Path | None, spans: Spans
+    spec: TrialSpec,
+    meta: Mapping[str, Any],
+    note: Callable[[Epoch], None],
+    weights_path: Path | None,
+    spans: Spans,
+    ran: set[str],
 ) -> tuple[Score, str | None]:
-    """The last epoch's score, and the SHA-256 of the kept weights (None when none are kept)."""
+    """The last epoch's score, and the SHA-256 of the kept weights (None: none are kept); `ran` is told the engines that ran."""
     with spans.timed("setup"):
         train, val = open_split(Path(spec.data.directory), "train"), open_split(Path(spec.data.directory), "val")
         model = _fresh_model(spec, train)
         normaliser = Normaliser(meta["mean"], meta["std"], spec.recipe)
-        trainer = Trainer(model, train, normaliser, spec.recipe, spec.budget_epochs, spans)
+        trainer = Trainer(model, train, normaliser, spec.recipe, spec.budget_epochs, spans, ran)
     for number in range(1, spec.budget_epochs + 1):
-        loss = trainer.train_epoch(_order(spec, number, len(train.labels)), _plan(spec, number, train, spans))
+        order, plan = _order(spec, number, len(train.labels)), _plan(spec, number, train, spans)
+        loss = trainer.train_epoch(order, plan, _mixing(spec, number))
         with spans.timed("score"):
             scored = score(model, val, spec.recipe, meta["mean"], meta["std"])
         note(Epoch(number, loss, scored.wrong, scored.total))
@@ -121,6 +128,14 @@ def _plan(spec: TrialSpec, number: int, train: Split, spans: Spans) -> Plan:
     """The epoch's augmentation of every training image, in the order of the split."""
     with spans.timed("augment"):
         return draw(spec.policy, train.images.shape, numpy_generator(spec.seed, spec.replicate, number, "augment"))
+
+
+def _mixing(spec: TrialSpec, number: int) -> DrawMixing | None:
+    """What the epoch's batches draw their mixing by, one after the other; None where the policy mixes nothing."""
+    if not spec.policy.batch.mixes:
+        return None
+    generator = numpy_generator(spec.seed, spec.replicate, number, "mixing")
+    return lambda images, sides: draw_mixing(spec.policy.batch, images, sides, generator)
 
 
 def _reason(failure: Exception) -> str:

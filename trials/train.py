@@ -4,15 +4,16 @@ Refuses to go on from a loss that isn't finite. What augmentation does is drawn 
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeAlias
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from searchspaces.engines import apply
-from searchspaces.plan import NO_OP, Plan
+from searchspaces.mixing import Mixing, mix_images, mix_labels
+from searchspaces.plan import Plan
 from trials.data import Split
 from trials.evaluate import NotFinite, precision
 from trials.pixels import ImageStore, Normaliser
@@ -20,59 +21,63 @@ from trials.schedule import learning_rate
 from trials.spans import Spans
 from trials.values import Recipe
 
-BLOCK_IMAGES = 1024  # augmented at once: enough to share an op's overhead, few enough to stay in cache
+DrawMixing: TypeAlias = Callable[[int, tuple[int, int]], Mixing]
+"""How to mix a batch of so many images with these sides (height, width)."""
 
 
 class Trainer:
-    """A net in training for `epochs` epochs over the split `train`; `spans` receives the time of augmenting and of stepping."""
+    """A net in training for `epochs` epochs over the split `train`.
 
-    def __init__(self, model: nn.Module, train: Split, normaliser: Normaliser, recipe: Recipe, epochs: int, spans: Spans) -> None:
+    `spans` receives the time of augmenting and of stepping, `ran` the engines that augmented.
+    """
+
+    def __init__(
+        self, model: nn.Module, train: Split, normaliser: Normaliser, recipe: Recipe, epochs: int, spans: Spans, ran: set[str]
+    ) -> None:
         self._model, self._normaliser, self._recipe, self._spans = model, normaliser, recipe, spans
+        self._ran, self._classes = ran, len(train.classes)
         self._images = ImageStore(train.images, recipe.device)
         self._labels = torch.from_numpy(np.array(train.labels)).to(recipe.device)
         self._optimiser = _optimiser(model, recipe)
         self._steps = epochs * batches_per_epoch(len(train.labels), recipe.batch_images)
         self._step = 0
 
-    def train_epoch(self, order: np.ndarray, plan: Plan) -> float:
+    def train_epoch(self, order: np.ndarray, plan: Plan, draw_mixing: DrawMixing | None = None) -> float:
         """One pass over the images in `order` (a permutation), augmented by `plan` (in image order); the mean loss of its images.
 
-        Raises NotFinite when the loss is NaN or infinite.
+        `draw_mixing` is called once for each batch, in order; None: none are mixed. Raises NotFinite when the
+        loss is NaN or infinite.
         """
         loss_sum = torch.zeros((), dtype=torch.float64, device=self._recipe.device)
         batches = np.array_split(order, batches_per_epoch(len(order), self._recipe.batch_images))
-        for block in _blocks(batches, max(1, BLOCK_IMAGES // self._recipe.batch_images)):
-            index = np.concatenate(block)
+        for block in _blocks(batches, max(1, self._images.block_images // self._recipe.batch_images)):
             with self._spans.timed("augment"):
-                images = augmented(self._images.take(index), plan.rows(index))
+                ready = self._images.augmented(block, plan, self._normaliser, self._ran)
             with self._spans.timed("step"):
-                sizes = [len(batch) for batch in block]
-                labels = self._labels[torch.from_numpy(index).to(self._recipe.device)]
-                for batch, truth in zip(torch.split(images, sizes), torch.split(labels, sizes), strict=True):
-                    loss_sum += self._one_step(batch, truth)
+                for index, images in zip(block, ready, strict=True):
+                    labels = self._labels[torch.from_numpy(index).to(self._recipe.device)]
+                    if draw_mixing is not None:
+                        mixing = draw_mixing(len(index), (images.shape[2], images.shape[3]))
+                        images, labels = mix_images(images, mixing), mix_labels(labels, self._classes, mixing)
+                    loss_sum += self._one_step(images, labels)
         loss = float(loss_sum) / len(order)
         if not math.isfinite(loss):
             raise NotFinite(f"training loss is {loss}")
         return loss
 
     def _one_step(self, images: Tensor, labels: Tensor) -> Tensor:
-        """Take one optimiser step; the batch's summed loss."""
+        """Take one optimiser step on normalised images; the batch's summed loss. Labels are classes, or shares of each class."""
         rate = learning_rate(self._step, self._steps, self._recipe.peak_learning_rate, self._recipe.warmup_fraction)
         for group in self._optimiser.param_groups:
             group["lr"] = rate
         with precision(self._recipe):
-            logits = self._model(self._normaliser(images))
+            logits = self._model(images)
         loss = functional.cross_entropy(logits.float(), labels, label_smoothing=self._recipe.label_smoothing)
         self._optimiser.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
         self._optimiser.step()
         self._step += 1
         return loss.detach() * len(labels)
-
-
-def augmented(images: Tensor, plan: Plan) -> Tensor:
-    """What `plan` makes of uint8 `images`; the images themselves when it does nothing to any."""
-    return apply(images, plan) if (plan.codes != NO_OP).any() else images
 
 
 def batches_per_epoch(images: int, batch_images: int) -> int:

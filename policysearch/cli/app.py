@@ -14,16 +14,17 @@ FIRST = {
     "status": ("reading", "What your studies are doing, or one of them trial by trial."),
     "test": ("testing", "The one held-out evaluation of a study; again, it prints the recorded figure."),
     "report": ("writing", "One HTML page about a study."),
-    "export": ("writing", "The policy as a file for other projects."),
+    "export": ("exporting", "The policy as a file for other projects."),
     "demo": ("searching", "The whole path on the images that ship with policysearch, in a few minutes."),
 }
 REST = {
+    "preview": ("picturing", "A picture of what a policy does to images."),
     "show": ("reading", "One study: its winner, baselines and wishes."),
     "ui": ("writing", "MLflow's UI on this machine."),
     "mirror": ("writing", "Bring MLflow up to date with the ledger."),
     "spaces": ("listing", "The families of policies that can be searched."),
     "zoo": ("listing", "Published policies, ready to use or to export."),
-    "ops": ("listing", "The image operations, with units and ranges."),
+    "ops": ("listing", "The image operations, with units and ranges; --strip draws them."),
     "doctor": ("listing", "What this machine can do, and where your studies are."),
 }
 COMMANDS = FIRST | REST

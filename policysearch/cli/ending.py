@@ -27,7 +27,7 @@ def print_ending(view: StudyView, home: str | Path | None) -> None:
     _paragraph(view.best.words)
     _heading(f"Validation error ({view.best.total:,} images, {counted(view.best.epochs, 'epoch')} a trial)")
     for row in _compared(view):
-        mark = "best" if row is view.best else "baseline" if row.role == "baseline" else "searched"
+        mark = "best" if row is view.best else "searched" if row.role == "trial" else row.role
         click.echo(f"  {mark:<9} {row.name:<36} {_percent(row.wrong, row.total)}")
     _print_failures(view)
     _print_test(view, home)
@@ -51,9 +51,9 @@ def percent_of_test(figure: "Figure", interval: tuple[float, float]) -> str:
 
 
 def _compared(view: StudyView) -> list[Row]:
-    """The baselines and the best of the searched policies, in the order in which a study selects: the first is the best."""
+    """Baselines, enqueued policies and the best searched one, in the order in which a study selects: the first is the best."""
     searched = [row for row in view.done if row.role == "trial"][:1]
-    return [row for row in view.done if row.role == "baseline" or row in searched]
+    return [row for row in view.done if row.role != "trial" or row in searched]
 
 
 def _print_failures(view: StudyView) -> None:

@@ -1,10 +1,15 @@
 """Commands that list what exists: families of policies, published policies, ops, this machine. They read, and change nothing."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from policysearch.cli.options import home_option, json_option, open_home, print_json
+from policysearch.cli.picturing import images_options, write_strip
+from searchspaces.errors import BadInput
+
+if TYPE_CHECKING:
+    from searchspaces.ops.op import Op
 
 
 @click.command()
@@ -13,12 +18,20 @@ def spaces(as_json: bool) -> None:
     """The families of policies that can be searched with --space."""
     from searchspaces.families import family_table
 
-    facts = [{"name": family.name, "summary": family.summary, "source": family.source} for family in family_table()]
+    facts = [_space_facts(family) for family in family_table()]
     if as_json:
         return print_json(facts)
     for fact in facts:
         click.echo(f"{fact['name']}\n  {fact['summary']}\n  source: {fact['source']}")
+        for option in fact["options"]:
+            click.echo(f"  option: {fact['name']}:{option['name']}={option['example']}  {option['meaning']}")
+    click.echo("Any of them goes with geometry: --space randaugment+geometry")
     return None
+
+
+def _space_facts(family: Any) -> dict[str, Any]:
+    options = [{"name": option.name, "meaning": option.meaning, "example": option.example} for option in family.options]
+    return {"name": family.name, "summary": family.summary, "source": family.source, "options": options}
 
 
 @click.command()
@@ -47,27 +60,56 @@ def _zoo_facts(name: str) -> dict[str, Any]:
 
 
 @click.command()
+@click.option("--strip", is_flag=True, help="Draw them instead: each op from its weakest to its strongest value.")
+@click.option("-o", "--output", metavar="FILE.png", help="Where to write the picture of --strip.")
+@images_options
 @json_option
-def ops(as_json: bool) -> None:
-    """The image operations: parameters with units and limits, named spans, channels."""
+def ops(strip: bool, output: str | None, as_json: bool, data: str | None, **wishes: Any) -> None:
+    """The image operations: how each runs, its parameters with units and limits, named spans.
+
+    \b
+    fused      in one compiled kernel on a CPU, together with the image's other ops
+    torch      in torch, on all images that meet the op at once
+    per image  image by image, on the CPU
+    """
     from searchspaces.ops import op_table
 
+    if strip or output:
+        return _strip(strip, output, data, **wishes)
     facts = [_op_facts(op) for op in op_table()]
     if as_json:
         return print_json(facts)
+    width = max(len(fact["name"]) for fact in facts)
     for fact in facts:
-        limits = "; ".join(
-            f"{p['name']} {p['low']:g} to {p['high']:g} {p['unit']}, identity {p['identity']:g}" for p in fact["parameters"]
-        )
-        spans = "".join(f"; {name} {span[0]:g} to {span[1]:g}" for name, span in fact["spans"].items())
-        click.echo(f"{fact['name']:<20} {limits}{spans}{'; signed' if fact['signed'] else ''}")
+        limits = "; ".join(_limits(parameter) for parameter in fact["parameters"])
+        spans = "".join(f"; {name} {weak:g} to {strong:g}" for name, (weak, strong) in fact["spans"].items() if weak != strong)
+        click.echo(f"{fact['name']:<{width}} {fact['runs']:<10} {limits}{spans}{'; signed' if fact['signed'] else ''}")
     return None
 
 
-def _op_facts(op: Any) -> dict[str, Any]:
+def _limits(parameter: dict[str, Any]) -> str:
+    """A parameter with its unit, limits and identity, in words."""
+    if parameter["unit"] == "0 or 1":
+        return "on or off"
+    named = f"{parameter['name']} {parameter['low']:g} to {parameter['high']:g}"
+    unit = "" if parameter["unit"] == parameter["name"] else f" {parameter['unit']}"
+    return f"{named}{unit}, identity {parameter['identity']:g}"
+
+
+def _strip(strip: bool, output: str | None, data: str | None, **wishes: Any) -> None:
+    if not strip:
+        raise BadInput(f"--output {output}: it is where --strip writes its picture; add --strip, or leave it out")
+    if not output:
+        raise BadInput("--strip: no file to write to; add -o FILE.png")
+    write_strip(output, data, **wishes)
+
+
+def _op_facts(op: "Op") -> dict[str, Any]:
     return {
         "name": op.name,
         "kind": op.kind,
+        "runs": op.runs,
+        "meaning": op.meaning,
         "signed": op.signed,
         "channels": "any" if op.channels is None else sorted(op.channels),
         "parameters": [

@@ -41,6 +41,9 @@ once, on 2,000 images held out. It takes a few minutes; Ctrl-C stops it, and the
     "--space", default="randaugment", show_default=True, metavar="FAMILY", help="What to search: see policysearch spaces."
 )
 @click.option("--trials", type=int, default=32, show_default=True, metavar="N", help="Policies to try beside the baselines.")
+@click.option(
+    "--enqueue", multiple=True, metavar="zoo:NAME|FILE", help="A policy to run beside, after the baselines; may be repeated."
+)
 @click.option("--epochs", type=int, default=40, show_default=True, metavar="E", help="Epochs a trial; few can't judge a policy.")
 @click.option("--max-hours", type=float, metavar="H", help="Start no trial that would end later.")
 @click.option("--sampler", default="tpe", show_default=True, metavar="NAME", help="tpe, random or grid.")
@@ -61,6 +64,9 @@ def search(trials: int, test: bool, yes: bool, **wishes: Any) -> None:
     \b
     policysearch search --data photos/
     policysearch search --data cifar10 --data-root DIR --train-images 4000 --val-images 1000
+    policysearch search --data photos/ --space randaugment:scale=paper --enqueue zoo:randaugment-imagenet-resnet-50
+
+    A published policy (see policysearch zoo) is run on the study's own crop and flips, one from a file as it is.
     """
     from policysearch.study import Study
 

@@ -1,47 +1,11 @@
-"""Commands that write something for others: `export`, `report`, `mirror`, and `ui`. None of them changes a study."""
+"""Commands that show a study to others: `report`, `mirror`, and `ui`. None of them changes it."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from policysearch.cli.options import home_option, open_home, open_study
 from searchspaces.errors import BadInput, PolicysearchError
-
-if TYPE_CHECKING:
-    from policysearch.home import Home
-    from searchspaces.policy_json import PolicyFile
-
-_LOADED_WITH = {
-    "json": "policysearch.load_policy({path}).to_torchvision()",
-    # Albumentations knows the transform only once its module has been imported.
-    "albumentations": "import albumentations, searchspaces.export.albumentations; transform = albumentations.load({path})",
-}
-
-
-@click.command()
-@click.argument("source", metavar="STUDY|POLICY.json|zoo:NAME")
-@click.option("-o", "--output", required=True, metavar="FILE", help="Where to write it.")
-@click.option(
-    "--to", "form", type=click.Choice(sorted(_LOADED_WITH)), default="json", show_default=True, help="The form to write."
-)
-@home_option
-def export(source: str, output: str, form: str, home: str | None) -> None:
-    """The policy as a file for other projects.
-
-    \b
-    json            for policysearch.load_policy(FILE), then .to_torchvision() or .to_albumentations()
-    albumentations  an A.Compose as albumentations.load(FILE) reads it
-    """
-    found = _policy_of(source, home)
-    target = Path(output)
-    if not target.parent.is_dir():
-        raise BadInput(f"output {output}: there is no directory {target.parent}; make it first, or give another -o FILE")
-    try:
-        _write(form, target, found)
-    except OSError as error:
-        raise BadInput(f"output {output}: can't be written ({error.strerror}); give another -o FILE") from error
-    click.echo(f"{target}: load it with {_LOADED_WITH[form].format(path=repr(str(target)))}")
 
 
 @click.command()
@@ -88,34 +52,3 @@ def ui(port: int | None, home: str | None) -> None:
     from policysearch.tracking.server import serve
 
     serve(open_home(home), port)
-
-
-def _write(form: str, target: Path, found: "PolicyFile") -> None:
-    from searchspaces.export.loading import LoadedPolicy
-    from searchspaces.policy_json import write_policy_file
-
-    if form == "json":
-        write_policy_file(target, found.policy, found.provenance)
-        return
-    transform = LoadedPolicy(found.policy, found.provenance).to_albumentations()
-    from searchspaces.export.albumentations import write_pipeline
-
-    write_pipeline(target, transform)
-
-
-def _policy_of(source: str, home: str | None) -> "PolicyFile":
-    """The policy file that the zoo, a path or a study holds."""
-    from searchspaces.policy_json import read_policy_file
-    from searchspaces.zoo import read_zoo
-
-    if source.startswith("zoo:"):
-        return read_zoo(source.removeprefix("zoo:"))
-    return read_policy_file(Path(source) if source.endswith(".json") else _study_policy(open_home(home), source))
-
-
-def _study_policy(home: "Home", name: str) -> Path:
-    open_study(home, name)
-    path = home.study_directory(name) / "policy.json"
-    if not path.exists():
-        raise BadInput(f"study {name!r}: has no policy yet; finish its search first (policysearch status {name})")
-    return path

@@ -2,6 +2,6 @@
 
 from policysearch.ledger.connect import sqlite_url
 from policysearch.ledger.ledger import Ledger
-from policysearch.ledger.records import Claim, ClaimedModel, Figure, StudyRecord, TrialRecord
+from policysearch.ledger.records import ENQUEUED, Claim, ClaimedModel, Figure, Role, StudyRecord, TrialRecord
 
-__all__ = ["Claim", "ClaimedModel", "Figure", "Ledger", "StudyRecord", "TrialRecord", "sqlite_url"]
+__all__ = ["ENQUEUED", "Claim", "ClaimedModel", "Figure", "Ledger", "Role", "StudyRecord", "TrialRecord", "sqlite_url"]

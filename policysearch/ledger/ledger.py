@@ -6,7 +6,7 @@ stays, and the stored value is what comes back. Refuses to change a result. Safe
 """
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 from uuid import uuid4
 
 from sqlalchemy import ColumnElement, Select, Table, func, select
@@ -15,7 +15,7 @@ from sqlalchemy.exc import IntegrityError
 from policysearch.ledger import tables
 from policysearch.ledger.connect import Database
 from policysearch.ledger.gate import GateTables
-from policysearch.ledger.records import StudyRecord, TrialRecord, study_record, trial_record, trial_result
+from policysearch.ledger.records import Role, StudyRecord, TrialRecord, study_record, trial_record, trial_result
 from searchspaces.errors import BadInput, StudyMismatch
 from searchspaces.json_text import canonical_json
 from trials.values import Epoch, TrialResult
@@ -60,7 +60,7 @@ class Ledger(GateTables):
         self,
         study_uid: str,
         number: int,
-        role: Literal["baseline", "trial"],
+        role: Role,
         label: str,
         params: Mapping[str, Any],
         digest: str,
@@ -69,10 +69,12 @@ class Ledger(GateTables):
     ) -> TrialRecord:
         """Record a trial before it runs; its uid is `spec["trial_uid"]`. Adding the same again returns what is stored.
 
+        An enqueued policy's `params` are {"enqueued": where it comes from}.
         Raises BadInput when the study has a trial of that number, or of that policy digest, under another uid.
         """
         trial_uid: str = spec["trial_uid"]
-        row = {"trial_uid": trial_uid, "study_uid": study_uid, "number": number, "role": role, "label": label}
+        stored_role = "baseline" if role == "baseline" else "trial"
+        row = {"trial_uid": trial_uid, "study_uid": study_uid, "number": number, "role": stored_role, "label": label}
         row |= {"digest": digest, "words": words, "params": canonical_json(dict(params)), "spec": canonical_json(dict(spec))}
         if not self._insert_once(tables.trial, row) and not self._trials(tables.trial.c.trial_uid == trial_uid):
             raise BadInput(

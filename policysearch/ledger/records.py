@@ -12,6 +12,12 @@ from sqlalchemy import Row
 
 from trials.values import Score, TrialResult
 
+Role = Literal["baseline", "enqueued", "trial"]
+
+# The column knows two roles, and ledgers made before there was a third must be read and written on. So an enqueued policy is
+# stored as a trial whose one parameter, which no space has, is this, with where the policy comes from.
+ENQUEUED = "enqueued"
+
 
 @dataclass(frozen=True)
 class StudyRecord:
@@ -25,7 +31,8 @@ class StudyRecord:
 
 @dataclass(frozen=True)
 class TrialRecord:
-    """A trial as it stands. `progress` is the last noted (epoch, wrong, total); `result` is None until one is committed.
+    """A trial as it stands: a free baseline, a policy that the user enqueued, or one that the search suggested. `progress` is
+    the last noted (epoch, wrong, total); `result` is None until one is committed.
 
     `attempts` counts starts and `started_at` is the last of them, so that a trial that keeps killing its worker shows.
     """
@@ -33,7 +40,7 @@ class TrialRecord:
     trial_uid: str
     study_uid: str
     number: int
-    role: Literal["baseline", "trial"]
+    role: Role
     label: str
     params: dict[str, Any]
     digest: str
@@ -94,13 +101,14 @@ def study_record(row: Row[Any]) -> StudyRecord:
 
 def trial_record(row: Row[Any]) -> TrialRecord:
     """From a row of `trial` with its result's `body`, or None, beside it."""
+    params: dict[str, Any] = json.loads(row.params)
     return TrialRecord(
         trial_uid=row.trial_uid,
         study_uid=row.study_uid,
         number=row.number,
-        role=row.role,
+        role=_role(row.role, params),
         label=row.label,
-        params=json.loads(row.params),
+        params=params,
         digest=row.digest,
         words=row.words,
         spec=json.loads(row.spec),
@@ -109,6 +117,10 @@ def trial_record(row: Row[Any]) -> TrialRecord:
         progress=None if row.progress_epoch is None else (row.progress_epoch, row.progress_wrong, row.progress_total),
         result=None if row.body is None else trial_result(row.body),
     )
+
+
+def _role(stored: Literal["baseline", "trial"], params: dict[str, Any]) -> Role:
+    return "enqueued" if stored == "trial" and set(params) == {ENQUEUED} else stored
 
 
 def trial_result(body: str) -> TrialResult:

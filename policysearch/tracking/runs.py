@@ -97,7 +97,7 @@ def study_run(study: StudyRecord, trials: Sequence[TrialRecord], figure: Figure 
 
 def run_name(trial: TrialRecord) -> str:
     """What a person sees in the list of runs: "baseline: flip+crop", "randaugment ops=2 level=9"."""
-    return f"baseline: {trial.label}" if trial.role == "baseline" else trial.label
+    return trial.label if trial.role == "trial" else f"{trial.role}: {trial.label}"
 
 
 def best_of(trials: Sequence[TrialRecord], count: int) -> list[TrialRecord]:
@@ -136,7 +136,7 @@ def _study_tags(study: StudyRecord, role: str) -> dict[str, str]:
         "policysearch.study": study.name,
         "policysearch.study_uid": study.uid,
         "policysearch.role": role,
-        "policysearch.family": "baseline" if role == "baseline" else family(study),
+        "policysearch.family": role if role in ("baseline", "enqueued") else family(study),
         "mlflow.source.name": "policysearch",
     }
 

@@ -1,5 +1,6 @@
-"""Engines carry a plan out. All give the same pixels; which one is quickest depends on the machine."""
+"""Engines carry a plan out. All give the same pixels; which one is quickest depends on the machine, and `choosing` knows."""
 
-from searchspaces.engines.grouped import ENGINE_NAME, apply
+from searchspaces.engines.choosing import FUSED, GROUPED, apply, engine_name, fused_here
+from searchspaces.engines.normalising import apply_normalised
 
-__all__ = ["ENGINE_NAME", "apply"]
+__all__ = ["FUSED", "GROUPED", "apply", "apply_normalised", "engine_name", "fused_here"]

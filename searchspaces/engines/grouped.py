@@ -9,9 +9,9 @@ import numpy as np
 import torch
 
 from searchspaces.arrays import ImageBatch
-from searchspaces.errors import BadInput
+from searchspaces.engines.checking import check
+from searchspaces.engines.resizing import resized
 from searchspaces.ops import find_op
-from searchspaces.ops.op import Op
 from searchspaces.plan import NO_OP, Plan
 
 ENGINE_NAME = "torch-grouped"
@@ -22,11 +22,12 @@ GROUP_BYTES = 2**18
 def apply(images: ImageBatch, plan: Plan) -> ImageBatch:
     """New images (images, channels, height, width), each changed as its row of the plan says; the given ones stay as they are.
 
-    Raises BadInput where the images are not uint8 of four dimensions, the plan has another number of rows, or one of its ops
-    can't take so many channels.
+    They are as large as the given ones, but for a plan whose resolution is not 1.
+
+    Raises BadInput for what `refusals` says can't be applied, before any kernel runs.
     """
+    check(images, plan)
     ops = tuple(find_op(name) for name in plan.code_book)
-    _check(images, plan, ops)
     done = images.clone(memory_format=torch.contiguous_format)
     # A copy, because torch can't take reversed rows and warns of read-only ones.
     values = torch.from_numpy(plan.values.copy()).to(images.device)
@@ -41,16 +42,4 @@ def apply(images: ImageBatch, plan: Plan) -> ImageBatch:
                 given = values[rows, step, : len(op.parameters)]
                 setting = plan.setting if seeds is None else replace(plan.setting, seeds=seeds[rows, step])
                 done.index_copy_(0, rows, op.kernel(done.index_select(0, rows), given, setting))
-    return done
-
-
-def _check(images: ImageBatch, plan: Plan, ops: tuple[Op, ...]) -> None:
-    if images.dtype != torch.uint8 or images.ndim != 4:
-        raise BadInput(
-            f"images: {images.dtype} of shape {tuple(images.shape)}; allowed is torch.uint8, images x channels x height x width"
-        )
-    if len(images) != len(plan):
-        raise BadInput(f"plan: {len(plan)} rows for {len(images)} images; draw it for this batch")
-    for op in ops:
-        if not op.accepts(images.shape[1]):
-            raise BadInput(f"op {op.name}: the images have {images.shape[1]} channels; leave it out of the policy")
+    return resized(done, plan.resolution)

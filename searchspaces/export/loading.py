@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from searchspaces.errors import BadInput
 from searchspaces.policy import Policy
-from searchspaces.policy_json import PolicyFile, read_policy_file
+from searchspaces.policy_json import PolicyFile, policy_file_from_dict, read_policy_file
 from searchspaces.zoo import read_zoo
 
 if TYPE_CHECKING:
     from searchspaces.export.albumentations import PolicyTransform as AlbumentationsTransform
+    from searchspaces.export.collating import MixingCollate
     from searchspaces.export.torchvision import PolicyTransform
 
 
@@ -41,9 +42,33 @@ class LoadedPolicy:
             raise BadInput('albumentations: it is not installed; install it with: pip install "policysearch[search]"') from None
         return to_albumentations(PolicyFile(self.policy, self.provenance))
 
+    def written(self, form: str, standalone: bool = False) -> str:
+        """What `policysearch export --to FORM` writes: the policy as the text of a file for another library.
+
+        BadInput where there is no such form, or it can't do exactly what the policy says.
+        """
+        from searchspaces.export import find_exporter
+
+        return find_exporter(form).write(PolicyFile(self.policy, self.provenance), standalone)
+
+    def collate(self, classes: int) -> "MixingCollate":
+        """The `collate_fn` for a DataLoader that mixes images and labels as the policy's batch part says (mixup, CutMix).
+
+        Labels are whole, 0 to `classes` - 1, and come out as shares of each class; images have to be floats.
+        """
+        from searchspaces.export.collating import MixingCollate
+
+        return MixingCollate(self.policy.batch, classes)
+
 
 def load_policy(path: Path | str) -> LoadedPolicy:
     """The policy in a file, or a published one by "zoo:NAME". BadInput names the file, the field and what is allowed there."""
     name = str(path)
     file = read_zoo(name.removeprefix("zoo:")) if name.startswith("zoo:") else read_policy_file(path)
+    return LoadedPolicy(file.policy, file.provenance)
+
+
+def loaded_policy(content: Mapping[str, Any]) -> LoadedPolicy:
+    """The policy in the content of a policy file, as exported Python files hold it."""
+    file = policy_file_from_dict(content)
     return LoadedPolicy(file.policy, file.provenance)

@@ -1,39 +1,32 @@
-"""The family table: every module of this package that declares `FAMILY`, found by looking, so a new family is one new file.
+"""The family table: what every module of this package, and of those that other packages name, declares as `FAMILY`.
 
-Refuses a name declared twice.
+A new family is one new file here, or one in a package of its own. Refuses a name declared twice.
 """
 
-import pkgutil
-from difflib import get_close_matches
-from importlib import import_module
-
-from searchspaces.errors import BadInput
+from searchspaces.families.composing import AND, composed
 from searchspaces.families.family import Family
+from searchspaces.families.option import NAMED, options_in
+from searchspaces.registry import Door, looked_up, table
 
 __all__ = ["Family", "family_table", "find_family"]
 
+DOOR = Door("policysearch.families", "FAMILY", "space", "searchspaces.families", Family)
 
-def find_family(name: str) -> Family:
-    """The family called `name`. Raises BadInput with the known names where there is none."""
-    table = {family.name: family for family in family_table()}
-    if name not in table:
-        closest = get_close_matches(name, table, n=1)
-        hint = f"did you mean {closest[0]!r}? " if closest else ""
-        raise BadInput(f"space {name!r}: there is none of this name; {hint}known are {', '.join(table)}")
-    return table[name]
+
+def find_family(wish: str) -> Family:
+    """The family of that name, with its options where the wish goes on with them, or two families together.
+
+    "randaugment", "randaugment:scale=paper", "randaugment:scale=paper+geometry". Raises BadInput with the known names where there
+    is none, for an option that can't be, and for two that don't go together.
+    """
+    first, plus, second = wish.rpartition(AND)
+    if plus:
+        return composed(find_family(first), find_family(second))
+    name, colon, options = wish.partition(NAMED)
+    family = looked_up(DOOR, name, table(DOOR)).item
+    return family.having(options_in(options)) if colon else family
 
 
 def family_table() -> tuple[Family, ...]:
     """All families, sorted by name."""
-    found: dict[str, tuple[Family, str]] = {}
-    for module_info in pkgutil.iter_modules(__path__, prefix=f"{__name__}."):
-        module = import_module(module_info.name)
-        family = getattr(module, "FAMILY", None)
-        if family is None:
-            continue
-        if family.name in found:
-            raise BadInput(
-                f"space {family.name!r}: declared twice, in {found[family.name][1]} and in {module.__file__}; rename one"
-            )
-        found[family.name] = (family, str(module.__file__))
-    return tuple(found[name][0] for name in sorted(found))
+    return tuple(found.item for found in table(DOOR).values())

@@ -2,10 +2,12 @@
 
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from searchspaces.arrays import ImageBatch, PerImageValues
+from searchspaces.ops.levels import copy_levels
 from searchspaces.ops.op import Op, Parameter, Setting, Span
 from searchspaces.ops.tables import LEVELS, ramp, through_tables, truncated
 
@@ -43,6 +45,101 @@ def _unless(stays: Tensor, images: ImageBatch, values: PerImageValues, tables: T
     return through_tables(images, tables)
 
 
+def autocontrast_fused(image: Any, out: Any, values: Any, fill: int, bilinear: bool, seed: int, scratch: Any) -> None:
+    """`autocontrast` of one image."""
+    channels, height, width = image.shape
+    pixels = height * width
+    planes, stretched = image.reshape(channels, pixels), out.reshape(channels, pixels)
+    for channel in range(channels):
+        darkest, brightest = _ends(planes[channel])
+        if values[0] == 0 or darkest == brightest:
+            copy_levels(planes[channel], stretched[channel])
+        else:
+            _stretch(planes[channel], darkest, brightest, stretched[channel])
+
+
+def _ends(levels: Any) -> tuple[np.uint8, np.uint8]:
+    """The lowest and the highest level."""
+    darkest, brightest = levels[0], levels[0]
+    for i in range(len(levels)):
+        darkest, brightest = min(darkest, levels[i]), max(brightest, levels[i])
+    return darkest, brightest
+
+
+def _stretch(levels: Any, darkest: np.uint8, brightest: np.uint8, stretched: Any) -> None:
+    lowest = np.float32(darkest)
+    scale = (np.float32(brightest) - lowest) * np.float32(1.0 / 255)
+    for i in range(len(levels)):
+        level = np.int32((np.float32(levels[i]) - lowest) / scale)
+        stretched[i] = np.uint8(min(level, np.int32(255)))
+
+
+def equalize_fused(image: Any, out: Any, values: Any, fill: int, bilinear: bool, seed: int, scratch: Any) -> None:
+    """`equalize` of one image."""
+    channels, height, width = image.shape
+    pixels = height * width
+    planes, evened = image.reshape(channels, pixels), out.reshape(channels, pixels)
+    counts, table = scratch[: 4 * LEVELS], scratch[4 * LEVELS : 4 * LEVELS + LEVELS // 4].view(np.uint8)
+    for channel in range(channels):
+        step = 0
+        if values[0] != 0:
+            _count(planes[channel], counts)
+            step = _write_below(counts, pixels)
+        if step == 0:
+            copy_levels(planes[channel], evened[channel])
+        else:
+            _write_table(counts[:LEVELS], np.int32(step), table)
+            _through(planes[channel], table, evened[channel])
+
+
+def _count(levels: Any, counts: Any) -> None:
+    """Writes how many pixels have each level to `counts`: four numbers a level, 256 entries apart, to be added."""
+    for i in range(len(counts)):
+        counts[i] = 0
+    # Four counts in turn, because adding to the same number again has to wait for the last time.
+    first, second, third, fourth = counts[:256], counts[256:512], counts[512:768], counts[768:1024]
+    quarter = len(levels) // 4
+    for i in range(quarter):
+        first[levels[4 * i]] += 1
+        second[levels[4 * i + 1]] += 1
+        third[levels[4 * i + 2]] += 1
+        fourth[levels[4 * i + 3]] += 1
+    for i in range(4 * quarter, len(levels)):
+        first[levels[i]] += 1
+
+
+def _write_below(counts: Any, pixels: int) -> Any:
+    """Adds up the counts and writes to the first 256 how many pixels are darker; returns the step, 0 where the channel stays."""
+    first, second, third, fourth = counts[:256], counts[256:512], counts[512:768], counts[768:1024]
+    for level in range(256):
+        first[level] += second[level] + third[level] + fourth[level]
+    brightest = 255
+    while first[brightest] == 0:
+        brightest -= 1
+    step = (pixels - first[brightest]) // 255
+    below = 0
+    for level in range(256):
+        count = first[level]
+        first[level] = np.int32(below)
+        below += count
+    return step
+
+
+def _write_table(below: Any, step: np.int32, table: Any) -> None:
+    """Whole quotients through float32, put right where its rounding shows: from 2 ** 24 pixels on."""
+    half = np.int32(step // 2)
+    for level in range(256):
+        number = np.int32(below[level] + half)
+        quotient = np.int32(np.float32(number) / np.float32(step))
+        quotient += np.int32(np.int32(quotient + 1) * step <= number) - np.int32(quotient * step > number)
+        table[level] = np.uint8(min(np.int32(quotient), np.int32(255)))
+
+
+def _through(levels: Any, table: Any, mapped: Any) -> None:
+    for i in range(len(levels)):
+        mapped[i] = table[levels[i]]
+
+
 def autocontrast_reference(image: Any, values: tuple[float, ...], setting: Setting) -> Any:
     """Torchvision's autocontrast."""
     from torchvision.transforms.v2 import functional
@@ -64,6 +161,11 @@ _SOURCE = "torchvision 0.29 transforms/v2/functional/_color.py"
 OPS = (
     Op(
         name="autocontrast",
+        elsewhere={
+            "papers": "AutoContrast",
+            "timm": "`AutoContrast`",
+            "Albumentations": "`AutoContrast`, another op: up to 13 levels off",
+        },
         meaning=(
             "with amount 1 and the channel's lowest and highest level a < b: cut((v - a) / ((b - a) / "
             "255)); a channel of one level stays"
@@ -71,12 +173,18 @@ OPS = (
         parameters=(_AMOUNT,),
         kind="tone",
         kernel=autocontrast,
+        fused=autocontrast_fused,
         source=f"{_SOURCE}, autocontrast",
         reference=autocontrast_reference,
-        spans={"standard": _SPAN, "wide": _SPAN},
+        spans={"standard": _SPAN, "wide": _SPAN, "uniform": _SPAN},
     ),
     Op(
         name="equalize",
+        elsewhere={
+            "papers": "Equalize",
+            "timm": "`Equalize`",
+            "Albumentations": "`Equalize`, up to 64 levels off (its `pil` mode: 5)",
+        },
         meaning=(
             "with amount 1: n(v) pixels of the channel are below v, b is its highest level, s = "
             "floor(n(b) / 255); cut((n(v) + floor(s / 2)) / s); if s is 0 the channel stays"
@@ -84,8 +192,9 @@ OPS = (
         parameters=(_AMOUNT,),
         kind="tone",
         kernel=equalize,
+        fused=equalize_fused,
         source=f"{_SOURCE}, equalize",
         reference=equalize_reference,
-        spans={"standard": _SPAN, "wide": _SPAN},
+        spans={"standard": _SPAN, "wide": _SPAN, "uniform": _SPAN},
     ),
 )

@@ -79,7 +79,9 @@ class Op:
     bilinear, seed)` is it once more in plain numpy for one image, for exported files that have neither torch nor numba.
 
     `meaning` says what the op does to a pixel, in one sentence or formula that could be programmed from. `seeded` ops are noise:
-    they get a seed for each image. `resamples`: whether the interpolation matters to it.
+    they get a seed for each image. `resamples`: whether the interpolation matters to it. `per_image` kernels take the images one
+    by one, on the CPU wherever they lie. `elsewhere`: what other libraries call it and where theirs differs, in words, for docs.
+    `library`: what the kernel imports beside the core, "" where nothing; `install` is what pip calls it, if not the same.
     """
 
     name: str
@@ -94,14 +96,23 @@ class Op:
     signed: bool = False
     seeded: bool = False
     resamples: bool = False
+    per_image: bool = False
+    elsewhere: Mapping[str, str] = field(default_factory=dict)
     channels: frozenset[int] | None = None
     spans: Mapping[str, Span] = field(default_factory=dict)
     tolerance: Tolerance = Tolerance()
+    library: str = ""
+    install: str = ""
 
     @property
     def strength(self) -> Parameter:
         """The parameter that says how strong the op is: the first."""
         return self.parameters[0]
+
+    @property
+    def runs(self) -> Literal["fused", "torch", "per image"]:
+        """How it runs on a CPU: in the compiled kernel, in torch on many images at once, or image by image."""
+        return "per image" if self.per_image else "torch" if self.fused is None else "fused"
 
     def accepts(self, channels: int) -> bool:
         """Whether images with this many channels may be given to the kernel."""

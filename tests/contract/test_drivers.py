@@ -198,6 +198,13 @@ def test_good_trials_are_done_at_the_first_attempt_with_their_epochs_told(scene:
         assert len(told) == EPOCHS
 
 
+def test_its_workers_augment_in_the_fused_kernel(scene: Scene) -> None:
+    """Whatever a worker lacks that would make it fall back costs so much time that it is a defect, not a choice."""
+    assert {trial.result.engine for trial in scene.trials.values() if trial.result and trial.result.status == "done"} == {
+        "numba-fused"
+    }
+
+
 def test_the_kept_weights_are_those_of_the_result(scene: Scene, request: pytest.FixtureRequest) -> None:
     from policysearch.kept_weights import KeptWeights
 

@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 import optuna
 import pytest
 import ray
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from ray.tune.experiment import Experiment
@@ -16,8 +18,11 @@ from ray.tune.search.basic_variant import BasicVariantGenerator
 from ray.tune.search.optuna import OptunaSearch
 from strategies import points
 
+from searchspaces.draw import draw
+from searchspaces.engines import FUSED, apply, grouped
 from searchspaces.errors import BadInput
-from searchspaces.families import family_table
+from searchspaces.families import family_table, find_family
+from searchspaces.families.composing import on_base_of
 from searchspaces.ops import find_op
 from searchspaces.policy import Policy
 from searchspaces.policy_json import canonical_json, digest, policy_from_dict, policy_to_dict
@@ -25,17 +30,19 @@ from searchspaces.space import MAX_CELLS, Categorical, SearchSpace, Whole
 from searchspaces.spaces import PHOTO_BASE
 from searchspaces.words import policy_in_words
 
-CASES = [(family.name, channels) for family in family_table() for channels in (1, 3)]
+CASES = [(family.name, channels) for family in family_table() for channels in (1, 3)] + [
+    (f"{family.name}:{option.name}={option.example}", 3) for family in family_table() for option in family.options
+]
 DRAWS = 200
+GEOMETRY = find_family("geometry").build(3, PHOTO_BASE)
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 
 
 @pytest.fixture(params=CASES, ids=[f"{name}-{channels}" for name, channels in CASES], scope="module")
 def space(request: pytest.FixtureRequest) -> SearchSpace:
-    name, channels = request.param
-    family = next(family for family in family_table() if family.name == name)
-    return family.build(channels, PHOTO_BASE)
+    wish, channels = request.param
+    return find_family(wish).build(channels, PHOTO_BASE)
 
 
 def middle(space: SearchSpace) -> dict[str, Any]:
@@ -47,12 +54,45 @@ def middle(space: SearchSpace) -> dict[str, Any]:
 def test_every_point_is_a_valid_policy_whose_json_comes_back(space: SearchSpace, data: st.DataObject) -> None:
     params = data.draw(points(space))
     policy = space.decode(params)
-    assert policy.base == PHOTO_BASE
+    assert policy.base == PHOTO_BASE or find_family(space.name).searches_base
     text = canonical_json(policy_to_dict(policy))
     assert policy_from_dict(json.loads(text)) == policy
     assert canonical_json(policy_to_dict(policy_from_dict(json.loads(text)))) == text
     assert space.decode(json.loads(json.dumps(params))) == policy
     assert policy_in_words(policy)
+
+
+@given(data=st.data())
+@settings(max_examples=10)
+def test_with_geometry_a_point_is_the_branches_of_the_one_on_the_base_of_the_other(
+    space: SearchSpace, data: st.DataObject
+) -> None:
+    if find_family(space.name).searches_base:
+        with pytest.raises(
+            BadInput, match=r"^space 'geometry\+geometry': geometry searches the base; allowed is one space of ops"
+        ):
+            find_family(f"{space.name}+geometry")
+        return
+    both, geometry = on_base_of(space, GEOMETRY), data.draw(points(GEOMETRY))
+    assert both.name == f"{space.name}+geometry"
+    params = data.draw(points(space))
+    assert both.decode(params | geometry) == replace(space.decode(params), base=GEOMETRY.decode(geometry).base)
+    assert list(both.to_optuna()) == list(both.to_ray()) == [*params, *geometry]
+
+
+@given(data=st.data(), seed=st.integers(0, 99))
+@settings(max_examples=5)
+def test_both_engines_do_what_a_point_says_alike(
+    space: SearchSpace, request: pytest.FixtureRequest, data: st.DataObject, seed: int
+) -> None:
+    shape = (12, request.node.callspec.params["space"][1], 20, 26)
+    images = torch.from_numpy(np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8))
+    plan = draw(space.decode(data.draw(points(space))), shape, np.random.default_rng(seed))
+    ran: set[str] = set()
+    found, wanted = apply(images, plan, ran=ran), grouped.apply(images, plan)
+    assert ran == {FUSED}, "no family's own ops need another engine"
+    if all(find_op(name).tolerance.levels == 0 for name in plan.code_book):
+        assert torch.equal(found, wanted)
 
 
 def test_names_are_unique_and_the_table_has_what_people_read(space: SearchSpace) -> None:

@@ -116,6 +116,16 @@ class TestLedger:
         assert (added.digest, added.words, added.spec) == ("digest3", "turns; ±9°", {"trial_uid": "uid3", "seed": 1})
         assert (added.attempts, added.started_at, added.progress, added.result) == (0, None, None, None)
 
+    def test_an_enqueued_policy_keeps_its_role_and_counts_as_a_trial_in_older_ledgers_words(
+        self, ledger: Ledger, study: StudyRecord, engine: Engine
+    ) -> None:
+        enqueued = {"enqueued": "zoo:uniformaugment"}
+        added = ledger.add_trial(study.uid, 0, "enqueued", "zoo:uniformaugment", enqueued, "d", "", {"trial_uid": "uid"})
+        assert (added.role, added.params) == ("enqueued", enqueued)
+        assert [trial.role for trial in ledger.trials(study.uid)] == ["enqueued"]
+        with engine.begin() as connection:
+            assert connection.exec_driver_sql("SELECT role FROM trial").scalar_one() == "trial"
+
     def test_trials_come_by_number_and_of_one_study(self, ledger: Ledger, study: StudyRecord) -> None:
         other = ledger.create_study("other", {})
         add(ledger, other, 0, "other0", "digest2")

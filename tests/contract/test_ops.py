@@ -3,10 +3,14 @@
 Exactness is against torchvision v2 on uint8 tensors, one image at a time.
 """
 
+import math
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import cache
 from itertools import product
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -15,17 +19,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+from telling import GREY, NOISE, OBLONG, RGB, SHAPES, alone, as_tensor, noise, setting_of, telling_images, telling_values
 
-from searchspaces.arrays import ImageBatch, PerImageValues
+from searchspaces.arrays import ImageBatch
 from searchspaces.ops import op_table
-from searchspaces.ops.op import Op, Parameter, Setting
+from searchspaces.ops.op import Op, Setting
 
 OPS = op_table()
-GREY, RGB, OBLONG, TALL_GREY = (1, 28, 28), (3, 32, 32), (3, 20, 36), (1, 40, 18)
-SHAPES = (GREY, RGB, OBLONG, TALL_GREY)
-VALUES = 16
-NOISE = 5
-"""Which of the telling images is noise."""
 
 
 @pytest.fixture(autouse=True)
@@ -48,65 +48,51 @@ EACH_CASE = pytest.mark.parametrize(
 )
 
 
-def brightness_shift(image: torch.Tensor, values: tuple[float, ...]) -> torch.Tensor:
+def brightness_shift(image: torch.Tensor, values: tuple[float, ...], setting: Setting) -> torch.Tensor:
     return (image.double() + values[0]).clamp(0, 255).round().to(torch.uint8)
 
 
-def contrast_about_128(image: torch.Tensor, values: tuple[float, ...]) -> torch.Tensor:
+def contrast_about_128(image: torch.Tensor, values: tuple[float, ...], setting: Setting) -> torch.Tensor:
     return (values[0] * (image.double() - 128) + 128).clamp(0, 255).round().to(torch.uint8)
 
 
-def solarize_add(image: torch.Tensor, values: tuple[float, ...]) -> torch.Tensor:
+def solarize_add(image: torch.Tensor, values: tuple[float, ...], setting: Setting) -> torch.Tensor:
     return torch.where(image < 128, (image.int() + int(values[0])).clamp(max=255).to(torch.uint8), image)
 
 
-OWN_FORMULAS: dict[str, Callable[[torch.Tensor, tuple[float, ...]], torch.Tensor]] = {
+def gaussian_noise(image: torch.Tensor, values: tuple[float, ...], setting: Setting) -> torch.Tensor:
+    assert setting.seeds is not None
+    places = image.numel()
+    noise = np.array(normal_numbers(int(setting.seeds[0]), places)).reshape(image.shape)
+    return torch.from_numpy((image.numpy() + values[0] * noise).clip(0, 255).round().astype(np.uint8))
+
+
+@cache
+def normal_numbers(seed: int, count: int) -> list[float]:
+    """What gaussian_noise says its numbers are, in Python's whole numbers."""
+    quantiles = [NormalDist().inv_cdf((k + 0.5) / 256) for k in range(256)]
+    table = [round(q / math.sqrt(sum(q * q for q in quantiles) / 256) * 2**16) for q in quantiles]
+    numbers = []
+    for place in range(count):
+        bits = (seed + (place // 4 + 1) * 0x9E3779B97F4A7C15) % 2**64
+        bits = (bits ^ bits >> 30) * 0xBF58476D1CE4E5B9 % 2**64
+        bits = (bits ^ bits >> 27) * 0x94D049BB133111EB % 2**64
+        pair = (bits ^ bits >> 31) >> 16 * (place % 4)
+        numbers.append((4 * table[pair % 256] + 3 * table[pair // 256 % 256]) / (5 * 2**16))
+    return numbers
+
+
+OWN_FORMULAS: dict[str, Callable[[torch.Tensor, tuple[float, ...], Setting], torch.Tensor]] = {
     "brightness_shift": brightness_shift,
     "contrast_about_128": contrast_about_128,
+    "gaussian_noise": gaussian_noise,
     "solarize_add": solarize_add,
 }
 """Ops that torchvision has not: the formula again, in other numbers and one image at a time."""
 
 
 def expected(op: Op, image: torch.Tensor, values: tuple[float, ...], setting: Setting) -> Any:
-    return op.reference(image, values, setting) if op.reference else OWN_FORMULAS[op.name](image, values)
-
-
-def noise(images: int, shape: tuple[int, int, int], seed: int = 0) -> ImageBatch:
-    return torch.from_numpy(np.random.default_rng(seed).integers(0, 256, (images, *shape), dtype=np.uint8))
-
-
-def telling_images(shape: tuple[int, int, int]) -> ImageBatch:
-    """A ramp over all levels, black, white, one level throughout, two levels, noise, faint noise."""
-    pixels = int(np.prod(shape))
-    ramp = torch.arange(pixels).remainder(256).to(torch.uint8).view(shape)
-    flat = [torch.full(shape, level, dtype=torch.uint8) for level in (0, 255, 77)]
-    two = torch.where(ramp < 100, 40, 41).to(torch.uint8)
-    return torch.stack([ramp, *flat, two, *noise(1, shape), *noise(1, shape) // 8 + 100])
-
-
-def spread(op: Op, parameter: Parameter) -> list[float]:
-    """Values over the hard limits and, for the strength, over every span and its mirror image; all ends included."""
-    values = [*np.linspace(parameter.low, parameter.high, VALUES), parameter.identity]
-    if parameter is op.strength:
-        for span in op.spans.values():
-            strengths = np.linspace(span.weak, span.strong, VALUES)
-            values += [*strengths, *(2 * parameter.identity - strengths if op.signed else ())]
-    if parameter.whole:
-        near = [parameter.identity + step for step in (-5, -2, -1, 1, 2, 5)]
-        return sorted({float(round(value)) for value in [*values, *near] if parameter.low <= value <= parameter.high})
-    return sorted({float(value) for value in values})
-
-
-def telling_values(op: Op) -> list[tuple[float, ...]]:
-    """Rows of values: each parameter's spread with the others at their identity, then all of them moving at once."""
-    spreads = [spread(op, parameter) for parameter in op.parameters]
-    alone = [(*op.identity[:place], value, *op.identity[place + 1 :]) for place, column in enumerate(spreads) for value in column]
-    return list(dict.fromkeys([*alone, *zip(*spreads, strict=False)]))
-
-
-def as_tensor(rows: list[tuple[float, ...]]) -> PerImageValues:
-    return torch.tensor(rows, dtype=torch.float64)
+    return op.reference(image, values, setting) if op.reference else OWN_FORMULAS[op.name](image, values, setting)
 
 
 def assert_within_tolerance(op: Op, ours: ImageBatch, theirs: list[Any], rows: list[tuple[float, ...]]) -> None:
@@ -120,11 +106,12 @@ def assert_within_tolerance(op: Op, ours: ImageBatch, theirs: list[Any], rows: l
 @EACH_CASE
 def test_it_equals_its_reference_at_every_value_on_telling_images(op: Op, shape: tuple[int, int, int]) -> None:
     for number, image in enumerate(telling_images(shape)):
-        setting = Setting(fill=(0, 128, 255)[number % 3])
         # All values on the ramp and on noise, a third of them, another one each, on the rest.
         rows = telling_values(op) if number in (0, NOISE) else telling_values(op)[number % 3 :: 3] or telling_values(op)
+        setting = setting_of(op, len(rows), fill=(0, 128, 255)[number % 3])
         ours = op.kernel(image.expand(len(rows), *shape), as_tensor(rows), setting)
-        assert_within_tolerance(op, ours, [expected(op, image, values, setting) for values in rows], rows)
+        theirs = [expected(op, image, values, alone(setting, place)) for place, values in enumerate(rows)]
+        assert_within_tolerance(op, ours, theirs, rows)
 
 
 @EACH_OP
@@ -139,7 +126,7 @@ def test_it_equals_its_reference_on_any_image(op: Op, data: st.DataObject) -> No
         else data.draw(st.floats(parameter.low, parameter.high))
         for parameter in op.parameters
     )
-    setting = Setting(fill=data.draw(st.integers(0, 255)))
+    setting = setting_of(op, 1, data.draw(st.integers(0, 255)))
     ours = op.kernel(image.unsqueeze(0), as_tensor([values]), setting)
     assert_within_tolerance(op, ours, [expected(op, image, values, setting)], [values])
 
@@ -149,7 +136,7 @@ def test_it_keeps_shape_and_dtype_and_leaves_its_input_alone(op: Op, shape: tupl
     for values in telling_values(op)[::5]:
         images, per_image = noise(3, shape), as_tensor([values] * 3)
         given_images, given_values = images.clone(), per_image.clone()
-        out = op.kernel(images, per_image, Setting(7))
+        out = op.kernel(images, per_image, setting_of(op, 3, 7))
         assert out.shape == images.shape
         assert out.dtype == torch.uint8
         out.fill_(3)
@@ -160,16 +147,17 @@ def test_it_keeps_shape_and_dtype_and_leaves_its_input_alone(op: Op, shape: tupl
 @EACH_CASE
 def test_its_identity_value_is_the_identity(op: Op, shape: tuple[int, int, int]) -> None:
     images = telling_images(shape)
-    assert torch.equal(op.kernel(images, as_tensor([op.identity] * len(images)), Setting(99)), images)
+    assert torch.equal(op.kernel(images, as_tensor([op.identity] * len(images)), setting_of(op, len(images), 99)), images)
 
 
 @EACH_CASE
 def test_each_image_gets_its_own_value(op: Op, shape: tuple[int, int, int]) -> None:
     rows = telling_values(op)
     images = noise(len(rows), shape)
-    together = op.kernel(images, as_tensor(rows), Setting(0))
-    alone = torch.cat([op.kernel(images[i : i + 1], as_tensor([values]), Setting(0)) for i, values in enumerate(rows)])
-    assert torch.equal(together, alone)
+    setting = setting_of(op, len(rows))
+    together = op.kernel(images, as_tensor(rows), setting)
+    one_by_one = [op.kernel(images[i : i + 1], as_tensor([values]), alone(setting, i)) for i, values in enumerate(rows)]
+    assert torch.equal(together, torch.cat(one_by_one))
 
 
 @pytest.mark.parametrize("op", [op for op in OPS if op.kind != "none"], ids=lambda op: op.name)
@@ -177,43 +165,49 @@ def test_different_values_do_different_things(op: Op) -> None:
     """So the test above can't be passed by an op that ignores its values."""
     rows = [values for values in telling_values(op) if values != op.identity]
     image = noise(1, RGB) // 2 + 30
-    together = op.kernel(image.expand(len(rows), *RGB), as_tensor(rows), Setting(0))
+    setting = setting_of(op, 1)
+    same_seed = replace(setting, seeds=None if setting.seeds is None else setting.seeds.expand(len(rows)))
+    together = op.kernel(image.expand(len(rows), *RGB), as_tensor(rows), same_seed)
     assert not (together == image).all(dim=(1, 2, 3)).all()
     if not all(parameter.high - parameter.low == 1 for parameter in op.parameters):
-        assert len({bytes(one.numpy()) for one in together}) > len(rows) / 4
+        assert len({bytes(one.numpy()) for one in together}) > len(rows) / 6
 
 
 @EACH_CASE
 def test_it_does_the_same_twice(op: Op, shape: tuple[int, int, int]) -> None:
     rows = telling_values(op)
     images = noise(len(rows), shape)
-    assert torch.equal(op.kernel(images, as_tensor(rows), Setting(5)), op.kernel(images, as_tensor(rows), Setting(5)))
+    setting = setting_of(op, len(rows), 5)
+    assert torch.equal(op.kernel(images, as_tensor(rows), setting), op.kernel(images, as_tensor(rows), setting))
 
 
 @EACH_OP
 def test_the_layout_in_memory_does_not_matter(op: Op) -> None:
     rows = telling_values(op)[::3]
     images = noise(len(rows), RGB)
-    planned = op.kernel(images, as_tensor(rows), Setting(0))
+    setting = setting_of(op, len(rows))
+    planned = op.kernel(images, as_tensor(rows), setting)
     spaced = torch.zeros(len(rows), 3, 32, 64, dtype=torch.uint8)[..., ::2].copy_(images)
     transposed = images.transpose(2, 3).contiguous().transpose(2, 3)
     for same in (images.to(memory_format=torch.channels_last), spaced, transposed):
-        assert torch.equal(op.kernel(same, as_tensor(rows), Setting(0)), planned)
+        assert torch.equal(op.kernel(same, as_tensor(rows), setting), planned)
 
 
 @EACH_OP
 @pytest.mark.parametrize("shape", [(3, 1, 1), (1, 1, 16), (3, 2, 8), (1, 16, 2), (3, 3, 16)], ids=str)
 def test_tiny_images_are_no_special_case(op: Op, shape: tuple[int, int, int]) -> None:
     rows = telling_values(op)
-    image = noise(1, shape)
-    ours = op.kernel(image.expand(len(rows), -1, -1, -1), as_tensor(rows), Setting(9))
-    assert_within_tolerance(op, ours, [expected(op, image[0], values, Setting(9)) for values in rows], rows)
+    image = noise(1, shape if op.accepts(shape[0]) else (3, *shape[1:]))
+    setting = setting_of(op, len(rows), 9)
+    ours = op.kernel(image.expand(len(rows), -1, -1, -1), as_tensor(rows), setting)
+    theirs = [expected(op, image[0], values, alone(setting, place)) for place, values in enumerate(rows)]
+    assert_within_tolerance(op, ours, theirs, rows)
 
 
 @EACH_OP
 def test_channels_it_accepts_it_can_take(op: Op) -> None:
     for channels in sorted(op.channels or {1, 2, 3, 5}):
-        out = op.kernel(noise(2, (channels, 8, 12)), as_tensor([telling_values(op)[0]] * 2), Setting(0))
+        out = op.kernel(noise(2, (channels, 8, 12)), as_tensor([telling_values(op)[0]] * 2), setting_of(op, 2))
         assert out.shape == (2, channels, 8, 12)
         if op.kind == "colour" and channels == 1:
             assert torch.equal(out, noise(2, (1, 8, 12)))
@@ -228,6 +222,8 @@ def test_its_entry_makes_sense(op: Op) -> None:
     for parameter in op.parameters:
         assert parameter.low <= parameter.identity <= parameter.high
         assert parameter.unit
+    if op.library:
+        assert op.install
     for span in op.spans.values():
         assert span.source
         for end in (span.weak, span.strong, *((2 * op.strength.identity - span.strong,) if op.signed else ())):
@@ -309,6 +305,12 @@ BY_HAND: list[tuple[str, tuple[float, ...], tuple[tuple[int, ...], ...]]] = [
     ("quarter_turns", (1,), ((3, 6, 9), (2, 5, 8), (1, 4, 7))),
     ("quarter_turns", (2,), ((9, 8, 7), (6, 5, 4), (3, 2, 1))),
     ("quarter_turns", (3,), ((7, 4, 1), (8, 5, 2), (9, 6, 3))),
+    ("resized_crop", (0.67, 0.34, 0.34, 0.67), ((8, 9, 9),) * 3),
+    ("resized_crop", (0.34, 1, 1, 0), ((3, 3, 3), (6, 6, 6), (9, 9, 9))),
+    ("erase", (0.67, 0.5, 0.5, 200), ((200, 200, 3), (200, 200, 6), (7, 8, 9))),
+    ("erase", (0.67, 0.99, 0, 0), ((1, 0, 0), (4, 5, 6), (7, 8, 9))),
+    ("gaussian_blur", (1,), ((4, 4, 4), (5, 5, 5), (6, 6, 6))),
+    ("erase", (1, 1, 0.5, 7), ((1, 7, 7), (4, 7, 7), (7, 7, 7))),
 ]
 
 
@@ -348,7 +350,8 @@ import sys, torch
 from searchspaces.ops import op_table
 from searchspaces.ops.op import Setting
 for op in op_table():
-    op.kernel(torch.zeros(1, 3, 8, 8, dtype=torch.uint8), torch.tensor([op.identity], dtype=torch.float64), Setting(0))
+    setting = Setting(seeds=torch.zeros(1, dtype=torch.int64) if op.seeded else None)
+    op.kernel(torch.zeros(1, 3, 8, 8, dtype=torch.uint8), torch.tensor([op.identity], dtype=torch.float64), setting)
 sys.exit("torchvision" in sys.modules)
 """
     subprocess.run([sys.executable, "-c", code], check=True)

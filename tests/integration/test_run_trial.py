@@ -13,13 +13,14 @@ import torch
 from torch import nn
 
 from searchspaces.errors import BadInput
+from searchspaces.mixing import Mixing
 from searchspaces.plan import Plan
-from searchspaces.policy import Base, Branch, Choice, Constant, PadCrop, Policy, Step
+from searchspaces.policy import Base, Batch, Branch, Choice, Constant, PadCrop, Policy, ResizedCrop, Step
 from trials.data import Prepared, Source, open_split, prepare, read_meta
 from trials.evaluate import NotFinite, load_model, score
 from trials.recipes import default_recipe
 from trials.run import run_trial
-from trials.train import Trainer
+from trials.train import DrawMixing, Trainer
 from trials.values import DataRef, Epoch, Score, TrialResult, TrialSpec
 
 CLASSES = 3
@@ -66,6 +67,18 @@ def plain(spec: TrialSpec, tmp_path_factory: pytest.TempPathFactory) -> tuple[Tr
     """The trial without augmentation, and its weights."""
     path = tmp_path_factory.mktemp("plain") / "weights.pt"
     return run(spec, path), path
+
+
+def test_a_trial_on_a_cpu_augments_in_the_fused_kernel(plain: tuple[TrialResult, Path], spec: TrialSpec) -> None:
+    assert plain[0].engine == run(spec, policy=CROPPED, budget_epochs=1).engine == "numba-fused"
+
+
+def test_the_other_engine_gives_the_same_trial_and_is_named(spec: TrialSpec, monkeypatch: pytest.MonkeyPatch) -> None:
+    fused = run(spec, policy=CROPPED, budget_epochs=1)
+    monkeypatch.setenv("POLICYSEARCH_ENGINE", "grouped")
+    grouped = run(spec, policy=CROPPED, budget_epochs=1)
+    assert grouped.engine == "torch-grouped"
+    assert figures(grouped) == figures(fused)
 
 
 def figures(result: TrialResult) -> tuple[object, ...]:
@@ -122,6 +135,41 @@ def test_augmented_trials_repeat_themselves_too(spec: TrialSpec, tmp_path: Path)
     assert figures(one) == figures(other)
 
 
+FRAMED = Policy(Base(ResizedCrop(0.8), hflip=0.5, interpolation="bilinear", resolution=0.8), batch=Batch(cutout=0.25))
+MIXED = Policy(batch=Batch(mixup_alpha=0.2, cutmix_alpha=0.2))
+
+
+@pytest.mark.parametrize("policy", [FRAMED, MIXED, Policy(FRAMED.base, batch=MIXED.batch)], ids=["framed", "mixed", "both"])
+def test_trials_learn_from_framed_and_from_mixed_images_and_repeat_themselves(
+    spec: TrialSpec, plain: tuple[TrialResult, Path], tmp_path: Path, policy: Policy
+) -> None:
+    one, other = (run(spec, tmp_path / name, policy=policy, budget_epochs=6) for name in ("one.pt", "other.pt"))
+    assert figures(one) == figures(other)
+    assert one.weights_sha256 != plain[0].weights_sha256
+    assert score_of(one).wrong < 0.3 * score_of(one).total
+
+
+def test_mixing_is_drawn_anew_for_every_batch_and_epoch(spec: TrialSpec, monkeypatch: pytest.MonkeyPatch) -> None:
+    met: list[bytes] = []
+
+    class Watched(Trainer):
+        def train_epoch(self, order: np.ndarray, plan: Plan, draw_mixing: DrawMixing | None = None) -> float:
+            assert draw_mixing is not None
+
+            def watched(images: int, sides: tuple[int, int]) -> Mixing:
+                met.append((drawn := draw_mixing(images, sides)).share.tobytes())
+                return drawn
+
+            return super().train_epoch(order, plan, watched)
+
+    monkeypatch.setattr("trials.run.Trainer", Watched)
+    for uid in ("one", "other"):
+        run(spec, policy=MIXED, budget_epochs=2, trial_uid=uid)
+    assert len(met) == 2 * 2 * 8
+    assert met[:16] == met[16:]
+    assert len(set(met)) == 16
+
+
 @pytest.mark.parametrize("change", [{"seed": 12}, {"replicate": 1}, {"policy": CROPPED}])
 def test_another_seed_replicate_or_policy_gives_other_weights(
     spec: TrialSpec, plain: tuple[TrialResult, Path], tmp_path: Path, change: dict[str, Any]
@@ -142,9 +190,9 @@ def test_every_epoch_has_an_order_and_draws_of_its_own_and_every_trial_has_the_s
     met: list[tuple[np.ndarray, np.ndarray]] = []
 
     class Watched(Trainer):
-        def train_epoch(self, order: np.ndarray, plan: Plan) -> float:
+        def train_epoch(self, order: np.ndarray, plan: Plan, draw_mixing: DrawMixing | None = None) -> float:
             met.append((order, plan.values))
-            return super().train_epoch(order, plan)
+            return super().train_epoch(order, plan, draw_mixing)
 
     monkeypatch.setattr("trials.run.Trainer", Watched)
     for uid in ("one", "other"):

@@ -31,10 +31,11 @@ HOMES = {
     "optuna": ("policysearch/samplers", "searchspaces/render/optuna.py"),
     "matplotlib": ("dashboards/",),
     "jinja2": ("dashboards/",),
-    "albumentations": ("searchspaces/export/albumentations.py",),
+    "albumentations": ("searchspaces/export/albumentations/", "searchspaces/ops/borrowed.py"),
     "torchvision": ("searchspaces/export/torchvision.py", "searchspaces/ops/"),
     "click": ("policysearch/cli/",),
     "rich": ("policysearch/cli/",),
+    "numba": ("searchspaces/engines/",),
     "platformdirs": ("policysearch/home.py",),
 }
 VAGUE_NAMES = {"utils", "util", "helpers", "helper", "common", "base", "manager", "misc"}
@@ -50,8 +51,8 @@ IN_PLACE_DRAWS = {
     "kaiming_uniform_",
     "xavier_normal_",
 }
-# An exported transform is seeded as torchvision's own are.
-READS_TORCH_SEED = "searchspaces/export/torchvision.py"
+# What is exported to torch is seeded as torch's own transforms and loaders are.
+READS_TORCH_SEED = ("searchspaces/export/torchvision.py", "searchspaces/export/collating.py")
 DISTRIBUTION_NAMES = {"PIL": "pillow"}
 
 
@@ -153,7 +154,7 @@ def names_say_something(source: Source) -> Iterator[str]:
 
 
 def no_global_randomness(source: Source) -> Iterator[str]:
-    if not source.path.startswith(PACKAGES) or source.path == READS_TORCH_SEED:
+    if not source.path.startswith(PACKAGES) or source.path in READS_TORCH_SEED:
         return
     for name, line in source.imports():
         if name == "random" or name.startswith("random."):
@@ -203,6 +204,7 @@ MORE_BREACHES = [
     (imports_point_one_way, "dashboards/x.py", "import policysearch.search"),
     (heavy_libraries_have_one_home, "trials/x.py", "if TYPE_CHECKING:\n    import ray\nelse:\n    import ray"),
     (heavy_libraries_have_one_home, "searchspaces/export/loading.py", "import albumentations"),
+    (heavy_libraries_have_one_home, "searchspaces/ops/x.py", "from numba import njit"),
     (names_say_something, "policysearch/helpers/text.py", ""),
     (no_global_randomness, "trials/x.py", "from random import shuffle"),
     (no_global_randomness, "trials/x.py", "np.random.default_rng()"),

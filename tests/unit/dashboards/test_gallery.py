@@ -8,12 +8,15 @@ import pytest
 from PIL import Image
 from study_fixture import StudyInLedger, whole_study
 
-from dashboards.gallery import GAP_PX, TILE_PX, enlarged, originals, picture_grid, tiles, write_pictures
+from dashboards.contact_sheet import GAP_PX, HANG, MARGIN_PX, TILE_PX, _wrapped, enlarged
+from dashboards.gallery import originals, picture_grid, tiles, value_in_short, write_pictures
 from policysearch.home import Home
 from policysearch.ledger import Ledger
 from searchspaces.errors import BadInput
-from searchspaces.policy import Base, Branch, Choice, Constant, Policy, Step
+from searchspaces.ops import find_op
+from searchspaces.policy import Base, Batch, Branch, Choice, Constant, PadCrop, Policy, Step
 
+FIXED = "\N{NO-BREAK SPACE}"
 GENERATOR = np.random.default_rng(3)
 GREY = GENERATOR.integers(0, 256, (3, 1, 8, 8), dtype=np.uint8)
 COLOUR = GENERATOR.integers(0, 256, (3, 3, 8, 8), dtype=np.uint8)
@@ -43,23 +46,66 @@ def test_the_same_seed_gives_the_same_draws_and_rows_differ() -> None:
     assert any(row != captions[0][0] for row in captions[0][1:])
 
 
-def test_pixels_are_enlarged_and_not_smoothed() -> None:
-    image = np.array([[[0, 255], [255, 0]]], dtype=np.uint8)
-    large = np.asarray(enlarged(image))
-    assert large.shape == (TILE_PX, TILE_PX, 3)
-    assert set(np.unique(large)) == {0, 255}
+CROPPED = Base(PadCrop(0.25))
 
 
-def test_the_grid_shows_the_originals_on_top() -> None:
-    grid = np.asarray(picture_grid(ROTATE, COLOUR, seed=0, columns=2, titles=("a", "b", "c")))
-    assert grid.shape[1] == 2 * (TILE_PX + GAP_PX) + GAP_PX
-    corner = grid[GAP_PX : GAP_PX + TILE_PX, GAP_PX : GAP_PX + TILE_PX]
-    assert np.array_equal(corner, np.asarray(enlarged(COLOUR[0])))
+def test_the_base_s_crop_is_told_only_where_it_is_all_there_is() -> None:
+    (row,) = tiles(Policy(CROPPED), GREY, seed=1, draws=1)
+    assert [tile.caption for tile in row] == [("crop only",)] * 3
+    (row,) = tiles(Policy(CROPPED, ROTATE.branches), GREY, seed=1, draws=1)
+    assert [tile.caption for tile in row] == [("rotate 90°",)] * 3
+    crop = Branch((Step((Choice("crop", (Constant(2.0), Constant(-1.0))),)),))
+    (row,) = tiles(Policy(Base(), (crop,)), GREY, seed=1, draws=1)
+    assert [tile.caption for tile in row] == [(f"crop x{FIXED}2{FIXED}px, y{FIXED}−1{FIXED}px",)] * 3
 
 
-def test_a_grid_wants_a_title_an_image() -> None:
-    with pytest.raises(BadInput, match="3 columns, 3 images, 1 titles"):
-        picture_grid(ROTATE, COLOUR, seed=0, columns=3, titles=("a",))
+def test_a_caption_names_each_op_with_its_value_in_order() -> None:
+    chosen = [("translate_x_px", -3.0), ("posterize", 4.0), ("brightness", 1.25), ("invert", 1.0), ("shear_y", 0.5)]
+    chain = Branch(tuple(Step((Choice(name, (Constant(value),)),)) for name, value in chosen))
+    (row,) = tiles(Policy(Base(hflip=1.0), (chain,)), COLOUR, seed=1, draws=1)
+    wanted = ("flipped", f"translate x −3{FIXED}px", f"posterize 4{FIXED}bits", "brightness ×1.25", "invert")
+    assert [tile.caption for tile in row] == [(*wanted, "shear y 0.5")] * 3
+
+
+def test_an_op_of_several_values_names_them_and_a_long_caption_hangs() -> None:
+    values = (Constant(0.25), Constant(0.123456), Constant(0.0459), Constant(128.0))
+    erased = Policy(Base(), (Branch((Step((Choice("erase", values),)),)),))
+    (row,) = tiles(erased, COLOUR, seed=1, draws=1)
+    assert row[0].caption == (f"erase side{FIXED}0.25, x{FIXED}0.12, y{FIXED}0.046, level{FIXED}128",)
+    (first, *others) = _wrapped(row[0].caption[0], TILE_PX, 12, hang=HANG)
+    assert first == f"erase side{FIXED}0.25,"
+    assert all(line.startswith(HANG) for line in others)
+
+
+def test_the_grid_says_that_mixing_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    monkeypatch.setattr("dashboards.gallery.contact_sheet", lambda rows, heading, words, label_px: said.append(words))
+    for batch in (Batch(), Batch(cutout=0.5), Batch(mixup_alpha=0.2), Batch(cutmix_alpha=1.0)):
+        picture_grid(Policy(batch=batch), COLOUR, 0, ("a", "b", "c"))
+    assert ["is not shown" in words for words in said] == [False, False, True, True]
+
+
+def test_a_switch_is_on_or_off() -> None:
+    assert [value_in_short(find_op("invert").strength, value) for value in (0.0, 1.0)] == ["off", "on"]
+
+
+def test_the_grid_shows_the_originals_on_top_and_so_many_draws_below() -> None:
+    grid = np.asarray(picture_grid(ROTATE, COLOUR, seed=0, titles=("a", "b", "c"), draws=2))
+    assert grid.shape[1] == 2 * MARGIN_PX + 64 + 3 * (TILE_PX + GAP_PX) - GAP_PX
+    original, turned = (np.asarray(enlarged(image)) for image in (COLOUR[0], np.rot90(COLOUR[0], 1, axes=(1, 2))))
+    column = grid[:, MARGIN_PX + 64 : MARGIN_PX + 64 + TILE_PX]
+    starts = range(len(column) - TILE_PX)
+    where = [[y for y in starts if np.array_equal(column[y : y + TILE_PX], tile)] for tile in (original, turned)]
+    assert [len(found) for found in where] == [1, 2]
+    assert where[0][0] < where[1][0]
+
+
+@pytest.mark.parametrize("titles", [(), ("a",), ("a", "b", "c", "d")])
+def test_a_grid_wants_a_title_an_image(titles: tuple[str, ...]) -> None:
+    with pytest.raises(
+        BadInput, match=f"^picture grid: 3 images, {len(titles)} titles; give one image or more and each a title$"
+    ):
+        picture_grid(ROTATE, COLOUR, seed=0, titles=titles)
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +130,7 @@ def test_the_best_three_get_a_picture_each(made: StudyInLedger) -> None:
     for path in paths:
         with Image.open(path) as picture:
             picture.load()
-            assert picture.size[0] == 8 * (TILE_PX + GAP_PX) + GAP_PX
+            assert picture.size[0] == 2 * MARGIN_PX + 64 + 8 * (TILE_PX + GAP_PX) - GAP_PX
 
 
 def test_no_test_image_is_touched(made: StudyInLedger, tmp_path: Path) -> None:

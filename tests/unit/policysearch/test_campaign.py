@@ -1,6 +1,7 @@
 """The campaign: the order of tasks, what an interrupted search leaves, which weights stay, when it stops."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from search_fixture import Study
 
 from policysearch.drivers import Event, Task
 from policysearch.selection import winner
+from searchspaces.policy import Base, Policy
 from trials.values import TrialResult, TrialSpec
 
 
@@ -35,6 +37,56 @@ def test_baselines_come_first_and_trials_are_in_the_ledger_before_they_are_given
     assert campaign.next_task() is None and campaign.next_task() is None
     assert campaign.stopped is None
     assert [trial.number for trial in study.ledger.trials(study.study.uid)] == [0, 1, 2, 3, 4]
+
+
+def enqueue(study: Study, **policies: Policy) -> None:
+    study.setting = replace(study.setting, enqueued=policies)
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "random", "grid"])
+def test_enqueued_policies_come_after_the_baselines_and_samplers_do_not_see_them(tmp_path: Path, sampler: str) -> None:
+    study, plain = Study(tmp_path / "with"), Study(tmp_path / "without")
+    cell = {"ops": 2, "level": 9}
+    enqueue(study, first=Policy(Base(hflip=0.25)), second=study.setting.space.decode(cell))
+    assert study.run(study.campaign(3, sampler)) == 8
+    trials = study.ledger.trials(study.study.uid)
+    assert [(trial.role, trial.label) for trial in trials[3:5]] == [("enqueued", "first"), ("enqueued", "second")]
+    assert [trial.role for trial in trials[5:]] == ["trial"] * 3
+    assert cell not in [trial.params for trial in trials[5:]], "no policy is run twice"
+    assert plain.run(plain.campaign(3, sampler)) == 6
+
+
+def test_an_enqueued_policy_is_run_once_whatever_it_was_called_before(tmp_path: Path) -> None:
+    study = Study(tmp_path)
+    assert study.run(study.campaign(2)) == 5
+    searched = study.ledger.trials(study.study.uid)[3]
+    policies = {"again": study.setting.space.decode(searched.params), "new": Policy(Base(hflip=1))}
+    enqueue(study, **policies, baseline=study.setting.baselines["flip+crop"])
+    assert study.run(study.campaign(2)) == 1
+    enqueue(study, other=policies["new"])
+    assert study.run(study.campaign(2)) == 0
+    assert labels(study)[-1] == "new"
+
+
+def test_an_enqueued_policy_that_was_left_is_finished_even_when_not_asked_for_again(tmp_path: Path) -> None:
+    study = Study(tmp_path)
+    enqueue(study, mine=Policy(Base(hflip=0.25)))
+    first = study.campaign(1)
+    tasks = [take(first.next_task()) for _ in range(4)]
+    for task in tasks[:3]:
+        study.finish(first, task, 40)
+    enqueue(study)
+    again = study.campaign(1)
+    assert take(again.next_task()).trial_uid == tasks[3].trial_uid
+    assert study.ledger.trial(take(again.next_task()).trial_uid).role == "trial"
+    assert again.next_task() is None
+
+
+def test_an_enqueued_policy_may_win(tmp_path: Path) -> None:
+    study = Study(tmp_path)
+    enqueue(study, mine=Policy(Base(hflip=0.25)))
+    study.run(study.campaign(2), wrong=lambda number: 10 if number == 3 else 50)
+    assert winner(study.ledger.trials(study.study.uid)).label == "mine"
 
 
 def test_a_task_is_the_whole_trial(tmp_path: Path) -> None:

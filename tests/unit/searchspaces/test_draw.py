@@ -220,5 +220,5 @@ def test_no_images_are_a_plan_of_no_rows() -> None:
 @pytest.mark.parametrize("op", ["saturation", "contrast", "hue"])
 def test_an_op_that_cannot_take_the_channels_is_refused(op: str) -> None:
     value = find_op(op).strength.high
-    with pytest.raises(BadInput, match=rf"^op {op}: the images have 2 channels; it takes 1, 3; [^\n]*$"):
+    with pytest.raises(BadInput, match=rf"^op {op}: the images have 2 channels; it takes 1 or 3; [^\n]*$"):
         drawn(chain(Step((choice(op, Constant(value)),), 0.0)), 5, channels=2)

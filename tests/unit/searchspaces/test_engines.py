@@ -1,5 +1,7 @@
 """What `apply` promises: the plan, nothing but the plan, on each image, whoever its neighbours are."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -9,7 +11,8 @@ from strategies import policies
 
 from searchspaces.arrays import ImageBatch
 from searchspaces.draw import draw
-from searchspaces.engines import ENGINE_NAME, apply, grouped
+from searchspaces.engines import FUSED, GROUPED, apply, engine_name, grouped
+from searchspaces.engines.resizing import resized
 from searchspaces.errors import BadInput
 from searchspaces.ops import find_op
 from searchspaces.plan import NO_OP, Plan
@@ -40,8 +43,9 @@ def one_by_one(images: ImageBatch, plan: Plan) -> ImageBatch:
         if plan.codes[row, step] != NO_OP:
             op = find_op(plan.code_book[plan.codes[row, step]])
             values = torch.from_numpy(plan.values[row : row + 1, step, : len(op.parameters)])
-            done[row] = op.kernel(done[row : row + 1].clone(), values, plan.setting)[0]
-    return done
+            seeds = None if plan.seeds is None else torch.from_numpy(plan.seeds[row : row + 1, step])
+            done[row] = op.kernel(done[row : row + 1].clone(), values, replace(plan.setting, seeds=seeds))[0]
+    return resized(done, plan.resolution)
 
 
 MIXED = plan_of(("rotate", 30.0), ("solarize", 100.0), ("translate_x_px", 3.0), images=6, fill=9)
@@ -105,7 +109,11 @@ def test_reversed_and_read_only_plans_and_any_memory_layout_are_taken() -> None:
         (noise(6).float(), MIXED, r"^images: torch.float32 of shape \(6, 3, 12, 16\); allowed is torch.uint8, .*$"),
         (noise(6)[0], MIXED, r"^images: torch.uint8 of shape \(3, 12, 16\); allowed is torch.uint8, .*$"),
         (noise(5), MIXED, r"^plan: 6 rows for 5 images; draw it for this batch$"),
-        (noise(1, channels=2), plan_of(("hue", 0.1)), r"^op hue: the images have 2 channels; leave it out of the policy$"),
+        (
+            noise(1, channels=2),
+            plan_of(("hue", 0.1)),
+            r"^op hue: the images have 2 channels; it takes 1 or 3; leave it out of the policy$",
+        ),
         (
             noise(1),
             plan_of(("rotatee", 1.0)),
@@ -119,5 +127,11 @@ def test_what_cannot_be_applied_is_named(images: torch.Tensor, plan: Plan, messa
         apply(images, plan)
 
 
-def test_the_engine_has_a_name_for_the_result() -> None:
-    assert ENGINE_NAME == grouped.ENGINE_NAME == "torch-grouped"
+def test_the_engines_that_ran_have_names_for_the_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    ran: set[str] = set()
+    apply(noise(1), plan_of(("solarize", 100.0)), ran=ran)
+    assert ran == {FUSED}
+    monkeypatch.setenv("POLICYSEARCH_ENGINE", "grouped")
+    apply(noise(1), plan_of(("solarize", 100.0)), ran=ran)
+    assert ran == {FUSED, GROUPED}
+    assert engine_name(ran) == "numba-fused+torch-grouped"

@@ -1,5 +1,6 @@
 """The family table, the baselines, and the promise that a new family is one new file."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from searchspaces.errors import BadInput
 from searchspaces.families import family_table, find_family
 from searchspaces.families.family import useful_ops
 from searchspaces.families.fixed import baselines, trivialaugment_wide
-from searchspaces.policy import Base, Choice, Constant, Levels, Policy, Step, Uniform
+from searchspaces.policy import Base, Choice, Constant, Levels, Policy, ResizedCrop, Step, Uniform
 from searchspaces.spaces import DIGIT_BASE, PHOTO_BASE, build_space
 
 FAMILY_FILE = '''
@@ -48,7 +49,7 @@ def test_an_unknown_space_names_the_known_ones() -> None:
         BadInput, match=r"space 'randaugmnt': there is none .* did you mean 'randaugment'. known are autoaugment, "
     ):
         find_family("randaugmnt")
-    with pytest.raises(AttributeError, match="known are autoaugment, photometric"):
+    with pytest.raises(AttributeError, match="known are autoaugment, geometry, "):
         _ = spaces.nothing_like_it
 
 
@@ -75,13 +76,14 @@ def test_uniformaugment_2_1_is_the_published_policy() -> None:
     assert branch.steps[0] == branch.steps[1]
     assert branch.steps[0].probability == 0.5
     values = {choice.op: choice.values[0] for choice in branch.steps[0].choices}
-    assert len(values) == 14
+    assert len(values) == 15
     assert "invert" in values
     assert "identity" not in values
     assert values["rotate"] == Uniform(0.0, 30.0, signed=True)
     assert values["brightness"] == Uniform(1.0, 1.9, signed=True)
     assert values["solarize"] == Uniform(0.0, 256.0)
-    assert values["posterize"] == Levels((4.0, 5.0, 6.0, 7.0, 8.0))
+    assert values["posterize"] == Levels((4.0, 5.0, 6.0, 7.0)), "the code cuts U(4, 8) off to whole bits: 8 never comes"
+    assert values["translate_x"] == Uniform(0.0, 0.45, signed=True)
     assert values["equalize"] == Constant(1.0)
 
 
@@ -93,7 +95,7 @@ def test_uniformaugment_shares_one_fraction_of_every_range() -> None:
     assert values["rotate"] == Uniform(0.0, 7.5, signed=True)
     assert values["brightness"] == Uniform(1.0, 1.225, signed=True)
     assert values["solarize"] == Uniform(192.0, 256.0)
-    assert values["posterize"] == Levels((7.0, 8.0))
+    assert values["posterize"] == Constant(7.0)
     assert values["equalize"] == Constant(1.0)
 
 
@@ -155,6 +157,7 @@ def test_photometric_is_centre_and_half_width_in_the_stated_order() -> None:
     ("name", "left_out"),
     [
         ("autoaugment", ["saturation"]),
+        ("mixture", ["saturation"]),
         ("photometric", ["saturation", "hue"]),
         ("randaugment", ["saturation"]),
         ("trivialaugment", ["saturation"]),
@@ -187,3 +190,53 @@ def test_the_baselines_are_the_three_free_ones() -> None:
     assert baselines(1, PHOTO_BASE) == found
     assert list(baselines(1, DIGIT_BASE).items())[1] == ("crop", Policy(DIGIT_BASE))
     assert "saturation" not in trivialaugment_wide(5, Base()).ops
+
+
+def test_a_space_with_geometry_has_the_parameters_of_both() -> None:
+    both = build_space("randaugment+geometry", channels=1)
+    assert both.name == "randaugment+geometry"
+    assert [parameter.name for parameter in both.parameters] == [
+        *("ops", "level", "geometry.crop", "geometry.scale_low", "geometry.aspect"),
+        *("geometry.hflip", "geometry.vflip", "geometry.quarter_turns", "geometry.resolution_percent"),
+    ]
+    assert both.notes == build_space("randaugment", channels=1).notes
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        (
+            "randaugment+photometric",
+            "space 'randaugment+photometric': photometric does not search the base; allowed is one space of",
+        ),
+        ("geometry+randaugment", "space 'geometry+randaugment': geometry searches the base"),
+        ("randaugment+geometry+geometry", "space 'randaugment+geometry+geometry': randaugment+geometry searches the base"),
+        ("randaugment+geometri", "space 'geometri': there is none of this name; did you mean 'geometry'?"),
+        ("+geometry", "space '': there is none of this name"),
+    ],
+)
+def test_spaces_that_do_not_go_together_are_refused(name: str, message: str) -> None:
+    with pytest.raises(BadInput) as refused:
+        find_family(name)
+    assert str(refused.value).startswith(message)
+
+
+GEOMETRY = {"geometry.crop": "resized", "geometry.scale_low": 0.25, "geometry.aspect": 1.5, "geometry.resolution_percent": 70}
+CHANCES = {"geometry.hflip": 0.5, "geometry.vflip": 0.1234567, "geometry.quarter_turns": 0.75}
+
+
+def test_geometry_decodes_to_a_base_and_nothing_else() -> None:
+    photos = spaces.geometry().decode(GEOMETRY | CHANCES)
+    crop = ResizedCrop(0.25, 1.0, 0.666667, 1.5)
+    assert photos == Policy(Base(crop, 0.5, "bilinear", vflip=0.123457, quarter_turns=0.75, resolution=0.7))
+    padded = spaces.geometry().decode(GEOMETRY | CHANCES | {"geometry.crop": "pad"})
+    assert padded == replace(photos, base=replace(photos.base, crop=PHOTO_BASE.crop))
+    bare = spaces.geometry(base=Base(hflip=0.5, fill=9)).decode(GEOMETRY | CHANCES | {"geometry.crop": "pad"})
+    assert (bare.base.crop, bare.base.fill) == (PHOTO_BASE.crop, 9)
+
+
+def test_digits_are_neither_mirrored_nor_turned_by_geometry() -> None:
+    space = spaces.geometry(base=DIGIT_BASE)
+    assert space.notes == ("left out, because these images are not to be mirrored: hflip, vflip, quarter_turns",)
+    base = space.decode(GEOMETRY).base
+    assert (base.hflip, base.vflip, base.quarter_turns) == (0, 0, 0)

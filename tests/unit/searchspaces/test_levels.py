@@ -117,8 +117,8 @@ def test_each_scale_has_its_own_highest_level() -> None:
 def test_other_ops_and_scales_are_refused() -> None:
     with pytest.raises(BadInput, match="op 'gamma': it has no levels on scale 'torchvision'; that knows autocontrast"):
         level_value("gamma", 9)
-    with pytest.raises(BadInput, match="scale: 'paper'; allowed are torchvision, trivialaugment-wide, torchvision-auto"):
-        level_value("rotate", 9, "paper")  # type: ignore[arg-type]
+    with pytest.raises(BadInput, match="scale: 'timm'; allowed are torchvision, trivialaugment-wide, torchvision-auto"):
+        level_value("rotate", 9, "timm")  # type: ignore[arg-type]
 
 
 def test_rounding_keeps_6_significant_digits() -> None:

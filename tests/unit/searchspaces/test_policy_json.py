@@ -3,6 +3,8 @@
 import json
 import os
 import stat
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ from hypothesis import given
 from strategies import policies
 
 from searchspaces.errors import BadInput
-from searchspaces.policy import Base, Branch, Choice, Constant, Levels, PadCrop, Policy, Step, Uniform
+from searchspaces.policy import Base, Batch, Branch, Choice, Constant, Levels, PadCrop, Policy, ResizedCrop, Step, Uniform
 from searchspaces.policy_json import (
     SCHEMA,
     canonical_json,
@@ -81,6 +83,50 @@ def test_the_form_is_the_documented_one() -> None:
             {"weight": 3.0, "steps": []},
         ],
     }
+
+
+FRAMED = Policy(
+    Base(ResizedCrop(0.25, 1.0, 0.5, 2.0), 0.5, "bilinear", vflip=0.25, quarter_turns=0.75, resolution=0.5),
+    batch=Batch(mixup_alpha=0.2, cutout=0.5),
+)
+
+
+def test_later_fields_stand_in_the_form_where_they_say_something() -> None:
+    assert policy_to_dict(FRAMED) == {
+        "base": {
+            "crop": {"kind": "resized", "scale": [0.25, 1.0], "aspect": [0.5, 2.0]},
+            "hflip": 0.5,
+            "interpolation": "bilinear",
+            "fill": 0,
+            "vflip": 0.25,
+            "quarter_turns": 0.75,
+            "resolution": 0.5,
+        },
+        "placement": "after-crop",
+        "branches": [{"weight": 1.0, "steps": []}],
+        "batch": {"mixup_alpha": 0.2, "cutout": 0.5},
+    }
+
+
+def test_later_fields_at_their_defaults_are_left_out_however_they_were_written() -> None:
+    written = as_dict()
+    written["base"] |= {"vflip": 0, "quarter_turns": -0.0, "resolution": 1}
+    written["batch"] = {"mixup_alpha": 0, "cutmix_alpha": -0.0, "cutout": 0}
+    assert policy_from_dict(written) == POLICY
+    assert digest(policy_from_dict(written)) == digest(policy_from_dict(as_dict() | {"batch": {}})) == digest(POLICY)
+
+
+def test_every_later_field_enters_the_digest() -> None:
+    base, batch = FRAMED.base, FRAMED.batch
+    base_with: Any = partial(replace, base)
+    changes: list[Any] = [
+        *({"base": replace(base, crop=ResizedCrop(*ends))} for ends in ((0.3, 1, 0.5, 2), (0.25, 0.9, 0.5, 2))),
+        *({"base": replace(base, crop=ResizedCrop(*ends))} for ends in ((0.25, 1, 0.6, 2), (0.25, 1, 0.5, 3))),
+        *({"base": base_with(**{name: 0.3})} for name in ("vflip", "quarter_turns", "resolution")),
+        *({"batch": replace(batch, **{name: 0.3})} for name in ("mixup_alpha", "cutmix_alpha", "cutout")),
+        {"base": replace(base, interpolation="nearest")},
+    ]
+    assert len({digest(FRAMED), *(digest(replace(FRAMED, **change)) for change in changes)}) == 1 + len(changes)
 
 
 def test_equal_policies_have_one_digest_however_their_numbers_were_written() -> None:
@@ -176,12 +222,33 @@ BAD_FIELDS = [
     (("base", "hflip"), "0.5", "policy.base.hflip: '0.5'; allowed is a number"),
     (("base", "fill"), 0.5, "policy.base: base fill: 0.5"),
     (("base", "fill"), 256, "policy.base: base fill: 256"),
-    (("base", "interpolation"), "cubic", "policy.base: base interpolation: 'cubic'; allowed is 'nearest'"),
+    (("base", "interpolation"), "cubic", "policy.base: base interpolation: 'cubic'; allowed are 'nearest', 'bilinear'"),
     (("base", "interpolation"), 0, "policy.base.interpolation: 0"),
-    (("base", "crop", "kind"), "resize", "policy.base.crop.kind: 'resize'; allowed is 'pad'"),
+    (("base", "crop", "kind"), "resize", "policy.base.crop.kind: 'resize'; allowed are 'pad', 'resized'"),
     (("base", "crop", "padding"), 0.6, "policy.base.crop: crop padding: 0.6"),
-    (("base", "colour"), 1, "policy.base: unknown field 'colour'; allowed are crop, hflip, interpolation, fill"),
-    (("batch",), {}, "policy: unknown field 'batch'"),
+    (("base", "colour"), 1, "policy.base: unknown field 'colour'; allowed are crop, hflip, interpolation, fill, vflip"),
+    (("base", "crop", "scale"), [0.1, 1], "policy.base.crop: unknown field 'scale'; allowed are kind, padding"),
+    (("base", "crop"), {"kind": "resized", "scale": [0.1, 1]}, "policy.base.crop.aspect: missing; give kind, scale, aspect"),
+    (("base", "crop"), {"kind": "resized", "scale": [1], "aspect": [1, 1]}, "policy.base.crop.scale: 1 numbers; allowed are two"),
+    (
+        ("base", "crop"),
+        {"kind": "resized", "scale": [0, 1], "aspect": [1, 1]},
+        "policy.base.crop: crop scale: 0.0 to 1.0; allowed",
+    ),
+    (("base", "crop"), {"kind": "resized", "scale": [1, 0.5], "aspect": [1, 1]}, "policy.base.crop: crop scale: 1.0 to 0.5"),
+    (
+        ("base", "crop"),
+        {"kind": "resized", "scale": [0.5, 1], "aspect": [1, 11]},
+        "crop aspect: 1.0 to 11.0; allowed is 0.1 to 10",
+    ),
+    (("base", "vflip"), 2, "policy.base: base vflip probability: 2.0; allowed is 0 to 1"),
+    (("base", "quarter_turns"), "1", "policy.base.quarter_turns: '1'; allowed is a number"),
+    (("base", "resolution"), 1.5, "policy.base: base resolution: 1.5; allowed is 0.1 to 1 of the side"),
+    (("batch",), [], "policy.batch: a list; allowed is an object"),
+    (("batch",), {"cutmix": 1}, "policy.batch: unknown field 'cutmix'; allowed are mixup_alpha, cutmix_alpha, cutout"),
+    (("batch",), {"cutout": 1.5}, "policy.batch: batch cutout: 1.5; allowed is 0 (off) to 1 of the shorter side"),
+    (("batch",), {"mixup_alpha": 0.001}, "policy.batch: batch mixup_alpha: 0.001; allowed is 0 (off), or 0.01 to 10"),
+    (("batch",), {"cutmix_alpha": None}, "policy.batch.cutmix_alpha: None; allowed is a number"),
     (("placement",), "within", "policy: placement: 'within'"),
     (("placement",), ["after-crop"], "policy.placement: a list"),
     (("branches",), [], "policy: policy: nothing to choose from"),

@@ -75,6 +75,25 @@ def test_cells() -> None:
     assert len(SearchSpace("full", (Whole("a", 1, 100), Whole("b", 1, 100)), decode).cells() or ()) == 10_000
 
 
+def test_identity_feels_a_change_in_the_middle_and_names_no_machine() -> None:
+    """Between the ends too: a decode that is another one for half of the points gives another identity."""
+
+    def bent(params: Mapping[str, Any]) -> Policy:
+        return decode(params if not 0.01 < params["share"] < 0.5 else {**params, "share": 0.3})
+
+    changed = SearchSpace("toy", PARAMETERS, bent).to_dict()
+    assert changed["ends"] == SPACE.to_dict()["ends"]
+    assert changed["inside"] != SPACE.to_dict()["inside"]
+    assert SPACE.to_dict()["inside"] == "f21539fca8734b0eabcd0e8bacd6ac643a5047642262165b12acf24d42775feb"
+
+
+def test_fixed_points_are_inside_and_spread() -> None:
+    shares = [number / 16 for number in range(16)] + [1 - 2**-32]
+    assert [PARAMETERS[0].at(share) for share in shares] == [2] * 6 + [5] * 5 + [8] * 6
+    assert {PARAMETERS[2].at(share) for share in shares} == set(PARAMETERS[2].choices)
+    assert all(0.001 <= PARAMETERS[1].at(share) <= 1 for share in (0.0, 0.3, 1.0))
+
+
 def test_identity_is_json_and_feels_every_change() -> None:
     def other(params: Mapping[str, Any]) -> Policy:
         return Policy(Base(hflip=0.5), decode(params).branches)

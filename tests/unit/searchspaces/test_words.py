@@ -5,7 +5,20 @@ from hypothesis import given
 from strategies import policies
 
 from searchspaces.families.fixed import baselines
-from searchspaces.policy import Base, Branch, Choice, Constant, Distribution, Levels, PadCrop, Policy, Step, Uniform
+from searchspaces.policy import (
+    Base,
+    Batch,
+    Branch,
+    Choice,
+    Constant,
+    Distribution,
+    Levels,
+    PadCrop,
+    Policy,
+    ResizedCrop,
+    Step,
+    Uniform,
+)
 from searchspaces.spaces import PHOTO_BASE, build_space
 from searchspaces.words import policy_in_words
 
@@ -20,6 +33,18 @@ def alone(op: str, distribution: Distribution, probability: float = 1.0) -> Poli
         (Policy(), "No augmentation."),
         (Policy(PHOTO_BASE), "No ops; a crop with 12.5 % padding and a horizontal flip of 50 % of the images."),
         (Policy(Base(hflip=1.0)), "No ops; a horizontal flip always."),
+        (
+            Policy(Base(ResizedCrop(), 0.5, vflip=0.25, quarter_turns=0.75)),
+            "No ops; a resized crop of 8 to 100 % of the area at an aspect of 0.75 to 1.33, a horizontal flip of 50 % of "
+            "the images, a vertical flip of 25 % of the images and a turn by 1 to 3 quarters of 75 % of the images.",
+        ),
+        (Policy(Base(ResizedCrop(0.5, 0.5, 1, 1))), "No ops; a resized crop of 50 % of the area at an aspect of 1."),
+        (Policy(Base(resolution=0.5)), "No ops. Last, images at 50 % of their sides."),
+        (
+            Policy(Base(PadCrop(0.25), resolution=0.75), batch=Batch(0.2, 1.0, 0.5)),
+            "No ops; a crop with 25 % padding. Last, a square of 50 % of the shorter side cut out, images at 75 % of their sides "
+            "and mixup with alpha 0.2 or CutMix with alpha 1.",
+        ),
         (alone("rotate", Constant(9, signed=True)), "On every image: rotate ±9 degrees."),
         (alone("rotate", Constant(9)), "On every image: rotate 9 degrees."),
         (alone("rotate", Uniform(-5, 10, signed=True)), "On every image: rotate -10 to 10 degrees."),

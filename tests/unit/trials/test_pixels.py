@@ -6,6 +6,10 @@ import numpy as np
 import pytest
 import torch
 
+from searchspaces.draw import draw
+from searchspaces.engines import FUSED, apply
+from searchspaces.families.fixed import baselines
+from searchspaces.policy import Base
 from trials.pixels import ImageStore, Normaliser
 from trials.values import Recipe
 
@@ -41,3 +45,24 @@ def test_normalising_leaves_the_images_as_they_are() -> None:
     images = torch.from_numpy(IMAGES.copy())
     Normaliser([0.5] * 3, [0.2] * 3, RECIPE)(images)
     assert np.array_equal(images.numpy(), IMAGES)
+
+
+@pytest.mark.parametrize("channels_last", [True, False])
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("resolution", [1.0, 0.6])
+def test_augmented_batches_are_what_taking_applying_and_normalising_give_to_the_bit(
+    channels: int, channels_last: bool, resolution: float
+) -> None:
+    recipe = dataclasses.replace(RECIPE, channels_last=channels_last)
+    images = np.random.default_rng(1).integers(0, 256, (20, channels, 14, 9), dtype=np.uint8)
+    images.flags.writeable = False  # as a mapped file is
+    store, normaliser = ImageStore(images, "cpu"), Normaliser([0.43] * channels, [0.21] * channels, recipe)
+    plan = draw(baselines(channels, Base(hflip=0.5))["trivialaugment-wide"], images.shape, np.random.default_rng(2))
+    plan = dataclasses.replace(plan, resolution=resolution)
+    batches, ran = [np.array([7, 2, 2, 19]), np.array([0])], set[str]()
+    found = list(store.augmented(batches, plan, normaliser, ran))
+    assert FUSED in ran
+    for index, batch in zip(batches, found, strict=True):
+        wanted = normaliser(apply(store.take(index), plan.rows(index)))
+        assert torch.equal(batch, wanted)
+        assert batch.stride() == wanted.stride()

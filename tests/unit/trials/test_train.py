@@ -15,7 +15,7 @@ from trials.data import Split
 from trials.pixels import Normaliser
 from trials.seeds import numpy_generator
 from trials.spans import Spans
-from trials.train import Trainer, augmented, batches_per_epoch
+from trials.train import Trainer, batches_per_epoch
 from trials.values import Recipe
 
 RECIPE = Recipe(batch_images=4, peak_learning_rate=0.1, momentum=0.9, weight_decay=0.5, label_smoothing=0.0, warmup_fraction=0.0)
@@ -41,7 +41,7 @@ def trained(images: int, order: np.ndarray, codes: np.ndarray, recipe: Recipe = 
     pixels = np.arange(images, dtype=np.uint8).reshape(-1, 1, 1, 1)
     split = Split(pixels, np.arange(images, dtype=np.int64) % 3, tuple("abc"), "")
     net = Watched()
-    trainer = Trainer(net, split, Normaliser([0.0], [1 / 255], recipe), recipe, 1, Spans())
+    trainer = Trainer(net, split, Normaliser([0.0], [1 / 255], recipe), recipe, 1, Spans(), set())
     plan = Plan(("identity", "brightness_shift"), codes.astype(np.int16), np.full((images, 1, 1), 100.0))
     return net, trainer.train_epoch(order, plan)
 
@@ -73,12 +73,6 @@ def test_each_image_gets_its_own_row_of_the_plan() -> None:
     assert list(chain.from_iterable(seen)) == [103, 1, 4, 2, 100]
 
 
-def test_a_plan_that_does_nothing_costs_nothing() -> None:
-    images = torch.zeros(2, 1, 1, 1, dtype=torch.uint8)
-    idle = Plan(("identity",), np.zeros((2, 3), dtype=np.int16), np.zeros((2, 3, 1)))
-    assert augmented(images, idle) is images
-
-
 def test_one_step_by_hand_decays_weights_but_not_biases() -> None:
     """From zero weights and equal biases each class has 1/3; the gradient of the loss is that less the truth."""
     net, loss = trained(3, np.array([0, 1, 2]), nothing(3))
@@ -96,7 +90,7 @@ def test_decay_pulls_on_kernels_alone() -> None:
     split = Split(np.zeros((3, 1, 1, 1), dtype=np.uint8), np.arange(3, dtype=np.int64), tuple("abc"), "")
     with torch.no_grad():
         net.weight.fill_(1.0)
-    trainer = Trainer(net, split, Normaliser([0.0], [1 / 255], RECIPE), RECIPE, 1, Spans())
+    trainer = Trainer(net, split, Normaliser([0.0], [1 / 255], RECIPE), RECIPE, 1, Spans(), set())
     trainer.train_epoch(np.arange(3), Plan(("identity",), np.zeros((3, 1), dtype=np.int16), np.zeros((3, 1, 1))))
     assert net.weight.detach().ravel().tolist() == pytest.approx([1 - 0.05 * 1.9 * 0.5] * 3)
     assert net.bias.detach().tolist() == pytest.approx([1.0, 1.0, 1.0])

@@ -40,6 +40,16 @@ def test_a_file_and_its_provenance(tmp_path: Path) -> None:
     assert torch.equal(load_policy(path).to_torchvision()(image), image.flip(2))
 
 
+def test_a_written_form_is_what_export_writes(tmp_path: Path) -> None:
+    loaded = load_policy("zoo:trivialaugment-wide")
+    write_policy_file(tmp_path / "policy.json", loaded.policy, loaded.provenance)
+    assert loaded.written("json") == (tmp_path / "policy.json").read_text()
+    with pytest.raises(BadInput, match=r"^form 'json': it has no standalone file; "):
+        loaded.written("json", standalone=True)
+    with pytest.raises(BadInput, match=r"^form 'csv': there is none of this name; known are albumentations, json, "):
+        loaded.written("csv")
+
+
 def test_the_zoo_by_name() -> None:
     assert load_policy("zoo:trivialaugment-wide").policy == read_zoo("trivialaugment-wide").policy
     with pytest.raises(BadInput, match="no policy is called 'trivial'"):

@@ -5,6 +5,7 @@ Torchvision is imported in the tests that need it: spawned workers import this f
 
 import copy
 import pickle
+import runpy
 import warnings
 from pathlib import Path
 from typing import Any
@@ -218,3 +219,16 @@ def test_a_seed_reproduces_a_data_loader_whether_its_workers_are_forked_or_spawn
     assert two_epochs(transform, "fork", seed=7) == forked
     assert two_epochs(transform, "spawn", seed=7) == forked
     assert two_epochs(transform, "fork", seed=8) != forked
+
+
+def test_the_exported_python_file_is_the_transform_whatever_its_provenance_says(tmp_path: Path) -> None:
+    provenance = {"study": 'x\\\'"""\n\u202e{}\ufeff', "size": [32, 32], "channels": 3}
+    write_policy_file(tmp_path / "policy.json", POLICY, provenance)
+    (tmp_path / "it's.py").write_text(load_policy(tmp_path / "policy.json").written("torchvision"))
+    found = runpy.run_path(str(tmp_path / "it's.py"))
+    assert "2 ops an image, each one of 14" in found["__doc__"]
+    assert found["POLICY_FILE"]["provenance"] == provenance
+    torch.manual_seed(3)
+    given = found["transform"](noise(3, 32, 32))
+    torch.manual_seed(3)
+    assert torch.equal(given, PolicyTransform(POLICY)(noise(3, 32, 32)))

@@ -11,7 +11,6 @@ It also registers the transform, which `A.load` and `A.from_dict` need before th
 import os
 import warnings
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,17 +24,17 @@ from searchspaces.export.searched import other_than_searched, searched_at
 from searchspaces.json_text import pretty_json
 from searchspaces.ops import find_op
 from searchspaces.plan import NO_OP, Plan
-from searchspaces.policy import Policy
+from searchspaces.policy import Base
 from searchspaces.policy_json import PolicyFile, policy_file_from_dict, policy_file_to_dict
-from searchspaces.whole_files import write_whole
 from searchspaces.words import policy_in_words
 
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 import albumentations as A
 from albumentations.core.transforms_interface import BaseTransformInitSchema
 
-Drawn = list[tuple[str, list[float]]]
-"""The ops of one image in order, each with its values in physical units: a row of a plan as plain values, to be replayed."""
+Drawn = list[tuple[str, list[float], int]]
+"""The ops of one image in order, each with its values in physical units and its seed (0 for all but noise): a row of a plan as
+plain values, to be replayed."""
 
 MUST_FOLLOW = ("mask", "masks", "mask3d", "masks3d", "bboxes", "keypoints")
 """Targets that have to move with the image's pixels."""
@@ -85,22 +84,22 @@ class PolicyTransform(A.ImageOnlyTransform):  # type: ignore[misc]  # Albumentat
         return {"drawn": _drawn(plan)}
 
     def apply(self, img: np.ndarray, drawn: Drawn, **params: Any) -> np.ndarray:
-        """Carry out what was drawn on an image (H, W), (H, W, 1) or (H, W, 3); gives a new one of that shape."""
+        """Carry out what was drawn on an image (H, W), (H, W, 1) or (H, W, 3); gives a new one, resized if the policy says so."""
         channels, height, width = _image_shape(img.shape)
         if img.dtype != np.uint8:
             raise BadInput(
                 f"transform: image of {img.dtype}; allowed is uint8, 0 to 255: put it before A.Normalize and A.ToFloat"
             )
         pixels = torch.from_numpy(img.reshape(height, width, channels).transpose(2, 0, 1).copy())
-        augmented = apply(pixels[None], _plan(drawn, self._file.policy.base.fill))[0]
-        return np.ascontiguousarray(augmented.permute(1, 2, 0).numpy()).reshape(img.shape)
+        augmented = apply(pixels[None], _plan(drawn, self._file.policy.base))[0].permute(1, 2, 0)
+        return np.ascontiguousarray((augmented if img.ndim == 3 else augmented[..., 0]).numpy())
 
     def _entropy(self) -> list[int]:
         number, worker = int(self.random_generator.integers(2**63 - 1)), get_worker_info()
         return [number] if worker is None else [number, worker.seed]
 
     def _check_target(self, key: str, target: str) -> None:
-        if target in MUST_FOLLOW and _moves_pixels(self._file.policy):
+        if target in MUST_FOLLOW and self._file.policy.moves_pixels:
             raise BadInput(
                 f"transform: {key} given; this policy moves pixels and knows images only, so {key} would not fit: leave it out"
             )
@@ -118,9 +117,9 @@ def to_albumentations(file: PolicyFile) -> PolicyTransform:
     return PolicyTransform(policy_file_to_dict(file))
 
 
-def write_pipeline(path: Path, transform: PolicyTransform) -> None:
-    """Write an `A.Compose` of the transform as `A.load` reads it, whole or not at all; OSError where it can't be written."""
-    write_whole(path, (pretty_json(A.to_dict(A.Compose([transform]))) + "\n").encode("ascii"))
+def pipeline_text(transform: PolicyTransform) -> str:
+    """An `A.Compose` of the transform as `A.load` reads it from a file."""
+    return pretty_json(A.to_dict(A.Compose([transform]))) + "\n"
 
 
 def _image_shape(shape: tuple[int, ...]) -> tuple[int, int, int]:
@@ -131,22 +130,26 @@ def _image_shape(shape: tuple[int, ...]) -> tuple[int, int, int]:
     return channels, height, width
 
 
-def _moves_pixels(policy: Policy) -> bool:
-    geometry = any(find_op(name).kind == "geometry" for name in policy.ops)
-    return geometry or policy.base.crop is not None or policy.base.hflip > 0
-
-
 def _drawn(plan: Plan) -> Drawn:
     """The first row of a plan, without the steps that do nothing."""
-    ops = [(plan.code_book[code], values) for code, values in zip(plan.codes[0], plan.values[0], strict=True) if code != NO_OP]
-    return [(name, [float(value) for value in values[: len(find_op(name).parameters)]]) for name, values in ops]
+    steps = np.flatnonzero(plan.codes[0] != NO_OP)
+    seeds = np.zeros(len(plan.codes[0]), np.int64) if plan.seeds is None else plan.seeds[0]
+    names = [plan.code_book[code] for code in plan.codes[0, steps]]
+    values = [plan.values[0, step, : len(find_op(name).parameters)].tolist() for name, step in zip(names, steps, strict=True)]
+    return list(zip(names, values, seeds[steps].tolist(), strict=True))
 
 
-def _plan(drawn: Drawn, fill: int) -> Plan:
+def _plan(drawn: Drawn, base: Base) -> Plan:
     """The plan of one image that carries these ops out."""
-    longest = max((len(values) for _, values in drawn), default=1)
-    padded = [[*values, *[0.0] * (longest - len(values))] for _, values in drawn]
+    longest = max((len(values) for _, values, _ in drawn), default=1)
+    padded = [[*values, *[0.0] * (longest - len(values))] for _, values, _ in drawn]
     codes = np.arange(1, 1 + len(drawn), dtype=np.int16).reshape(1, -1)
     return Plan(
-        ("identity", *(name for name, _ in drawn)), codes, np.array(padded, dtype=np.float64).reshape(1, -1, longest), fill
+        ("identity", *(name for name, _, _ in drawn)),
+        codes,
+        np.array(padded, dtype=np.float64).reshape(1, -1, longest),
+        base.fill,
+        base.interpolation,
+        np.array([[seed for _, _, seed in drawn]], dtype=np.int64),
+        base.resolution,
     )

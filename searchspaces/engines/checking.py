@@ -1,0 +1,17 @@
+"""What every engine asks of images and plan before any pixel is touched."""
+
+from torch import Tensor
+
+from searchspaces.arrays import Images
+from searchspaces.plan import Plan
+from searchspaces.refusals import check_images, check_ops, check_plan
+
+
+def check(images: Tensor | Images, plan: Plan, rows: int | None = None) -> None:
+    """Raise BadInput where the images, or the plan for them, are not what an engine takes: see `refusals`.
+
+    `rows` is how many rows the plan is to have, and then images may be a numpy array too; None: one for each image of a tensor.
+    """
+    check_images(images, arrays=rows is not None)
+    check_ops(plan.code_book, images.shape[1])
+    check_plan(plan, len(images) if rows is None else rows)

@@ -1,0 +1,37 @@
+"""What an exporter is: a form that policies can be written in, for one other library. It searches and trains nothing."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from searchspaces.errors import BadInput
+from searchspaces.policy_json import PolicyFile
+
+Writer = Callable[[PolicyFile], str]
+
+
+@dataclass(frozen=True)
+class Exporter:
+    """An entry of the exporter table.
+
+    `name` is what `policysearch export --to` takes, `summary` one line for people. `text(file)` is the whole content of the
+    exported file; it raises BadInput where the library can't do exactly what the policy says, and names what it can't.
+    `loaded_with` is a line of Python that uses the file, with {path} where its path goes as a literal.
+
+    `standalone(file)` is a file in Python that does the same without policysearch, used as `standalone_loaded_with` says; None
+    where there is no such form.
+    """
+
+    name: str
+    summary: str
+    text: Writer
+    loaded_with: str
+    standalone: Writer | None = None
+    standalone_loaded_with: str = ""
+
+    def write(self, file: PolicyFile, standalone: bool = False) -> str:
+        """The content of the exported file, or of the standalone one; BadInput where it can't be made."""
+        if not standalone:
+            return self.text(file)
+        if self.standalone is None:
+            raise BadInput(f"form {self.name!r}: it has no standalone file; leave standalone out, or choose another form")
+        return self.standalone(file)

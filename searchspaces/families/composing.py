@@ -1,0 +1,46 @@
+"""Two families as one: the branches of the first, on the base that the second finds, as in `randaugment+geometry`.
+
+Refuses a second family that does not search the base alone, and two parameters of one name.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from searchspaces.errors import BadInput
+from searchspaces.families.family import Family
+from searchspaces.policy import Base, Policy
+from searchspaces.space import SearchSpace
+
+AND = "+"
+
+
+def composed(branches: Family, base: Family) -> Family:
+    """The family whose points have the parameters of both. BadInput where the two don't go together."""
+    for family, wanted in ((branches, False), (base, True)):
+        if family.searches_base is not wanted:
+            raise BadInput(
+                f"space {branches.name + AND + base.name!r}: {family.name} {'does not search' if wanted else 'searches'} the"
+                f" base; allowed is one space of ops, then {AND} and one of the base, as in randaugment+geometry"
+            )
+    name = f"{branches.name}{AND}{base.name}"
+    summary, source = f"{branches.summary}; and {base.summary}", f"{branches.source}; {base.source}"
+    return Family(name, summary, source, partial(_build, branches, base), searches_base=True)
+
+
+def on_base_of(space: SearchSpace, frame: SearchSpace) -> SearchSpace:
+    """The points of both spaces together: the policy of `space` on the base of the policy of `frame`."""
+    parameters = (*space.parameters, *frame.parameters)
+    return SearchSpace(f"{space.name}{AND}{frame.name}", parameters, partial(_decode, space, frame), (*space.notes, *frame.notes))
+
+
+def _build(branches: Family, base: Family, channels: int, ground: Base) -> SearchSpace:
+    return on_base_of(branches.build(channels, ground), base.build(channels, ground))
+
+
+def _decode(space: SearchSpace, frame: SearchSpace, params: Mapping[str, Any]) -> Policy:
+    policy, framed = (
+        part.decode({parameter.name: params[parameter.name] for parameter in part.parameters}) for part in (space, frame)
+    )
+    return replace(policy, base=framed.base)

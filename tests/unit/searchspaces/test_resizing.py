@@ -1,0 +1,72 @@
+"""Resolution: what the last step makes of images, held against its formula and against torchvision."""
+
+import numpy as np
+import pytest
+import torch
+from torchvision.transforms.v2 import functional
+
+from searchspaces.draw import draw
+from searchspaces.engines import apply, grouped, resizing
+from searchspaces.engines.resizing import resized, resized_side
+from searchspaces.policy import Base, Policy
+
+
+def noise(images: int, channels: int, height: int, width: int) -> torch.Tensor:
+    return torch.from_numpy(np.random.default_rng(2).integers(0, 256, (images, channels, height, width), dtype=np.uint8))
+
+
+def by_the_formula(levels: np.ndarray, axis: int, count: int) -> np.ndarray:
+    """Pixel i is the mean of all pixels j weighted by a triangle as wide as two new pixels."""
+    side = levels.shape[axis]
+    places, sources = np.arange(count)[:, None], np.arange(side)
+    weights = np.maximum(0, 1 - np.abs((sources + 0.5) * count / side - (places + 0.5)))
+    done: np.ndarray = np.moveaxis(np.moveaxis(levels, axis, -1) @ (weights / weights.sum(axis=1, keepdims=True)).T, -1, axis)
+    return done
+
+
+@pytest.mark.parametrize("resolution", [0.1, 0.31, 0.5, 0.75, 0.9])
+def test_it_is_the_documented_mean(resolution: float) -> None:
+    images = noise(3, 2, 40, 27)
+    size = (resized_side(40, resolution), resized_side(27, resolution))
+    exact = by_the_formula(by_the_formula(images.numpy().astype(float), 2, size[0]), 3, size[1])
+    found = resized(images, resolution).numpy()
+    assert found.shape == (3, 2, *size)
+    assert found.dtype == np.uint8
+    assert (np.abs(found - exact) <= 0.5 + 1e-3).all()
+
+
+def test_it_is_torchvisions_resize_to_one_level() -> None:
+    images = noise(4, 3, 64, 48)
+    theirs = functional.resize(images, [32, 24], antialias=True)
+    assert (resized(images, 0.5).int() - theirs.int()).abs().max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("side", "resolution", "pixels"), [(32, 0.5, 16), (33, 0.5, 17), (224, 0.7, 157), (1, 0.1, 1), (4, 0.1, 1), (5, 0.3, 2)]
+)
+def test_sides_are_rounded_half_up(side: int, resolution: float, pixels: int) -> None:
+    assert resized_side(side, resolution) == pixels
+
+
+def test_what_is_not_resized_is_what_was_given() -> None:
+    images = noise(2, 1, 8, 8)
+    assert resized(images, 1.0) is images
+    assert resized(images, 0.99) is images
+
+
+def test_an_image_comes_out_the_same_in_any_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    images = noise(9, 3, 20, 30)
+    together = resized(images, 0.6)
+    assert all(torch.equal(resized(images[[row]], 0.6)[0], together[row]) for row in range(9))
+    monkeypatch.setattr(resizing, "BLOCK_BYTES", 4000)
+    assert torch.equal(resized(images, 0.6), together)
+
+
+@pytest.mark.parametrize("engine", [apply, grouped.apply])
+def test_every_engine_resizes_after_all_else(engine: object) -> None:
+    images = noise(5, 3, 20, 30)
+    policy = Policy(Base(hflip=1.0, resolution=0.5))
+    plan = draw(policy, (5, 3, 20, 30), np.random.default_rng(0))
+    assert callable(engine)
+    assert torch.equal(engine(images, plan), resized(images.flip(3), 0.5))
+    assert engine(images[:0], plan.rows(slice(0))).shape == (0, 3, 10, 15)
