@@ -1,7 +1,8 @@
 """Faults planted on purpose, each in a copy of the source: the suite has to catch every one, or it is asleep.
 
-A fault is one edit of one line, of the kinds that have changed results elsewhere: a `>` for a `>=`, a sign lost, channels swapped,
-a probability ignored, one draw for a whole batch. The copy without a fault has to pass, so that it is the fault that fails.
+A fault is one edit of one line, of the kinds that have changed results elsewhere: a `>` for a `>=`, a sign lost, channels
+swapped, a probability ignored, one draw for a whole batch. The copy without a fault has to pass, so that it is the fault that
+fails.
 """
 
 import os
@@ -16,7 +17,9 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 COPIED = ("searchspaces", "trials", "policysearch", "dashboards", "tests", "docs", "pyproject.toml")
-OPS = "tests/contract/test_ops.py"
+OPS, GROUPED = "searchspaces/ops", "searchspaces/engines/grouped.py"
+DRAWING, CHOICES = "searchspaces/draw.py", "searchspaces/draw_choices.py"
+KERNELS = "tests/contract/test_ops.py"
 ENGINES = "tests/contract/test_engines.py"
 DRAW = "tests/unit/searchspaces/test_draw.py"
 
@@ -34,19 +37,27 @@ class Fault:
 
 
 FAULTS = [
-    Fault("more-for-at-least", "searchspaces/ops/curves.py", "levels >= column(", "levels > column(", OPS, "solarize"),
-    Fault("less-for-at-most", "searchspaces/ops/curves.py", "levels < 128, levels +", "levels <= 128, levels +", OPS, "solarize_add"),
-    Fault("a-sign-lost-in-an-op", "searchspaces/ops/affine.py", "torch.deg2rad(-torch", "torch.deg2rad(torch", OPS, "rotate"),
-    Fault("channels-swapped", "searchspaces/ops/blends.py", "red.mul(0.2989)", "blue.mul(0.2989)", OPS, "saturation"),
+    Fault("more-for-at-least", f"{OPS}/curves.py", "levels >= column(", "levels > column(", KERNELS, "solarize"),
+    Fault("more-for-at-least-fused", f"{OPS}/curves.py", "if level >= threshold", "if level > threshold", ENGINES, "solarize"),
+    Fault("up-to-for-below", f"{OPS}/curves.py", "levels < 128, levels +", "levels <= 128, levels +", KERNELS, "solarize_add"),
+    Fault("a-sign-lost-in-an-op", f"{OPS}/affine.py", "torch.deg2rad(-torch", "torch.deg2rad(torch", KERNELS, "rotate"),
+    Fault("a-sign-lost-fused", f"{OPS}/affine.py", "angle = -(degrees", "angle = (degrees", ENGINES, "rotate"),
+    Fault("channels-swapped", f"{OPS}/blends.py", "red.mul(0.2989)", "blue.mul(0.2989)", KERNELS, "saturation"),
+    Fault("rounded-for-cut", f"{OPS}/blends.py", "truncated(ramp(values) * c", "rounded(ramp(values) * c", KERNELS, "brightness"),
     Fault(
-        "rounded-where-cut", "searchspaces/ops/blends.py", "truncated(ramp(values) * c", "rounded(ramp(values) * c", OPS, "brightness"
+        "one-value-per-batch",
+        GROUPED,
+        "given = values[rows, step",
+        "given = values[rows[:1].expand(len(rows)), step",
+        ENGINES,
+        "rotate",
     ),
-    Fault("a-sign-lost-in-the-draw", "searchspaces/draw.py", "draws[:, 2 * index + 1] < 0.5", "draws[:, 2 * index + 1] < 0", DRAW, ""),
-    Fault("a-probability-ignored", "searchspaces/draw.py", "draws[:, 0] < step.probability", "draws[:, 0] < 1", DRAW, ""),
-    Fault("weights-ignored", "searchspaces/draw.py", "np.cumsum(weights)", "np.cumsum(np.ones(len(weights)))", DRAW, ""),
+    Fault("a-sign-lost-in-the-draw", CHOICES, "self.signed[chosen] & mirrored", "self.signed[chosen] & False", DRAW, ""),
+    Fault("a-probability-ignored", DRAWING, "draws[:, 0] < step.probability", "draws[:, 0] < 1", DRAW, ""),
+    Fault("weights-ignored", CHOICES, "np.cumsum(weights)", "np.cumsum(np.ones(len(weights)))", DRAW, ""),
     Fault(
         "one-draw-per-batch",
-        "searchspaces/draw.py",
+        DRAWING,
         "draws = branch_stream.random((images, 1 + chain_steps * pages.slots_per_step))",
         "draws = np.repeat(branch_stream.random((1, 1 + chain_steps * pages.slots_per_step)), images, axis=0)",
         DRAW,
