@@ -5,6 +5,8 @@ is the nearest.
 """
 
 import math
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -173,21 +175,29 @@ def shear_y_reference(image: Any, values: tuple[float, ...], setting: Setting) -
 def _sheared(image: Any, shear: list[float], setting: Setting) -> Any:
     from torchvision.transforms.v2 import functional
 
-    return functional.affine(image, angle=0.0, translate=[0, 0], scale=1.0, shear=shear, fill=float(setting.fill), center=[0, 0])
+    return _filled(partial(functional.affine, angle=0.0, translate=[0, 0], scale=1.0, shear=shear, center=[0, 0]), image, setting)
 
 
 def rotate_reference(image: Any, values: tuple[float, ...], setting: Setting) -> Any:
     """RandAugment's Rotate."""
     from torchvision.transforms.v2 import functional
 
-    return functional.rotate(image, angle=values[0], fill=float(setting.fill))
+    return _filled(partial(functional.rotate, angle=values[0]), image, setting)
 
 
 def quarter_turns_reference(image: Any, values: tuple[float, ...], setting: Setting) -> Any:
     """Torchvision's rotate, without expand."""
-    from torchvision.transforms.v2 import functional
+    return rotate_reference(image, (90.0 * values[0],), setting)
 
-    return functional.rotate(image, angle=90.0 * values[0], fill=float(setting.fill))
+
+def _filled(resampled: Callable[..., Any], image: Any, setting: Setting) -> Any:
+    """An op of torchvision's with its fill; between pixels with its only fill that fades as it should, which is none, or 0."""
+    from torchvision.transforms import InterpolationMode
+
+    if setting.interpolation == "nearest":
+        return resampled(image, fill=float(setting.fill))
+    above_fill = resampled(image.float() - setting.fill, interpolation=InterpolationMode.BILINEAR)
+    return (above_fill + setting.fill).round().to(image.dtype)
 
 
 _RANDAUGMENT = "torchvision 0.29 transforms/v2/_auto_augment.py, RandAugment"
