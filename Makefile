@@ -45,6 +45,7 @@ lowest: .venv-lowest/.made
 
 docs: .venv/.dev
 	$(BIN)/python -m searchspaces.ops_page docs/ops.md
+	$(BIN)/python -m searchspaces.levels_page docs/levels.md
 	$(BIN)/python -m searchspaces.policy_schema
 	$(BIN)/policysearch ops --strip -o docs/images/ops.png
 	$(BIN)/policysearch preview zoo:trivialaugment-wide --draws 3 -o docs/images/preview.png

@@ -43,6 +43,8 @@ def export(source: str, output: str, form: str, standalone: bool, home: str | No
     _write(target, exporter.write(found, standalone))
     used = exporter.standalone_loaded_with if standalone else exporter.loaded_with
     click.echo(f"{target}: load it with {used.format(path=repr(str(target)))}")
+    if found.policy.batch.mixes and form != "json":
+        click.echo("mixing is apart: give the DataLoader collate_fn=load_policy(the policy's JSON file).collate(classes)")
 
 
 def policy_of(source: str, home: str | None) -> "PolicyFile":

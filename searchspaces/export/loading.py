@@ -12,6 +12,7 @@ from searchspaces.zoo import read_zoo
 
 if TYPE_CHECKING:
     from searchspaces.export.albumentations import PolicyTransform as AlbumentationsTransform
+    from searchspaces.export.collating import MixingCollate
     from searchspaces.export.torchvision import PolicyTransform
 
 
@@ -49,6 +50,15 @@ class LoadedPolicy:
         from searchspaces.export import find_exporter
 
         return find_exporter(form).write(PolicyFile(self.policy, self.provenance), standalone)
+
+    def collate(self, classes: int) -> "MixingCollate":
+        """The `collate_fn` for a DataLoader that mixes images and labels as the policy's batch part says (mixup, CutMix).
+
+        Labels are whole, 0 to `classes` - 1, and come out as shares of each class; images have to be floats.
+        """
+        from searchspaces.export.collating import MixingCollate
+
+        return MixingCollate(self.policy.batch, classes)
 
 
 def load_policy(path: Path | str) -> LoadedPolicy:

@@ -59,7 +59,7 @@ PROVENANCE = {provenance}
 
 {ending}
 '''
-_OWN_NAMES = frozenset({"OPS", "WORDS", "POLICY", "PROVENANCE", "transform", "carried_out"})
+_OWN_NAMES = frozenset({"OPS", "WORDS", "POLICY", "PROVENANCE", "transform", "collate", "carried_out"})
 
 
 @dataclass(frozen=True)

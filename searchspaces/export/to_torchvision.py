@@ -2,6 +2,7 @@
 our code instead.
 """
 
+from dataclasses import replace
 from pprint import pformat
 from textwrap import fill
 
@@ -20,10 +21,20 @@ def carried_out(images, plan):
 
 transform = {transform}(POLICY, searched_at={searched_at!r})
 '''.strip()
+_COLLATE = '''
+
+def collate(classes):
+    """The collate_fn of a DataLoader, for images of so many classes."""
+    return {made}
+'''
 _LOADED_WITH = "import runpy; transform = runpy.run_path({path})['transform']"
 _USE = """Put `transform` among a pipeline's transforms, before ToDtype and Normalize. It takes PIL images (L and RGB) and uint8
 tensors, (C, H, W) or a batch of them with a draw for each image. Its randomness is that of torch's default generator, as
 with torchvision's own transforms."""
+_MIXING = """
+
+Mixing is a matter of batches: give `collate(classes)` to the DataLoader as its collate_fn. Images have to be floats by
+then (Normalize comes first), and labels come out as shares of each class."""
 _FILE = '''"""An image-augmentation policy for torchvision pipelines; needs policysearch (pip install policysearch).
 
 {words}
@@ -43,12 +54,17 @@ def text(file: PolicyFile) -> str:
     """The Python file. Everything that comes from the policy file stands in it as a literal."""
     policy_file_text(file)  # refuses what could not be read again
     content = pformat(policy_file_to_dict(file), width=WIDTH, compact=True, sort_dicts=False)
-    return _FILE.format(use=_USE, words=fill(policy_in_words(file.policy), WIDTH), content=content)
+    written = _FILE.format(use=_use(file), words=fill(policy_in_words(file.policy), WIDTH), content=content)
+    return written + (_COLLATE.format(made="loaded_policy(POLICY_FILE).collate(classes)") if file.policy.batch.mixes else "")
+
+
+def _use(file: PolicyFile) -> str:
+    return _USE + (_MIXING if file.policy.batch.mixes else "")
 
 
 def standalone(file: PolicyFile) -> str:
     """The Python file that needs torch and torchvision only."""
-    return standalone_text(file, STANDALONE)
+    return standalone_text(file, replace(STANDALONE, use=_use(file)))
 
 
 def _collect(collection: Collection) -> None:
@@ -61,7 +77,11 @@ def _collect(collection: Collection) -> None:
 def _ending(file: PolicyFile, collection: Collection) -> str:
     transform = collection.add("searchspaces.export.torchvision", "PolicyTransform")
     apply = collection.add("searchspaces.engines.grouped", "apply")
-    return _ENDING.format(transform=transform, searched_at=searched_at(file), apply=apply)
+    ending = _ENDING.format(transform=transform, searched_at=searched_at(file), apply=apply)
+    if not file.policy.batch.mixes:
+        return ending
+    collate = collection.add("searchspaces.export.collating", "MixingCollate")
+    return ending + "\n" + _COLLATE.format(made=f"{collate}(POLICY.batch, classes)").rstrip()
 
 
 STANDALONE = Kind(

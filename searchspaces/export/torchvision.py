@@ -1,8 +1,8 @@
 """A policy as a transform for torchvision pipelines: draws, then applies, with the engine that the search used.
 
 Takes one image or a batch, and refuses what the search has not seen: floats outside [0, 1], other PIL modes than L and RGB.
-Here alone torch's default generator is read, as torchvision's own transforms do: so `torch.manual_seed` reproduces a run, and a
-DataLoader's workers, which torch seeds one by one and anew for each epoch, draw differently.
+Here and in `collating` alone torch's default generator is read, as torchvision's own transforms do: so `torch.manual_seed`
+reproduces a run, and a DataLoader's workers, which torch seeds one by one and anew for each epoch, draw differently.
 """
 
 import warnings

@@ -1,5 +1,4 @@
-"""Distributions over a share of an op's named range, and the parameters that say which share: one, or one for each kind or
-op.
+"""Distributions over a share of an op's range, and the parameters that say which share: one, or one for each kind or op.
 
 Families that draw strengths anew for each image share this. It draws nothing and holds no family.
 """
@@ -17,10 +16,22 @@ from searchspaces.space import Real
 
 SHARES = ("one", "kinds", "ops")
 SMALLEST_SHARE = 0.1
-SPANS = ("uniform", "standard")
 
-CUTOUT_GREY = 121  # the mean of the published code's (125, 123, 114)
-# What ops with more values than their strength are given for the others: cutout lies anywhere.
+# An op's range is the first of these that it has.
+SPANS = ("uniform", "standard", "albumentations")
+_OURS = "this project: a photo stays recognisable"
+# Ranges of ops whose table entry has none.
+_MORE_SPANS = {
+    "gaussian_blur": Span(0.0, 2.0, "Chen et al. 2020, SimCLR, arXiv 2002.05709: sigma to 2 pixels"),
+    "gaussian_noise": Span(0.0, 25.0, _OURS),
+    "jpeg": Span(100.0, 30.0, _OURS),
+}
+# Ops that go both ways without a sign to draw: how far their strength may lie from its identity, as in the photometric family.
+_AROUND = {"brightness_shift": 64.0, "contrast_about_128": 0.5, "gamma": 0.5, "hue": 0.15}
+_ANY_TURN = Levels((1.0, 2.0, 3.0))
+
+CUTOUT_GREY = 121  # the mean of the (125, 123, 114) of UniformAugment's code
+# What ops with more values than their strength are given for the others; those not here have theirs at its identity.
 BESIDE: Mapping[str, tuple[Distribution, ...]] = {
     "erase": (Uniform(0.0, 1.0), Uniform(0.0, 1.0), Constant(float(CUTOUT_GREY))),
 }
@@ -28,48 +39,54 @@ BESIDE: Mapping[str, tuple[Distribution, ...]] = {
 
 def ranged_ops() -> tuple[str, ...]:
     """The ops that `up_to` knows a range of, in alphabetical order."""
-    known = [op for op in op_table() if any(name in op.spans for name in SPANS)]
-    return tuple(op.name for op in known if len(op.parameters) == 1 + len(BESIDE.get(op.name, ())))
+    return tuple(op.name for op in op_table() if op.name in _AROUND or op.name == "quarter_turns" or _span(op) is not None)
 
 
 def up_to(name: str, share: float) -> tuple[Distribution, ...]:
-    """A distribution for each of the op's values: its strength as far as a share (0 to 1) of its range, the others all over.
-
-    The range is UniformAugment's where the op has one, else RandAugment's.
-    """
+    """A distribution for each of the op's values: its strength as far as a share (0 to 1) of its range, then the others."""
     op = find_op(name)
-    return (_strength(op, _span(op), share), *BESIDE.get(name, ()))
+    others = BESIDE.get(name) or tuple(Constant(parameter.identity) for parameter in op.parameters[1:])
+    return (_strength(op, share), *others)
 
 
-def _strength(op: Op, span: Span, share: float) -> Distribution:
-    """Uniform from the range's weak end to that share of it, with a sign where the op has one.
+def _strength(op: Op, share: float) -> Distribution:
+    """Uniform from the range's weak end to that share of it, with a sign where the op has one; an op without a strength has one.
 
-    Whole numbers are cut off to, as UniformAugment's code does, so that the upper end itself doesn't come up (8 bits kept, which
-    is nothing). An op without a strength has its one value.
+    Whole numbers are as likely as each other, but for the one that is nothing: UniformAugment's code cuts off, so that it never
+    keeps 8 bits.
     """
+    if op.name == "quarter_turns":
+        return _ANY_TURN
+    if op.name in _AROUND:
+        reach = share * _AROUND[op.name]
+        return Uniform(rounded(op.strength.identity - reach), rounded(op.strength.identity + reach))
+    span = _span(op)
+    if span is None:
+        raise BadInput(f"op {op.name}: it has no range; ops that have: {', '.join(ranged_ops())}")
     if span.weak == span.strong:
         return Constant(span.strong)
-    low, high = sorted((span.weak, rounded(span.weak + share * (span.strong - span.weak))))
+    far = rounded(span.weak + share * (span.strong - span.weak))
     if op.strength.whole:
-        first = math.floor(low)
-        values = tuple(float(value) for value in range(first, max(math.ceil(high), first + 1)))
-        return Levels(values, op.signed) if len(values) > 1 else Constant(values[0], op.signed)
-    return Uniform(low, high, op.signed)
+        return _whole_numbers(round(span.weak), far, op.signed)
+    return Uniform(min(span.weak, far), max(span.weak, far), op.signed)
+
+
+def _whole_numbers(weak: int, far: float, signed: bool) -> Distribution:
+    """The whole numbers after `weak` and up to `far`, at least one."""
+    numbers = range(weak + 1, math.ceil(far) + 1) if far > weak else range(math.floor(far), weak)
+    values = tuple(float(number) for number in numbers)
+    return Levels(values, signed) if len(values) > 1 else Constant(values[0], signed)
 
 
 def share_parameters(name: str, shares: str, ops: Iterable[str]) -> tuple[Real, ...]:
     """The parameters called `name`: one for all, one for each kind of op, or one for each op, if it has a strength."""
-    prefixes = dict.fromkeys(_prefix(op, shares) for op in ops if not _is_switch(find_op(op)))
-    return tuple(Real(f"{prefix}{name}", SMALLEST_SHARE, 1.0) for prefix in prefixes)
+    strong = [op for op in ops if up_to(op, SMALLEST_SHARE) != up_to(op, 1.0)]
+    return tuple(Real(prefix + name, SMALLEST_SHARE, 1.0) for prefix in dict.fromkeys(_prefix(op, shares) for op in strong))
 
 
 def share_of(op: str, name: str, shares: str, params: Mapping[str, Any]) -> float:
     """The share that params give the op."""
-    return float(params.get(f"{_prefix(op, shares)}{name}", 1.0))
-
-
-def _prefix(op: str, shares: str) -> str:
-    return {"one": "", "kinds": f"{find_op(op).kind}.", "ops": f"{parameter_name(op)}."}[shares]
+    return float(params.get(_prefix(op, shares) + name, 1.0))
 
 
 def parameter_name(op: str) -> str:
@@ -77,12 +94,9 @@ def parameter_name(op: str) -> str:
     return op.lower().replace(":", ".")
 
 
-def _is_switch(op: Op) -> bool:
-    return _span(op).weak == _span(op).strong
+def _prefix(op: str, shares: str) -> str:
+    return {"one": "", "kinds": f"{find_op(op).kind}.", "ops": f"{parameter_name(op)}."}[shares]
 
 
-def _span(op: Op) -> Span:
-    for name in SPANS:
-        if name in op.spans:
-            return op.spans[name]
-    raise BadInput(f"op {op.name}: it has no range called {' or '.join(SPANS)}; it has {', '.join(op.spans) or 'none'}")
+def _span(op: Op) -> Span | None:
+    return next((op.spans[name] for name in SPANS if name in op.spans), _MORE_SPANS.get(op.name))

@@ -27,10 +27,9 @@ from searchspaces.space import MAX_CELLS, Categorical, SearchSpace, Whole
 from searchspaces.spaces import PHOTO_BASE
 from searchspaces.words import policy_in_words
 
-WISHES = [
-    wish for family in family_table() for wish in (family.name, *(f"{family.name}:{o.name}={o.example}" for o in family.options))
+CASES = [(family.name, channels) for family in family_table() for channels in (1, 3)] + [
+    (f"{family.name}:{option.name}={option.example}", 3) for family in family_table() for option in family.options
 ]
-CASES = [(wish, channels) for wish in WISHES for channels in (1, 3)]
 DRAWS = 200
 GEOMETRY = find_family("geometry").build(3, PHOTO_BASE)
 

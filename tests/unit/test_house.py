@@ -51,8 +51,8 @@ IN_PLACE_DRAWS = {
     "kaiming_uniform_",
     "xavier_normal_",
 }
-# An exported transform is seeded as torchvision's own are.
-READS_TORCH_SEED = "searchspaces/export/torchvision.py"
+# What is exported to torch is seeded as torch's own transforms and loaders are.
+READS_TORCH_SEED = ("searchspaces/export/torchvision.py", "searchspaces/export/collating.py")
 DISTRIBUTION_NAMES = {"PIL": "pillow"}
 
 
@@ -154,7 +154,7 @@ def names_say_something(source: Source) -> Iterator[str]:
 
 
 def no_global_randomness(source: Source) -> Iterator[str]:
-    if not source.path.startswith(PACKAGES) or source.path == READS_TORCH_SEED:
+    if not source.path.startswith(PACKAGES) or source.path in READS_TORCH_SEED:
         return
     for name, line in source.imports():
         if name == "random" or name.startswith("random."):

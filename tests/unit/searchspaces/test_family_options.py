@@ -3,11 +3,15 @@
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from searchspaces import spaces
 from searchspaces.errors import BadInput
 from searchspaces.families import family_table, find_family
-from searchspaces.policy import Constant, Levels, Uniform
+from searchspaces.families.ranges import SMALLEST_SHARE, ranged_ops, up_to
+from searchspaces.ops import find_op
+from searchspaces.policy import Choice, Constant, Levels, Uniform
 from searchspaces.space import SearchSpace
 from searchspaces.spaces import PHOTO_BASE, build_space
 
@@ -49,7 +53,7 @@ def test_the_usual_value_changes_nothing() -> None:
         ("autoaugment:sub_policies=²", "allowed is a whole number from 1 to 25"),
         ("mixture:ops=rotate/rotate", "option ops: 'rotate/rotate'; give ops, each once"),
         ("mixture:ops=rotat", "option ops: op 'rotat': there is none of this name; did you mean 'rotate'"),
-        ("mixture:ops=crop", "option ops: 'crop' has no range here; allowed are autocontrast, "),
+        ("mixture:ops=crop", "option ops: 'crop' has no range here; allowed are albumentations:CLAHE, "),
         ("randaugment:scale=paper,ops=hflip", "op 'hflip': it has no levels on scale 'paper'"),
         ("randomaugment:scale=paper", "space 'randomaugment': there is none of this name; did you mean 'randaugment'"),
     ],
@@ -125,6 +129,34 @@ def test_uniformaugment_may_have_a_share_for_each_kind_or_op() -> None:
     assert "equalize.range_fraction" not in names_of(each), "it has no strength"
     values = values_of(each, {"shear_x.range_fraction": 0.5})
     assert (values["shear_x"], values["shear_y"]) == (Uniform(0.0, 0.15, signed=True), Uniform(0.0, 0.3, signed=True))
+
+
+@given(name=st.sampled_from(ranged_ops()), share=st.floats(SMALLEST_SHARE, 1.0))
+def test_every_range_is_one_the_op_takes_and_grows_with_its_share(name: str, share: float) -> None:
+    op, part, whole = find_op(name), up_to(name, share), up_to(name, 1.0)
+    Choice(name, part)  # refuses what is outside the op's limits, mirrored or not
+    assert part[1:] == whole[1:]
+    assert min(whole[0].ends) <= min(part[0].ends) <= max(part[0].ends) <= max(whole[0].ends)
+    if op.strength.whole and op.name != "identity":
+        assert op.strength.identity not in part[0].ends, "a whole number that is nothing is no strength"
+
+
+def test_ranges_by_hand() -> None:
+    assert up_to("erase", 0.5) == (Uniform(0.0, 0.1), Uniform(0.0, 1.0), Uniform(0.0, 1.0), Constant(121.0))
+    assert up_to("jpeg", 0.1) == (Levels(tuple(map(float, range(93, 100)))),)
+    assert up_to("posterize", 1.0) == (Levels((4.0, 5.0, 6.0, 7.0)),)
+    assert up_to("gamma", 0.5) == (Uniform(0.75, 1.25),)
+    assert up_to("quarter_turns", 0.1) == (Levels((1.0, 2.0, 3.0)),)
+    assert up_to("albumentations:CLAHE", 1.0) == (Uniform(1.0, 4.0), Constant(8.0))
+    assert {"crop", "resized_crop", "translate_x_px"}.isdisjoint(ranged_ops())
+
+
+def test_a_mixture_of_everything_that_has_a_range() -> None:
+    space = spaces.mixture(ops=ranged_ops(), shares="ops")
+    policy = space.decode({parameter.name: parameter.ends[1] for parameter in space.parameters})
+    assert set(policy.ops) == set(ranged_ops())
+    assert "albumentations.clahe.weight_log10" in names_of(space) and "albumentations.clahe.strength" in names_of(space)
+    assert find_family(space.name).build(3, PHOTO_BASE).to_dict() == space.to_dict()
 
 
 def test_a_mixture_draws_by_its_weights_up_to_its_strength() -> None:

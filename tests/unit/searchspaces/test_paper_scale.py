@@ -1,5 +1,7 @@
 """The scale "paper" is the published TPU code's, value by value, and stops at the ops' hard limits."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,6 +9,7 @@ from hypothesis import strategies as st
 from searchspaces import paper_scale
 from searchspaces.errors import BadInput
 from searchspaces.levels import all_levels, having_levels, level_value, levelled_ops, scale_ops, top_level
+from searchspaces.levels_page import levels_page
 from searchspaces.ops import find_op
 from searchspaces.policy import Choice, Constant, Levels
 
@@ -90,6 +93,16 @@ def test_an_op_stops_where_it_is_said_to(name: str) -> None:
 def test_other_levels_are_refused(level: int) -> None:
     with pytest.raises(BadInput, match=r"level: .* from 0 to 67 \(scale 'paper'\)"):
         level_value("rotate", level, "paper")
+
+
+def test_the_page_about_levels_is_what_the_scales_give() -> None:
+    page = levels_page()
+    assert (Path(__file__).parents[3] / "docs/levels.md").read_text(encoding="utf-8") == page, "write it again: make docs"
+    rows = [line for line in page.splitlines() if line.startswith("| `rotate`")]
+    assert rows[0].startswith("| `rotate` (degrees) | ±9 | ±40.5 | ±30 | ±27 |"), "M = 9 on four scales"
+    assert rows[1].endswith("| ±84 | from 60 on: ±180 |")
+    assert "| `posterize` (bits kept) | 1 | 1 | 2 | 3 | 4 | 5 | 6 | 8 | from 20 on: 8, which is nothing |" in page
+    assert all(f"| `{name}`" in page for name, line in paper_scale.LINES.items() if line.at_0 != line.at_10)
 
 
 def test_ops_without_levels_are_refused() -> None:
