@@ -1,9 +1,10 @@
 """A sheet of small pictures in rows, with words: a heading, a label beside each row, a caption under each picture.
 
 Lays out and writes; it knows no policy and no op. Pixels of small pictures are enlarged as squares, never smoothed; large ones
-are reduced. No word is cut unless it is wider than its picture all by itself.
+are reduced. No word is ever cut: one that is wider than its picture goes on in the next line.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -22,6 +23,7 @@ HANG = "\N{NO-BREAK SPACE}" * 3
 LETTERS, HEADING_LETTERS = 12, 17
 INK, PAPER, PALE = (26, 26, 26), (255, 255, 255), (107, 107, 107)
 Colour = tuple[int, int, int]
+_SEAMS = re.compile(r"(?<=[:_/-])|(?<=[a-z])(?=[A-Z])")
 
 
 @dataclass(frozen=True)
@@ -108,24 +110,29 @@ def _lines(pen: ImageDraw.ImageDraw, place: tuple[int, int], lines: Sequence[str
 
 
 def _wrapped(text: str, width: int, letters: int, bold: bool = False, hang: str = "") -> list[str]:
-    """The text in lines no wider than `width`, broken at spaces, all but the first begun with `hang`.
+    """The text in lines no wider than `width`, all but the first begun with `hang`.
 
-    A word that is wider by itself is cut and marked so.
+    Broken at spaces; a word that is wider by itself, inside: after its marks and before its capitals, or else anywhere.
     """
-    font, lines = _font(letters, bold), [""]
+    font, lines, line = _font(letters, bold), [], ""
     for word in text.split(" "):  # not at a no-break space
-        longer = f"{lines[-1]} {word}" if lines[-1] else word
-        if lines[-1] and font.getlength(longer) > width:
-            lines.append(hang + word)
-        else:
-            lines[-1] = longer
-    return [_cut(line, width, font) for line in lines if line]
+        if line and font.getlength(f"{line} {word}") <= width:
+            line = f"{line} {word}"
+            continue
+        lines += [line] if line else []
+        line = hang + word if lines else word
+        while font.getlength(line) > width and len(line) > (first := len(hang) if lines else 0) + 1:
+            place = _break(line, width, font, first)
+            lines, line = [*lines, line[:place]], hang + line[place:]
+    return [*lines, line] if line else lines
 
 
-def _cut(line: str, width: int, font: ImageFont.FreeTypeFont) -> str:
-    while font.getlength(line) > width:
-        line = line.rstrip("…")[:-1] + "…"
-    return line
+def _break(line: str, width: int, font: ImageFont.FreeTypeFont, first: int) -> int:
+    """Where to break a word that is wider than the line, at least one letter after `first`: at a colon if there is one."""
+    fits = next(end for end in range(len(line), first, -1) if end == first + 1 or font.getlength(line[:end]) <= width)
+    inside = [match.start() for match in _SEAMS.finditer(line) if first < match.start() <= fits]
+    colons = [place for place in inside if line[place - 1] == ":"]
+    return (colons or inside or [fits])[-1]
 
 
 @cache

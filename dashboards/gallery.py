@@ -100,6 +100,11 @@ def value_in_short(parameter: Parameter, value: float, digits: int = 3) -> str:
     return f"{sign}{number}" if sign == "×" else f"{number}{sign}"
 
 
+def _spoken(name: str) -> str:
+    """A name as words; the unit that it may end with stands behind its value."""
+    return name.removesuffix("_px").replace("_", " ")
+
+
 def _mixes(policy: Policy) -> bool:
     return policy.batch.mixup_alpha > 0 or policy.batch.cutmix_alpha > 0
 
@@ -116,8 +121,8 @@ def _op_in_short(name: str, values: list[float]) -> str:
     """An op's name and its values, but for switches; where there are several, each with its parameter's name."""
     parameters = find_op(name).parameters
     pairs = [pair for pair in zip(parameters, values, strict=False) if not is_switch(pair[0])]
-    words = {"hflip": "flipped"}.get(name, name.removesuffix("_px").replace("_", " "))
+    words = {"hflip": "flipped"}.get(name, _spoken(name.rpartition(":")[2]))
     if len(parameters) == 1:
         return " ".join([words, *(value_in_short(*pair) for pair in pairs)])
-    told = [(parameter.name, value_in_short(parameter, value, 2 if abs(value) < 1 else 3)) for parameter, value in pairs]
+    told = [(_spoken(parameter.name), value_in_short(parameter, value, 2 if abs(value) < 1 else 3)) for parameter, value in pairs]
     return f"{words} " + ", ".join(f"{name}\N{NO-BREAK SPACE}{value}" for name, value in told)

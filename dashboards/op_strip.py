@@ -23,8 +23,11 @@ LABEL_PX = 172
 
 
 def op_strip(ops: Sequence[Op], image: Images) -> Image.Image:
-    """One row for each of the ops that take the image (uint8, (1, channels, height, width)); the words above name the others."""
-    shown = [op for op in ops if op.accepts(image.shape[1])]
+    """One row for each of the ops that take the image (uint8, (1, channels, height, width)); the words above name the others.
+
+    Ops borrowed from another library, which its name and a colon say, come last.
+    """
+    shown = sorted((op for op in ops if op.accepts(image.shape[1])), key=lambda op: (":" in op.name, op.name))
     rows = [Row(_label(op, image.shape[1]), _tiles(op, image)) for op in shown]
     left_out = [op.name for op in ops if op not in shown]
     words = (

@@ -11,7 +11,7 @@ from searchspaces.arrays import Images
 FINER = 4  # drawn so many times larger, then reduced, so that edges are smooth
 
 
-def scene(side: int = 112) -> Images:
+def scene(side: int = 56) -> Images:
     """One RGB picture of a house on a hill, uint8 (1, 3, side, side): the same every time."""
     large = side * FINER
     canvas = Image.fromarray(_sky(large))

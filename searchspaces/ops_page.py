@@ -67,6 +67,7 @@ _RUNS = {
 
 def ops_page(ops: tuple[Op, ...]) -> str:
     """The text of docs/ops.md for these ops; BadInput names an op that doesn't say what it does."""
+    ops = tuple(sorted(ops, key=lambda op: (":" in op.name, op.name)))  # those borrowed from other libraries come last
     parts = [_OPENING, *_overview(ops), _RULES]
     for kind, title in _KINDS.items():
         members = [op for op in ops if op.kind == kind]

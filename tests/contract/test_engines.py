@@ -1,7 +1,11 @@
 """Both engines give the same pixels: over every op that has a fused kernel, at telling values, and over any policy."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -110,3 +114,14 @@ def test_and_on_grey_images(policy: Policy) -> None:
     batch = noise(5, (1, 12, 16))
     plan = draw(policy, (5, 1, 12, 16), np.random.default_rng(1))
     assert (apply(batch, plan).int() - grouped.apply(batch, plan).int()).abs().max() <= 1
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_no_kernel_reads_or_writes_out_of_bounds(tmp_path: Path) -> None:
+    """The tests of this file again, on kernels compiled with bounds checks, kept apart from the others."""
+    environment = os.environ | {"NUMBA_BOUNDSCHECK": "1", "POLICYSEARCH_KERNELS": str(tmp_path)}
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", __file__]
+    ran = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=850)
+    assert ran.returncode == 0, ran.stdout
+    assert list(tmp_path.glob("*/manifest.json"))

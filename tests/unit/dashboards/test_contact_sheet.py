@@ -2,9 +2,22 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
-from dashboards.contact_sheet import GAP_PX, LARGEST_TILE_PX, MARGIN_PX, TILE_PX, Row, Tile, contact_sheet, enlarged, tile_side
+from dashboards.contact_sheet import (
+    GAP_PX,
+    HANG,
+    LARGEST_TILE_PX,
+    MARGIN_PX,
+    TILE_PX,
+    Row,
+    Tile,
+    contact_sheet,
+    enlarged,
+    tile_side,
+)
 from dashboards.contact_sheet import _font as font
 from dashboards.contact_sheet import _wrapped as wrapped
 from dashboards.scene import scene
@@ -39,12 +52,29 @@ def test_a_caption_is_broken_at_spaces_and_no_word_is_lost() -> None:
     assert all(font(12).getlength(line) <= TILE_PX for line in lines)
 
 
-def test_a_number_stays_with_its_unit_and_a_word_too_wide_is_cut_and_marked() -> None:
+def test_a_number_stays_with_its_unit() -> None:
     assert "−23\N{NO-BREAK SPACE}px" in wrapped("translate y −23\N{NO-BREAK SPACE}px", 80, 12)
-    (line,) = wrapped("x" * 60, TILE_PX, 12)
-    assert line.endswith("x…")
-    assert font(12).getlength(line) <= TILE_PX
-    assert wrapped("", TILE_PX, 12) == []
+
+
+@pytest.mark.parametrize("hang", ["", HANG])
+def test_a_word_too_wide_goes_on_in_the_next_line(hang: str) -> None:
+    wanted = ["albumentations:", f"{hang}Chromatic", f"{hang}Aberration on"]
+    assert wrapped("albumentations:ChromaticAberration on", 120, 12, hang=hang) == wanted
+    assert wrapped("albumentations:HueSaturation", 125, 12, hang=hang) == ["albumentations:", f"{hang}HueSaturation"]
+    lines = wrapped("x" * 60 + " y", TILE_PX, 12, hang=hang)
+    assert "".join(line.removeprefix(hang) for line in lines).replace(" ", "") == "x" * 60 + "y"
+    assert all(font(12).getlength(line) <= TILE_PX for line in lines)
+    assert wrapped("", TILE_PX, 12, hang=hang) == []
+    assert wrapped("abc", 1, 12, hang=hang) == ["a", f"{hang}b", f"{hang}c"]
+
+
+@given(st.text("aB :_-", max_size=40), st.integers(20, 200), st.sampled_from(["", HANG]))
+def test_nothing_is_lost_whatever_the_text(text: str, width: int, hang: str) -> None:
+    lines = wrapped(text, width, 12, hang=hang)
+    assert "".join(line.removeprefix(hang) if place else line for place, line in enumerate(lines)).replace(
+        " ", ""
+    ) == text.replace(" ", "")
+    assert all(font(12).getlength(line) <= width for line in lines if len(line) > len(hang) + 1)
 
 
 def inked(sheet: Image.Image) -> np.ndarray:
@@ -77,7 +107,7 @@ def test_a_long_label_makes_its_row_taller() -> None:
 
 def test_the_scene_has_no_symmetry_that_would_hide_an_op() -> None:
     (picture,) = scene()
-    assert picture.shape == (3, 112, 112)
+    assert picture.shape == (3, 56, 56)
     turned = [np.rot90(picture, turns, axes=(1, 2)) for turns in (1, 2, 3)]
     for other in (picture[:, :, ::-1], picture[:, ::-1], *turned, picture[[1, 0, 2]], picture[[0, 2, 1]]):
         assert (other != picture).mean() > 0.3

@@ -56,7 +56,7 @@ def test_the_base_s_crop_is_told_only_where_it_is_all_there_is() -> None:
     assert [tile.caption for tile in row] == [("rotate 90°",)] * 3
     crop = Branch((Step((Choice("crop", (Constant(2.0), Constant(-1.0))),)),))
     (row,) = tiles(Policy(Base(), (crop,)), GREY, seed=1, draws=1)
-    assert [tile.caption for tile in row] == [(f"crop x_px{FIXED}2{FIXED}px, y_px{FIXED}−1{FIXED}px",)] * 3
+    assert [tile.caption for tile in row] == [(f"crop x{FIXED}2{FIXED}px, y{FIXED}−1{FIXED}px",)] * 3
 
 
 def test_a_caption_names_each_op_with_its_value_in_order() -> None:

@@ -37,8 +37,8 @@ def test_every_field_is_told(op: Op) -> None:
 
 
 def test_each_op_has_one_heading_and_one_row() -> None:
-    names = [op.name for op in built_in_ops()]
-    assert sorted(re.findall(r"^### `(.+)`$", PAGE, re.MULTILINE)) == names
+    names = [op.name for op in sorted(built_in_ops(), key=lambda op: (":" in op.name, op.name))]
+    assert sorted(re.findall(r"^### `(.+)`$", PAGE, re.MULTILINE)) == sorted(names)
     assert re.findall(r"^\| \[`(.+?)`\]", PAGE, re.MULTILINE) == names
 
 
