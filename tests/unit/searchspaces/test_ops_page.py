@@ -6,13 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from searchspaces.errors import BadInput
 from searchspaces.ops import built_in_ops, find_op
 from searchspaces.ops.op import Op, Parameter, Tolerance
 from searchspaces.ops_page import ops_page
 
-PAGE = (Path(__file__).parents[3] / "docs/ops.md").read_text(encoding="utf-8")
+DOCS = Path(__file__).parents[3] / "docs"
+PAGE = (DOCS / "ops.md").read_text(encoding="utf-8")
 
 
 def section(page: str, name: str) -> str:
@@ -22,6 +24,11 @@ def section(page: str, name: str) -> str:
 
 def test_the_page_is_what_the_op_table_gives() -> None:
     assert ops_page(built_in_ops()) == PAGE, "write it again: make docs"
+
+
+def test_the_picture_shows_the_ops_that_there_are() -> None:
+    with Image.open(DOCS / "images/ops.png") as picture:
+        assert picture.info["ops"] == ", ".join(op.name for op in built_in_ops()), "draw it again: make docs"
 
 
 @pytest.mark.parametrize("op", built_in_ops(), ids=lambda op: op.name)
