@@ -9,12 +9,17 @@ _LONGEST_LIST = 20
 
 def policy_in_words(policy: Policy) -> str:
     """What the policy does to an image, in one or two sentences, and what it does last of all in one more."""
-    base, last = _base_in_words(policy.base), _last_in_words(policy)
+    base, last = _base_in_words(policy.base), _last_in_words(policy) + _one_by_one_in_words(policy)
     if not policy.ops:
         return (f"No ops; {base}." if base else "No ops." if last else "No augmentation.") + last
     chains = _branch_in_words(policy.branches[0]) if len(policy.branches) == 1 else _branches_in_words(policy)
     place = "after" if policy.placement == "after-crop" else "before"
     return (f"{_capital(chains)}; {place} {base}." if base else f"{_capital(chains)}.") + last
+
+
+def _one_by_one_in_words(policy: Policy) -> str:
+    names = [name for name in policy.ops if find_op(name).per_image]
+    return f" Per image on the CPU: {_listed(names)}." if names else ""
 
 
 def _branches_in_words(policy: Policy) -> str:

@@ -62,6 +62,39 @@ except BadInput as error:
     assert said == 'albumentations: it is not installed; install it with: pip install "policysearch[search]"'
 
 
+def test_borrowed_ops_are_listed_and_told_but_refused_with_their_cure() -> None:
+    facts = printed("""
+import numpy as np, torch
+from searchspaces import BadInput
+from searchspaces.draw import draw
+from searchspaces.engines import apply
+from searchspaces.ops import find_op
+from searchspaces.plan import Plan
+from searchspaces.policy_json import policy_from_dict, policy_to_dict
+from searchspaces.policy import Policy
+from searchspaces.words import policy_in_words
+content = policy_to_dict(Policy())
+values = {"clip_limit": {"constant": 4.0}, "tiles": {"constant": 8.0}}
+content["branches"][0]["steps"] = [{"probability": 1, "choices": [{"op": "albumentations:CLAHE", "weight": 1, "values": values}]}]
+policy = policy_from_dict(content)
+said = []
+def refused(action):
+    try:
+        action()
+    except BadInput as error:
+        said.append(str(error))
+images = torch.zeros(1, 3, 8, 8, dtype=torch.uint8)
+plan = Plan(("identity", "albumentations:CLAHE"), np.ones((1, 1), np.int16), np.array([[[4.0, 8.0]]]))
+refused(lambda: draw(policy, (1, 3, 8, 8), np.random.default_rng(0)))
+refused(lambda: apply(images, plan))
+print(json.dumps([policy_in_words(policy), said]))""")
+    cure = "albumentations, which is not installed; install it with: pip install"
+    assert isinstance(facts, list)
+    words, said = facts
+    assert words.startswith("On every image: albumentations:CLAHE clip limit 4 and tiles 8.")
+    assert said == [f'op albumentations:CLAHE: it needs {cure} "policysearch[search]"'] * 2
+
+
 def test_drawing_and_applying_does_without_torchvision() -> None:
     loaded = printed("""
 import numpy as np, torch
