@@ -25,9 +25,10 @@ def policy_plan(seed: int = 0) -> Plan:
 
 
 def with_jpeg(rows: list[int]) -> Plan:
-    """Every image inverted, these through JPEG as well."""
+    """Every image but two inverted, these through JPEG as well."""
     codes = np.zeros((len(IMAGES), 2), np.int16)
     codes[:, 0] = 1
+    codes[[0, 13], 0] = 0
     codes[rows, 1] = 2
     values = np.tile(np.array([[1.0], [30.0]]), (len(IMAGES), 1, 1))
     return Plan(("identity", "invert", "jpeg"), codes, values)
