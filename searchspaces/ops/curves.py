@@ -12,6 +12,15 @@ import torch
 
 from searchspaces.arrays import ImageBatch, PerImageValues
 from searchspaces.ops.levels import map_levels
+from searchspaces.ops.numpy_tones import (
+    brightness_shift_in_numpy,
+    contrast_about_128_in_numpy,
+    gamma_in_numpy,
+    invert_in_numpy,
+    posterize_in_numpy,
+    solarize_add_in_numpy,
+    solarize_in_numpy,
+)
 from searchspaces.ops.op import Op, Parameter, Setting, Span
 from searchspaces.ops.tables import LEVELS, column, ramp, rounded, through_tables, truncated
 
@@ -83,10 +92,11 @@ def solarize_fused(image: Any, out: Any, values: Any, fill: int, bilinear: bool,
 
 def solarize_add_fused(image: Any, out: Any, values: Any, fill: int, bilinear: bool, seed: int, scratch: Any) -> None:
     """`solarize_add` for one image."""
-    table = scratch[:LEVELS]
-    for level in range(LEVELS):
-        table[level] = min(255, level + int(values[0])) if level < 128 else level
-    map_levels(image, out, table)
+    more = np.int16(values[0])
+    source, target = image.reshape(-1), out.reshape(-1)
+    for place in range(source.size):
+        level = np.int16(source[place])
+        target[place] = np.uint8(min(np.int16(level + more), np.int16(255)) if level < 128 else level)
 
 
 def invert_fused(image: Any, out: Any, values: Any, fill: int, bilinear: bool, seed: int, scratch: Any) -> None:
@@ -117,23 +127,21 @@ def gamma_fused(image: Any, out: Any, values: Any, fill: int, bilinear: bool, se
 
 def brightness_shift_fused(image: Any, out: Any, values: Any, fill: int, bilinear: bool, seed: int, scratch: Any) -> None:
     """`brightness_shift` for one image."""
-    table, shift = scratch[:LEVELS], np.float32(values[0])
-    for level in range(LEVELS):
-        table[level] = to_level(np.float32(level) + shift)
-    map_levels(image, out, table)
+    source, target, shift = image.reshape(-1), out.reshape(-1), np.float32(values[0])
+    for place in range(source.size):
+        target[place] = to_level(np.float32(source[place]) + shift)
 
 
 def contrast_about_128_fused(image: Any, out: Any, values: Any, fill: int, bilinear: bool, seed: int, scratch: Any) -> None:
     """`contrast_about_128` for one image."""
-    table, factor = scratch[:LEVELS], np.float32(values[0])
-    for level in range(LEVELS):
-        table[level] = to_level(np.float32(level - 128) * factor + np.float32(128))
-    map_levels(image, out, table)
+    source, target, factor = image.reshape(-1), out.reshape(-1), np.float32(values[0])
+    for place in range(source.size):
+        target[place] = to_level((np.float32(source[place]) - np.float32(128)) * factor + np.float32(128))
 
 
-def to_level(real: Any) -> int:
+def to_level(real: Any) -> np.uint8:
     """A real level clamped to 0..255 and rounded to the nearest whole one, half to even."""
-    return int(np.rint(min(max(real, np.float32(0)), np.float32(255))))
+    return np.uint8(np.int32(np.rint(min(max(real, np.float32(0)), np.float32(255)))))
 
 
 def posterize_reference(image: Any, values: tuple[float, ...], setting: Setting) -> Any:
@@ -185,6 +193,7 @@ OPS = (
         parameters=(Parameter("bits_kept", "bits", identity=8.0, low=1.0, high=8.0, whole=True),),
         kind="tone",
         kernel=posterize,
+        in_numpy=posterize_in_numpy,
         fused=posterize_fused,
         source=f"{_SOURCE}, posterize",
         reference=posterize_reference,
@@ -208,6 +217,7 @@ OPS = (
         parameters=(Parameter("threshold", "levels", identity=256.0, low=0.0, high=256.0),),
         kind="tone",
         kernel=solarize,
+        in_numpy=solarize_in_numpy,
         fused=solarize_fused,
         source=f"{_SOURCE}, solarize",
         reference=solarize_reference,
@@ -224,6 +234,7 @@ OPS = (
         parameters=(Parameter("levels", "levels", identity=0.0, low=0.0, high=110.0, whole=True),),
         kind="tone",
         kernel=solarize_add,
+        in_numpy=solarize_add_in_numpy,
         fused=solarize_add_fused,
         source=f"{_SOLARIZE_ADD}, threshold 128",
         spans={"standard": Span(0.0, 110.0, _SOLARIZE_ADD)},
@@ -235,6 +246,7 @@ OPS = (
         parameters=(Parameter("amount", "0 or 1", identity=0.0, low=0.0, high=1.0, whole=True),),
         kind="tone",
         kernel=invert,
+        in_numpy=invert_in_numpy,
         fused=invert_fused,
         source=f"{_SOURCE}, invert",
         reference=invert_reference,
@@ -247,6 +259,7 @@ OPS = (
         parameters=(Parameter("exponent", "power", identity=1.0, low=0.1, high=10.0),),
         kind="tone",
         kernel=gamma,
+        in_numpy=gamma_in_numpy,
         fused=gamma_fused,
         source=f"{_SOURCE}, adjust_gamma",
         reference=gamma_reference,
@@ -258,6 +271,7 @@ OPS = (
         parameters=(Parameter("levels", "levels", identity=0.0, low=-255.0, high=255.0),),
         kind="tone",
         kernel=brightness_shift,
+        in_numpy=brightness_shift_in_numpy,
         fused=brightness_shift_fused,
         source=_PHOTOMETRIC,
     ),
@@ -268,6 +282,7 @@ OPS = (
         parameters=(Parameter("factor", "times", identity=1.0, low=0.0, high=10.0),),
         kind="tone",
         kernel=contrast_about_128,
+        in_numpy=contrast_about_128_in_numpy,
         fused=contrast_about_128_fused,
         source=_PHOTOMETRIC,
     ),
