@@ -31,7 +31,7 @@ from searchspaces.policy import Base, Batch, Branch, Choice, PadCrop, Policy, St
 THEIRS = {32: 256, 224: 32}
 OURS = {32: 4096, 224: 256}
 """Images a repeat; other sides take those of 224."""
-BATCHES = 8
+BATCHES = 4
 """Ours are done as a trial does an epoch: drawn at once, carried out batch by batch."""
 LEVEL = 9
 PIL_NAMES = {
