@@ -72,14 +72,6 @@ def random_policies(count: int) -> list[Policy]:
     return found
 
 
-def alike(got: np.ndarray, one: Case, form: str) -> bool:
-    """To the bit, but where numpy brings images to a lower resolution: there half-way levels may round otherwise."""
-    wanted = ours(one)
-    if form == "albumentations" and wanted.shape != one.images.shape:
-        return got.shape == wanted.shape and int(np.abs(got.astype(int) - wanted).max()) <= 1
-    return np.array_equal(got, wanted)
-
-
 FORMS = pytest.mark.parametrize("form", ["torchvision", "albumentations"])
 
 
@@ -88,17 +80,17 @@ def test_the_same_draw_gives_the_same_pixels_for_every_op_family_and_zoo_entry(f
     cases = {name: case(policy, 0, form) for name, policy in some_policies().items()}
     assert len(cases) > 50
     found = carried_out_alone(list(cases.values()))
-    assert [name for (name, one), got in zip(cases.items(), found, strict=True) if not alike(got, one, form)] == []
+    assert [name for (name, one), got in zip(cases.items(), found, strict=True) if not np.array_equal(got, ours(one))] == []
     assert sum(not np.array_equal(got, one.images) for one, got in zip(cases.values(), found, strict=True)) > len(cases) / 2
 
 
 @pytest.mark.slow
 @FORMS
 def test_random_policies_are_the_same_too(form: str) -> None:
-    cases = [case(policy, seed, form) for seed, policy in enumerate(random_policies(60))]
+    cases = [case(policy, seed, form) for seed, policy in enumerate(random_policies(400)[:30])]
     assert len(cases) > 20
     for one, got in zip(cases, carried_out_alone(cases), strict=True):
-        assert alike(got, one, form)
+        assert np.array_equal(got, ours(one))
 
 
 USED = """
