@@ -40,7 +40,9 @@ def test_enqueued_policies_are_trained_once_and_the_study_stays_the_same(wishes:
     assert len(same) == 2 and "zoo:trivialaugment-wide is the same policy as the baseline trivialaugment-wide" in same[0]
     assert "mine.json is the same policy as the baseline none" in same[1]
 
+    Study(**wishes, enqueue=enqueue).run(1, events.append)
     again = Study(**wishes).run(1, events.append)
+    assert [event.total for event in events if event.kind == "ready"] == [5, 5, 5], "what was enqueued before is counted, once"
     assert again.resumed and again.study == first.study and again.trials == first.trials
 
 
