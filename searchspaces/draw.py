@@ -4,17 +4,20 @@ Every image has draws of its own. Row i of the plan depends on the policy, the g
 there are. The base's draws come from streams of their own, so two policies with equal bases meet the same crops and flips.
 """
 
-import numpy as np
-from jaxtyping import Bool, Float64
+from functools import lru_cache
 
+import numpy as np
+from jaxtyping import Float64
+
+from searchspaces.draw_choices import ChoiceTable, choice_table, chosen_of, weighted
 from searchspaces.draw_framing import CROP_AND_FLIP, TURNS_AND_WINDOWS, Draws, Rows, planned_base, planned_cutout
 from searchspaces.ops import find_op
-from searchspaces.ops.op import Op, Parameter
+from searchspaces.ops.op import Op
 from searchspaces.plan import NO_OP, Plan
-from searchspaces.policy import Base, Branch, Choice, Constant, Distribution, Policy, ResizedCrop, Step, Uniform
+from searchspaces.policy import Base, Policy, ResizedCrop, Step
 from searchspaces.refusals import check_ops, check_shape
 
-Column = Float64[np.ndarray, "some"]
+NOT_DRAWN = -1
 
 
 def draw(policy: Policy, shape: tuple[int, int, int, int], generator: np.random.Generator) -> Plan:
@@ -35,7 +38,7 @@ def draw(policy: Policy, shape: tuple[int, int, int, int], generator: np.random.
     for step, planned in enumerate(planned_base(policy.base, (height, width), crops, turns)):
         pages.write(planned.rows, step + (chain_steps if branches_first else 0), find_op(planned.op), planned.values)
     draws = branch_stream.random((images, 1 + chain_steps * pages.slots_per_step))
-    _draw_branches(policy.branches, draws, pages, 0 if branches_first else len(policy.base.ops))
+    _draw_branches(policy, draws, pages, 0 if branches_first else len(policy.base.ops))
     if policy.batch.cutout > 0:
         assert turns is not None
         cutout = planned_cutout(policy.batch.cutout, policy.base.fill, (height, width), turns)
@@ -70,6 +73,14 @@ class _Pages:
         self.codes[rows, step] = self.code_book.index(op.name)
         self.values[rows, step, : values.shape[1]] = values[acts]
 
+    def write_chosen(self, rows: Rows, step: int, table: ChoiceTable, chosen: Rows, draws: Draws) -> None:
+        """Plan what these images drew from the table, except where it does nothing."""
+        values = table.values(chosen, draws)
+        does = table.does_something(chosen, values)
+        rows = rows[does]
+        self.codes[rows, step] = table.codes[chosen[does]]
+        self.values[rows, step, : values.shape[1]] = values[does]
+
     def bound(self, base: Base, seed_stream: np.random.Generator) -> Plan:
         """The plan, with a seed for every step where an op of the code book is noise."""
         seeded = any(find_op(name).seeded for name in self.code_book)
@@ -77,55 +88,31 @@ class _Pages:
         return Plan(self.code_book, self.codes, self.values, base.fill, base.interpolation, seeds, base.resolution)
 
 
-def _draw_branches(branches: tuple[Branch, ...], draws: Draws, pages: _Pages, first_step: int) -> None:
-    taken = _weighted([branch.weight for branch in branches], draws[:, 0])
-    for number in np.unique(taken):
-        rows = np.flatnonzero(taken == number)
-        for index, step in enumerate(branches[number].steps):
-            start = 1 + index * pages.slots_per_step
-            _draw_step(step, rows, draws[rows, start : start + pages.slots_per_step], pages, first_step + index)
+def _draw_branches(policy: Policy, draws: Draws, pages: _Pages, first_step: int) -> None:
+    """Slots of a step: whether, which choice, then for each parameter its value and its sign."""
+    taken = weighted([branch.weight for branch in policy.branches], draws[:, 0])
+    table, first_choice = _choices(policy, pages.code_book, (pages.slots_per_step - 2) // 2)
+    rows_of = [(number, np.flatnonzero(taken == number)) for number in np.unique(taken)]
+    for step in range(max(len(branch.steps) for branch in policy.branches)):
+        slots = draws[:, 1 + step * pages.slots_per_step : 1 + (step + 1) * pages.slots_per_step]
+        chosen = np.full(len(draws), NOT_DRAWN)
+        for number, rows in rows_of:
+            if step < len(policy.branches[number].steps):
+                chosen[rows] = _chosen(policy.branches[number].steps[step], slots[rows, :2], first_choice[number][step])
+        rows = np.flatnonzero(chosen != NOT_DRAWN)
+        pages.write_chosen(rows, first_step + step, table, chosen[rows], slots[rows, 2:])
 
 
-def _draw_step(step: Step, rows: Rows, draws: Draws, pages: _Pages, column: int) -> None:
-    """Slots: whether, which choice, then for each parameter its value and its sign."""
-    happens = draws[:, 0] < step.probability
-    rows, draws = rows[happens], draws[happens]
-    chosen = _weighted([choice.weight for choice in step.choices], draws[:, 1])
-    for number in np.unique(chosen):
-        members = chosen == number
-        choice = step.choices[number]
-        pages.write(rows[members], column, find_op(choice.op), _values(choice, draws[members, 2:]))
+def _chosen(step: Step, draws: Draws, first_choice: int) -> Rows:
+    """The row in the table of all choices that each image draws; NOT_DRAWN where the step does not happen."""
+    chosen = first_choice + chosen_of(step, draws[:, 1])
+    return chosen if step.probability >= 1 else np.where(draws[:, 0] < step.probability, chosen, NOT_DRAWN)
 
 
-def _values(choice: Choice, draws: Draws) -> Float64[np.ndarray, "some parameters"]:
-    """Each parameter's value, in its unit."""
-    parameters = find_op(choice.op).parameters
-    columns = [
-        _signed(parameter, distribution, _unsigned(distribution, draws[:, 2 * index]), draws[:, 2 * index + 1] < 0.5)
-        for index, (parameter, distribution) in enumerate(zip(parameters, choice.values, strict=True))
-    ]
-    return np.stack(columns, axis=1)
-
-
-def _unsigned(distribution: Distribution, draws: Column) -> Column:
-    if isinstance(distribution, Constant):
-        return np.full(len(draws), float(distribution.value))
-    if isinstance(distribution, Uniform):
-        # Rounding must not carry a value past the upper end.
-        between: Column = np.minimum(distribution.low + draws * (distribution.high - distribution.low), distribution.high)
-        return between
-    levels = np.array(distribution.values, dtype=np.float64)
-    drawn: Column = levels[np.floor(draws * len(levels)).astype(np.int64)]
-    return drawn
-
-
-def _signed(parameter: Parameter, distribution: Distribution, values: Column, mirrored: Bool[np.ndarray, "some"]) -> Column:
-    """Values mirrored about the identity where the sign came out negative."""
-    return np.where(mirrored, 2 * parameter.identity - values, values) if distribution.signed else values
-
-
-def _weighted(weights: list[float], draws: Column) -> Rows:
-    """The index that each draw falls on when the weights share out [0, 1)."""
-    ends = np.cumsum(weights)
-    index: Rows = np.minimum(np.searchsorted(ends, draws * ends[-1], side="right"), len(weights) - 1)
-    return index
+@lru_cache(maxsize=16)
+def _choices(policy: Policy, code_book: tuple[str, ...], parameters: int) -> tuple[ChoiceTable, tuple[tuple[int, ...], ...]]:
+    """All choices of a policy, and for each branch and step where its own begin."""
+    steps = [step for branch in policy.branches for step in branch.steps]
+    ends = iter(np.cumsum([0, *(len(step.choices) for step in steps)]).tolist())
+    first_choice = tuple(tuple(next(ends) for _ in branch.steps) for branch in policy.branches)
+    return choice_table(tuple(choice for step in steps for choice in step.choices), code_book, parameters), first_choice

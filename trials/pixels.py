@@ -22,6 +22,7 @@ class ImageStore:
 
     def __init__(self, images: Images, device: str) -> None:
         self._images = images
+        self._room: Tensor | None = None
         self._on_device = torch.from_numpy(np.array(images)).to(device) if device != "cpu" else None
 
     def take(self, index: np.ndarray) -> ImageBatch:
@@ -38,13 +39,23 @@ class ImageStore:
     def augmented(self, batches: Sequence[np.ndarray], plan: Plan, normaliser: "Normaliser", ran: set[str]) -> Iterable[Tensor]:
         """For each index in `batches` its images, augmented by their rows of the plan (in image order) and normalised.
 
-        On a CPU all of that is one pass over each image. The names of the engines that augmented are added to `ran`.
+        On a CPU all of that is one pass over each image, and what comes back is written over by the next call. The names of the
+        engines that augmented are added to `ran`.
         """
         if self._on_device is None:
-            return [normaliser.augmented(self._images, index, plan.rows(index), ran) for index in batches]
+            sizes = [len(batch) for batch in batches]
+            rooms = torch.split(self._room_for(sum(sizes), normaliser), sizes) if plan.resolution == 1 else [None] * len(sizes)
+            given = zip(batches, rooms, strict=True)
+            return [normaliser.augmented(self._images, index, plan.rows(index), room, ran) for index, room in given]
         index = np.concatenate(batches)
         levels = apply(self.take(index), plan.rows(index), ran=ran)
         return map(normaliser, torch.split(levels, [len(batch) for batch in batches]))
+
+    def _room_for(self, images: int, normaliser: "Normaliser") -> Tensor:
+        """Room for so many normalised images, always the same: new room from the system takes longer than writing it."""
+        if self._room is None or len(self._room) < images:
+            self._room = normaliser.room(images, self._images.shape[1:])
+        return self._room[:images]
 
 
 class Normaliser:
@@ -62,7 +73,12 @@ class Normaliser:
         """Float32 images of the same shape, in the recipe's memory format."""
         return images.to(torch.float32, memory_format=self._memory_format).sub_(self._mean).mul_(self._scale)
 
-    def augmented(self, images: Images, index: np.ndarray, plan: Plan, ran: set[str]) -> Tensor:
-        """What this makes of `images[index]`, augmented as `plan` says, a row for each; for the CPU only."""
+    def room(self, images: int, shape: tuple[int, ...]) -> Tensor:
+        """What `augmented` can write so many images of a shape (channels, height, width) to."""
+        return torch.empty((images, *shape), dtype=torch.float32, memory_format=self._memory_format)
+
+    def augmented(self, images: Images, index: np.ndarray, plan: Plan, room: Tensor | None, ran: set[str]) -> Tensor:
+        """What this makes of `images[index]`, augmented as `plan` says, a row for each, in `room` if given; for the CPU only."""
         mean, scale = self._mean.flatten().numpy(), self._scale.flatten().numpy()
-        return apply_normalised(images, index, plan, mean, scale, self._memory_format == torch.channels_last, ran=ran)
+        channels_last = self._memory_format == torch.channels_last
+        return apply_normalised(images, index, plan, mean, scale, channels_last, out=room, ran=ran)

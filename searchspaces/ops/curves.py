@@ -83,10 +83,11 @@ def solarize_fused(image: Any, out: Any, values: Any, fill: int, bilinear: bool,
 
 def solarize_add_fused(image: Any, out: Any, values: Any, fill: int, bilinear: bool, seed: int, scratch: Any) -> None:
     """`solarize_add` for one image."""
-    table = scratch[:LEVELS]
-    for level in range(LEVELS):
-        table[level] = min(255, level + int(values[0])) if level < 128 else level
-    map_levels(image, out, table)
+    more = np.int16(values[0])
+    source, target = image.reshape(-1), out.reshape(-1)
+    for place in range(source.size):
+        level = np.int16(source[place])
+        target[place] = np.uint8(min(np.int16(level + more), np.int16(255)) if level < 128 else level)
 
 
 def invert_fused(image: Any, out: Any, values: Any, fill: int, bilinear: bool, seed: int, scratch: Any) -> None:
@@ -117,23 +118,21 @@ def gamma_fused(image: Any, out: Any, values: Any, fill: int, bilinear: bool, se
 
 def brightness_shift_fused(image: Any, out: Any, values: Any, fill: int, bilinear: bool, seed: int, scratch: Any) -> None:
     """`brightness_shift` for one image."""
-    table, shift = scratch[:LEVELS], np.float32(values[0])
-    for level in range(LEVELS):
-        table[level] = to_level(np.float32(level) + shift)
-    map_levels(image, out, table)
+    source, target, shift = image.reshape(-1), out.reshape(-1), np.float32(values[0])
+    for place in range(source.size):
+        target[place] = to_level(np.float32(source[place]) + shift)
 
 
 def contrast_about_128_fused(image: Any, out: Any, values: Any, fill: int, bilinear: bool, seed: int, scratch: Any) -> None:
     """`contrast_about_128` for one image."""
-    table, factor = scratch[:LEVELS], np.float32(values[0])
-    for level in range(LEVELS):
-        table[level] = to_level(np.float32(level - 128) * factor + np.float32(128))
-    map_levels(image, out, table)
+    source, target, factor = image.reshape(-1), out.reshape(-1), np.float32(values[0])
+    for place in range(source.size):
+        target[place] = to_level((np.float32(source[place]) - np.float32(128)) * factor + np.float32(128))
 
 
-def to_level(real: Any) -> int:
+def to_level(real: Any) -> np.uint8:
     """A real level clamped to 0..255 and rounded to the nearest whole one, half to even."""
-    return int(np.rint(min(max(real, np.float32(0)), np.float32(255))))
+    return np.uint8(np.int32(np.rint(min(max(real, np.float32(0)), np.float32(255)))))
 
 
 def posterize_reference(image: Any, values: tuple[float, ...], setting: Setting) -> Any:

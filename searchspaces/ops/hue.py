@@ -14,6 +14,7 @@ _SEXTANTS = ((0, 2, 1, 1, 3, 0, 0), (3, 0, 0, 2, 1, 1, 3), (1, 1, 3, 0, 0, 2, 1)
 """For red, green, blue: which of (value, p, q, t) each sixth of the colour circle takes; after the last comes the first again."""
 _PACKED = tuple(sum(choice << 2 * sextant for sextant, choice in enumerate(row)) for row in _SEXTANTS)
 """The same, two bits a sixth: a shift is much quicker than a look-up per pixel."""
+_BLOCK = 1024
 _SMALL = 1e-3
 """Below any difference of two levels in [0, 1] but zero, so that it only keeps zeros from dividing."""
 
@@ -70,57 +71,74 @@ def _to_rgb(angle: Tensor, saturation: Tensor, value: Tensor) -> Tensor:
 
 
 def hue_fused(image: Any, out: Any, values: Any, fill: int, bilinear: bool, seed: int, scratch: Any) -> None:
-    """`hue` for one image, pixel by pixel in the same float32 steps."""
-    size = image.shape[1] * image.shape[2]
-    levels, turned = image.reshape(-1), out.reshape(-1)
-    if image.shape[0] == 1 or values[0] == 0:
-        copy_levels(levels, turned)
+    """`hue` of one image in the same float32 steps, some hundred pixels at a time so that they stay near the processor."""
+    channels, height, width = image.shape
+    if channels == 1 or values[0] == 0:
+        copy_levels(image, out)
         return
-    red, green, blue = levels[:size], levels[size : 2 * size], levels[2 * size :]
-    new_red, new_green, new_blue = turned[:size], turned[size : 2 * size], turned[2 * size :]
+    pixels = height * width
+    planes, turned = image.reshape(channels, pixels), out.reshape(channels, pixels)
     turn = np.float32(values[0])
-    for place in range(size):
-        angle, saturation, value = hue_of(red[place], green[place], blue[place])
-        angle = angle + turn
-        sixths = (angle - np.floor(angle)) * np.float32(6)
+    for start in range(0, pixels, _BLOCK):
+        end = min(start + _BLOCK, pixels)
+        red, green, blue = planes[0, start:end], planes[1, start:end], planes[2, start:end]
+        circle = scratch[: end - start].view(np.float32)
+        saturation, value = scratch[_BLOCK : _BLOCK + end - start].view(np.float32), scratch[2 * _BLOCK :].view(np.float32)
+        _write_angle(red, green, blue, turn, circle)
+        _write_saturation(red, green, blue, saturation)
+        _write_value(red, green, blue, value)
+        for channel in range(3):
+            _write_levels(np.int32(_PACKED[channel]), circle, saturation, value, turned[channel, start:end])
+
+
+# One array is written in each of these loops: with more the compiler gives up proving that they don't overlap.
+def _write_angle(red: Any, green: Any, blue: Any, turn: np.float32, circle: Any) -> None:
+    """The hue of every pixel, turned."""
+    for i in range(len(circle)):
+        r, g, b = _share(red[i]), _share(green[i]), _share(blue[i])
+        value = max(r, g, b)
+        divisor = max(value - min(r, g, b), np.float32(_SMALL))
+        from_red, from_green, from_blue = (value - r) / divisor, (value - g) / divisor, (value - b) / divisor
+        when_green = (from_red + np.float32(2)) - from_blue
+        when_blue = (from_green + np.float32(4)) - from_red
+        when_not_red = when_green if from_green == 0 else when_blue
+        sixths = from_blue - from_green if from_red == 0 else when_not_red
+        circle[i] = _part(_part(sixths * np.float32(1.0 / 6.0) + np.float32(1)) + turn)
+
+
+def _write_saturation(red: Any, green: Any, blue: Any, saturation: Any) -> None:
+    for i in range(len(saturation)):
+        r, g, b = _share(red[i]), _share(green[i]), _share(blue[i])
+        value = max(r, g, b)
+        saturation[i] = (value - min(r, g, b)) / max(value, np.float32(_SMALL))
+
+
+def _write_value(red: Any, green: Any, blue: Any, value: Any) -> None:
+    for i in range(len(red)):
+        value[i] = _share(max(red[i], green[i], blue[i]))
+
+
+def _write_levels(packed: np.int32, circle: Any, saturation: Any, value: Any, out: Any) -> None:
+    """One channel of the way back, as `_to_rgb`."""
+    for i in range(len(out)):
+        sixths = circle[i] * np.float32(6)
         sextant = np.floor(sixths)
-        scaled, rest = saturation * (sixths - sextant), np.float32(1) - saturation
-        p = clamped(rest * value)
-        q = clamped((np.float32(1) - scaled) * value)
-        t = clamped((scaled + rest) * value)
-        shift = np.int32(2) * np.int32(sextant)
-        new_red[place] = level_of((_PACKED[0] >> shift) & 3, value, p, q, t)
-        new_green[place] = level_of((_PACKED[1] >> shift) & 3, value, p, q, t)
-        new_blue[place] = level_of((_PACKED[2] >> shift) & 3, value, p, q, t)
+        scaled, rest = saturation[i] * (sixths - sextant), np.float32(1) - saturation[i]
+        choice = (packed >> (np.int32(2) * np.int32(sextant))) & np.int32(3)
+        # One of value, p, q, t, the three of them before they are multiplied by the value.
+        share = np.float32(1) - scaled if choice == 2 else scaled + rest if choice == 3 else rest
+        mixed = min(max(share * value[i], np.float32(0)), np.float32(1))
+        out[i] = np.uint8(np.int32((value[i] if choice == 0 else mixed) * np.float32(256.0 - 1e-3)))
 
 
-def hue_of(red: int, green: int, blue: int) -> tuple[Any, Any, Any]:
-    """Hue (of a circle), saturation and value of one pixel."""
-    inverse, small, one = np.float32(1.0 / 255), np.float32(_SMALL), np.float32(1)
-    r, g, b = np.float32(red) * inverse, np.float32(green) * inverse, np.float32(blue) * inverse
-    value = max(r, g, b)
-    spread = value - min(r, g, b)
-    divisor = max(spread, small)
-    from_red, from_green, from_blue = (value - r) / divisor, (value - g) / divisor, (value - b) / divisor
-    if from_red == 0:
-        sixths = from_blue - from_green
-    elif from_green == 0:
-        sixths = (from_red + np.float32(2)) - from_blue
-    else:
-        sixths = (from_green + np.float32(4)) - from_red
-    turns = sixths * np.float32(1.0 / 6.0) + one
-    return turns - np.floor(turns), spread / max(value, small), value
+def _share(level: int) -> np.float32:
+    """A level in [0, 1]."""
+    return np.float32(np.float32(level) * np.float32(1.0 / 255))
 
 
-def clamped(share: Any) -> Any:
-    """The share in [0, 1]."""
-    return min(max(share, np.float32(0)), np.float32(1))
-
-
-def level_of(choice: Any, value: Any, p: Any, q: Any, t: Any) -> int:
-    """One of the four shares, number 0 to 3, as a level."""
-    share = value if choice == 0 else p if choice == 1 else q if choice == 2 else t
-    return int(share * np.float32(256.0 - 1e-3))
+def _part(turns: np.float32) -> np.float32:
+    """The part of a circle beyond whole turns."""
+    return np.float32(turns - np.floor(turns))
 
 
 def hue_reference(image: Any, values: tuple[float, ...], setting: Setting) -> Any:

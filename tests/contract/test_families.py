@@ -10,6 +10,7 @@ import numpy as np
 import optuna
 import pytest
 import ray
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from ray.tune.experiment import Experiment
@@ -17,6 +18,8 @@ from ray.tune.search.basic_variant import BasicVariantGenerator
 from ray.tune.search.optuna import OptunaSearch
 from strategies import points
 
+from searchspaces.draw import draw
+from searchspaces.engines import FUSED, apply, grouped
 from searchspaces.errors import BadInput
 from searchspaces.families import family_table, find_family
 from searchspaces.families.composing import on_base_of
@@ -75,6 +78,21 @@ def test_with_geometry_a_point_is_the_branches_of_the_one_on_the_base_of_the_oth
     params = data.draw(points(space))
     assert both.decode(params | geometry) == replace(space.decode(params), base=GEOMETRY.decode(geometry).base)
     assert list(both.to_optuna()) == list(both.to_ray()) == [*params, *geometry]
+
+
+@given(data=st.data(), seed=st.integers(0, 99))
+@settings(max_examples=5)
+def test_both_engines_do_what_a_point_says_alike(
+    space: SearchSpace, request: pytest.FixtureRequest, data: st.DataObject, seed: int
+) -> None:
+    shape = (12, request.node.callspec.params["space"][1], 20, 26)
+    images = torch.from_numpy(np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8))
+    plan = draw(space.decode(data.draw(points(space))), shape, np.random.default_rng(seed))
+    ran: set[str] = set()
+    found, wanted = apply(images, plan, ran=ran), grouped.apply(images, plan)
+    assert ran == {FUSED}, "no family's own ops need another engine"
+    if all(find_op(name).tolerance.levels == 0 for name in plan.code_book):
+        assert torch.equal(found, wanted)
 
 
 def test_names_are_unique_and_the_table_has_what_people_read(space: SearchSpace) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 ROOT = Path(__file__).parents[2]
 FOLDERS = ("searchspaces", "trials", "policysearch", "dashboards", "tests", "docs")
@@ -140,7 +140,6 @@ def test_the_copy_is_what_runs(copy: Path) -> None:
     assert where.split() == [str(copy / "searchspaces/__init__.py"), str(copy / "policysearch/__init__.py")]
 
 
-@pytest.mark.timeout(900)
 def test_the_contract_tests_find_both_and_pass(copy: Path) -> None:
     files = sorted(copy.glob("tests/contract/test_[!l]*.py"))  # the ledgers' have their own databases, and no op
     report = ran(copy, "-m", "pytest", "-q", "-rA", "-k", "floor", "-p", "no:cacheprovider", *files)
@@ -179,10 +178,10 @@ def test_a_policy_of_the_new_family_is_drawn_previewed_told_and_exported(copy: P
 
 def test_the_pages_are_written_again_and_nothing_else_is_different(copy: Path) -> None:
     lines = (ROOT / "Makefile").read_text().partition("\ndocs: ")[2].partition("\n\n")[0].splitlines()[1:]
-    assert len(lines) == 4
     for line in lines:  # what `make docs` does
         program, *words = line.strip().removeprefix("$(BIN)/").split()
         ran(copy, *(words if program == "python" else ["-m", program, *words]))
+    written = GENERATED | {word for line in lines for word in line.split() if word.startswith("docs/")}
     page = (copy / "docs/ops.md").read_text()
     assert "### `floor`\n\nmax(v, levels).\n" in page
     assert "values of floor" in json.loads((copy / "searchspaces/policy.schema.json").read_text())["$defs"]
@@ -191,7 +190,7 @@ def test_the_pages_are_written_again_and_nothing_else_is_different(copy: Path) -
     page_tests = [f"tests/unit/searchspaces/test_{name}.py" for name in ("ops_page", "policy_schema", "policy_document")]
     report = ran(copy, "-m", "pytest", "-q", "-p", "no:cacheprovider", *page_tests, "tests/unit/searchspaces/ops/test_table.py")
     assert passed(report) > 100
-    assert different(copy) - {"docs/images/preview.png"} == NEW_FILES | GENERATED  # another Pillow may write it otherwise
+    assert NEW_FILES | GENERATED <= different(copy) <= NEW_FILES | written
 
 
 def different(copy: Path) -> set[str]:

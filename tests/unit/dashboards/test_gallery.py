@@ -33,6 +33,15 @@ def test_a_tile_is_what_the_op_makes_of_its_image(images: np.ndarray) -> None:
         )
 
 
+def test_each_tile_has_the_caption_of_its_own_draw() -> None:
+    signed = Policy(Base(), (Branch((Step((Choice("translate_x_px", (Constant(3.0, signed=True),)),)),)),))
+    (row,) = tiles(signed, np.repeat(GREY[:1], 40, axis=0), seed=1, draws=1)
+    right = np.concatenate([np.zeros((1, 8, 3), np.uint8), GREY[0, :, :, :-3]], axis=2)
+    said = {tile.caption for tile in row}
+    assert said == {(f"translate x 3{FIXED}px",), (f"translate x −3{FIXED}px",)}
+    assert all(np.array_equal(tile.pixels, right) == ("−" not in tile.caption[0]) for tile in row)
+
+
 def test_an_image_that_nothing_happens_to_is_called_as_it_is() -> None:
     (row,) = tiles(Policy(), GREY, seed=1, draws=1)
     assert [tile.caption for tile in row] == [("as it is",)] * 3

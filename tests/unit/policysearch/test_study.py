@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from policysearch.campaign import Setting
+from policysearch.home import Home
 from policysearch.ledger import Ledger, sqlite_url
 from policysearch.study import Study, check_same
 from searchspaces.errors import BadInput, StudyMismatch
@@ -59,6 +60,17 @@ def test_the_name_is_data_space_and_8_hex_of_the_identity() -> None:
     assert len(names) == 1 + len(OTHERS)
     assert all(name.startswith("birds-randaugment-") and len(name) == len("birds-randaugment-") + 8 for name in names)
     assert replace(STUDY, name="mine").name_for(identity(STUDY), "birds") == "mine"
+
+
+def test_a_space_with_options_makes_a_name_that_a_home_takes(tmp_path: Path) -> None:
+    for space in ("autoaugment:sub_policies=3,ops=rotate/shear_x+geometry", "mixture:ops=" + "/".join(["rotate"] * 30)):
+        name = replace(STUDY, space=space).name_for(identity(STUDY), "birds")
+        assert Home(tmp_path).study_directory(name).name == name
+    assert (
+        replace(STUDY, space="randaugment:scale=paper")
+        .name_for(identity(STUDY), "birds")
+        .startswith("birds-randaugment-scale-paper-")
+    )
 
 
 def test_how_and_where_to_run_is_no_part_of_the_identity() -> None:

@@ -32,6 +32,14 @@ def test_text_and_python_say_the_same() -> None:
     assert by_text.to_dict() == by_name.to_dict()
     assert by_text.name == "autoaugment:sub_policies=2,ops=rotate/shear_x"
     assert find_family(by_text.name).build(3, PHOTO_BASE).to_dict() == by_text.to_dict(), "the name says it all"
+    assert find_family(by_text.name).name == by_text.name
+
+
+def test_options_go_with_the_geometry_too() -> None:
+    space = build_space("mixture:ops=rotate/albumentations:CLAHE,shares=ops+geometry")
+    assert space.name == "mixture:shares=ops,ops=albumentations:CLAHE/rotate+geometry"
+    assert space.name == find_family(space.name).name
+    assert {"albumentations.clahe.strength", "geometry.crop"} <= set(names_of(space))
 
 
 def test_the_usual_value_changes_nothing() -> None:

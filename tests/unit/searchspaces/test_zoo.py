@@ -10,7 +10,7 @@ import torch
 from torchvision.transforms import v2
 
 from searchspaces.draw import draw
-from searchspaces.engines import apply
+from searchspaces.engines import apply, grouped
 from searchspaces.errors import BadInput
 from searchspaces.families.fixed import trivialaugment_wide
 from searchspaces.ops import find_op
@@ -184,7 +184,9 @@ def test_every_policy_changes_colour_and_grey_images(name: str, channels: int) -
     # At level 5 of the paper's scale a factor is 1, from 20 on all bits are kept: such a step is drawn as nothing.
     possible = {c.op for step in likely for c in step.choices if c.values[0] != Constant(find_op(c.op).strength.identity)}
     assert drawn == possible - {"identity"}
-    changed = (apply(images, plan) != images).flatten(1).any(dim=1).numpy()
+    applied = apply(images, plan)
+    assert torch.equal(applied, grouped.apply(images, plan)), "both engines, to the bit"
+    changed = (applied != images).flatten(1).any(dim=1).numpy()
     acts = np.isin(plan.codes, [code for code, op in enumerate(plan.code_book) if find_op(op).changes(channels)])
     assert changed.mean() > 0.3
     assert not changed[~(acts & (plan.codes != 0)).any(axis=1)].any()
