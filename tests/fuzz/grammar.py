@@ -10,7 +10,7 @@ import searchspaces
 
 SCHEMA = json.loads((Path(searchspaces.__file__).parent / "policy.schema.json").read_text())
 OPS: list[str] = SCHEMA["$defs"]["choice"]["properties"]["op"]["enum"]
-OWN_ITEMS = {"branches": 3, "steps": 3, "choices": 3, "levels": 4}
+OWN_ITEMS = {"branches": 2, "steps": 2, "choices": 2, "levels": 3}
 """How many items such a list has at most, mostly; the schema's own limit is far higher."""
 
 
@@ -51,7 +51,8 @@ def _object(schema: Any, rng: Random, name: str) -> Any:
 
 def _list(schema: Any, rng: Random, name: str) -> Any:
     low = schema.get("minItems", 0)
-    high = min(schema.get("maxItems", 9), max(low, OWN_ITEMS.get(name, 2)))
+    usual = OWN_ITEMS.get(name, 2) * (1 if rng.random() < 0.9 else 4)
+    high = min(schema.get("maxItems", usual), max(low, usual))
     items = [_made(schema["items"], rng, name) for _ in range(rng.randint(low, high))]
     return sorted(items) if name in ("uniform", "scale", "aspect") and rng.random() < 0.97 else items
 

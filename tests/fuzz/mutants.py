@@ -262,7 +262,7 @@ def surrogates(rng: Random) -> bytes:
     return b'{"schema":"' + b"\\ud800" * 170_000 + b'"}'
 
 
-KINDS: dict[Callable[[Random], bytes], int] = {valid: 18, spelling: 10, tree: 34, token: 14, garbled: 16, coding: 6, large: 2}
+KINDS: dict[Callable[[Random], bytes], int] = {valid: 36, spelling: 20, tree: 68, token: 28, garbled: 32, coding: 12, large: 1}
 GIANTS: tuple[Callable[[Random], bytes], ...] = (
     *(a_million_ops, a_hundred_thousand_deep, many_fields_and_the_last_one_twice, a_hundred_megabytes_of_text, a_million_digits),
     *(a_hundred_thousand_deep_inside, a_hundred_megabytes_of_spaces, a_float_of_a_million_digits, a_name_of_a_million_letters),

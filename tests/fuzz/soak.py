@@ -61,7 +61,7 @@ class TookTooLong(BaseException):
 
 
 def read_cases(seed: int, numbers: range, folder: Path) -> Tally:
-    """Judge these cases in this process."""
+    """Judge these cases in this process, which a signal takes out of a hang."""
     import signal
 
     from fuzz.mutants import case
@@ -175,7 +175,7 @@ def main() -> int:
     options.add_argument("--cases", type=int, default=100_000)
     options.add_argument("--seed", type=int, default=1)
     options.add_argument("--workers", type=int, default=max(1, (os.cpu_count() or 2) - 1))
-    options.add_argument("--chunk", type=int, default=2_500, help="cases a process")
+    options.add_argument("--chunk", type=int, default=5_000, help="cases a process")
     options.add_argument("--folder", type=Path, default=None, help="where failed cases are kept")
     options.add_argument("--chunk-of", type=int, nargs=2, default=None, help=argparse.SUPPRESS)
     given = options.parse_args()
