@@ -118,10 +118,10 @@ def _memory(what: str) -> int:
     return int(status.partition(f"{what}:")[2].split()[0]) * 1024
 
 
-def soak(seed: int, cases: int, workers: int, chunk: int, folder: Path, tell: bool = False, first: int = 0) -> Tally:
-    """The cases from `first` to `cases`, in chunks, each in a process of its own; one that dies is a failure of its chunk."""
-    chunks = [(start, min(start + chunk, cases)) for start in range(first, cases, chunk)]
-    total, running, began = Tally(), list[tuple[subprocess.Popen[str], tuple[int, int]]](), time.monotonic()
+def soak(seed: int, cases: range, workers: int, chunk: int, folder: Path, tell: bool = False) -> Tally:
+    """All these cases, in chunks, each in a process of its own; one that dies is a failure of its chunk."""
+    chunks = [cases[start : start + chunk] for start in range(0, len(cases), chunk)]
+    total, running, began = Tally(), list[tuple[subprocess.Popen[str], range]](), time.monotonic()
     while chunks or running:
         while chunks and len(running) < workers:
             running.append((_started(seed, chunks[0], folder), chunks.pop(0)))
@@ -129,31 +129,33 @@ def soak(seed: int, cases: int, workers: int, chunk: int, folder: Path, tell: bo
         total.add(_collected(process, seed, numbers))
         if tell:
             spent = time.monotonic() - began
-            print(f"{total.cases} of {cases} cases, {len(total.failures)} failures, {spent:.0f} s", file=sys.stderr, flush=True)
+            print(
+                f"{total.cases} of {len(cases)} cases, {len(total.failures)} failures, {spent:.0f} s", file=sys.stderr, flush=True
+            )
     return total
 
 
-def _started(seed: int, numbers: tuple[int, int], folder: Path) -> subprocess.Popen[str]:
-    own = folder / f"chunk-{numbers[0]}"
+def _started(seed: int, numbers: range, folder: Path) -> subprocess.Popen[str]:
+    own = folder / f"chunk-{numbers.start}"
     own.mkdir(parents=True)
     # One thread: the images are tiny, and the processes are as many as there is room for.
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "NO_ALBUMENTATIONS_UPDATE": "1"}
     environment["PYTHONPATH"] = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
-    command = [sys.executable, str(Path(__file__)), "--seed", str(seed), "--chunk-of", str(numbers[0]), str(numbers[1])]
-    command += ["--folder", str(own)]
+    command = [sys.executable, str(Path(__file__)), "--seed", str(seed), "--folder", str(own)]
+    command += ["--chunk-of", *map(str, (numbers.start, numbers.stop, numbers.step))]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
 
 
-def _collected(process: subprocess.Popen[str], seed: int, numbers: tuple[int, int]) -> Tally:
-    limit = 600 + (numbers[1] - numbers[0]) * 2
+def _collected(process: subprocess.Popen[str], seed: int, numbers: range) -> Tally:
+    limit = 600 + 2 * len(numbers)
     try:
         out, errors = process.communicate(timeout=limit)
     except subprocess.TimeoutExpired:
         process.kill()
         out, errors = process.communicate()
     if process.returncode != 0:
-        said = f"cases {numbers[0]} to {numbers[1] - 1} of seed {seed}: exit code {process.returncode}: {errors[-2000:]}"
-        return Tally(cases=numbers[1] - numbers[0], failures=[said])
+        said = f"cases {numbers.start} to {numbers.stop - 1} of seed {seed}: exit code {process.returncode}: {errors[-2000:]}"
+        return Tally(cases=len(numbers), failures=[said])
     tally = Tally()
     for name, value in json.loads(out.splitlines()[-1]).items():
         setattr(tally, name, Counter(value) if isinstance(value, dict) else value)
@@ -177,7 +179,7 @@ def main() -> int:
     options.add_argument("--workers", type=int, default=max(1, (os.cpu_count() or 2) - 1))
     options.add_argument("--chunk", type=int, default=5_000, help="cases a process")
     options.add_argument("--folder", type=Path, default=None, help="where failed cases are kept")
-    options.add_argument("--chunk-of", type=int, nargs=2, default=None, help=argparse.SUPPRESS)
+    options.add_argument("--chunk-of", type=int, nargs=3, default=None, help=argparse.SUPPRESS)
     given = options.parse_args()
     if given.chunk_of:
         # A bound on what the process may ask for at all; what the kernel counts for each case is finer.
@@ -187,7 +189,7 @@ def main() -> int:
         return 0
     folder = given.folder or Path(tempfile.mkdtemp(prefix="policysearch-fuzz-"))
     began = time.monotonic()
-    tally = soak(given.seed, given.cases, given.workers, given.chunk, folder, tell=True)
+    tally = soak(given.seed, range(given.cases), given.workers, given.chunk, folder, tell=True)
     print(table(tally))
     print(f"\n{tally.cases:,} cases of seed {given.seed} in {time.monotonic() - began:.0f} s; {len(tally.failures)} failures")
     print(f"slowest: {tally.slowest_seconds:.2f} s ({tally.slowest_kind}); most memory: {tally.memory_bytes / 2**20:.0f} MiB")

@@ -3,9 +3,7 @@
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
-from random import Random
 
 import pytest
 from fuzz import mutants
@@ -20,34 +18,29 @@ def assert_clean(tally: Tally, cases: int) -> None:
     assert tally.cases == cases
 
 
-def test_a_few_hundred_files(tmp_path: Path) -> None:
-    tally = soak(SEED, 400, workers=1, chunk=400, folder=tmp_path)
-    assert_clean(tally, 400)
+def test_two_hundred_files(tmp_path: Path) -> None:
+    tally = soak(SEED, range(200), workers=1, chunk=200, folder=tmp_path)
+    assert_clean(tally, 200)
     # Both verdicts, for many reasons: a fuzzer that only makes noise tests nothing but the JSON parser.
-    assert 40 < tally.outcomes["accepted"] < 300
+    assert 20 < tally.outcomes["accepted"] < 150
     assert len(tally.outcomes) > 12
-    assert set(tally.kinds) == {kind.__name__ for kind in mutants.KINDS}
+    assert {kind.__name__ for kind in mutants.KINDS} - set(tally.kinds) <= {"large"}
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1500)
 def test_five_thousand_files(tmp_path: Path) -> None:
-    tally = soak(1, 5_000, workers=2, chunk=1_250, folder=tmp_path)
+    tally = soak(1, range(5_000), workers=2, chunk=2_500, folder=tmp_path)
     assert_clean(tally, 5_000)
     assert len(tally.outcomes) > 20
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("giant", mutants.GIANTS, ids=lambda giant: giant.__name__)
-def test_each_giant(giant: Callable[[Random], bytes], tmp_path: Path) -> None:
-    number = mutants.GIANTS.index(giant) * mutants.GIANT_EVERY + mutants.GIANT_EVERY - 1
-    tally = soak_one(number, tmp_path)
-    assert_clean(tally, 1)
-
-
-def soak_one(number: int, folder: Path) -> Tally:
-    """One case in a process of its own."""
-    return soak(SEED, number + 1, workers=1, chunk=1, folder=folder, first=number)
+def test_the_giants(tmp_path: Path) -> None:
+    giants, every = len(mutants.GIANTS), mutants.GIANT_EVERY
+    tally = soak(SEED, range(every - 1, giants * every, every), workers=1, chunk=giants, folder=tmp_path)
+    assert_clean(tally, giants)
+    assert set(tally.kinds) == {f"giant: {giant.__name__}" for giant in mutants.GIANTS}
 
 
 def test_a_case_is_the_same_for_ever() -> None:
