@@ -150,7 +150,7 @@ def gaussian_blur_reference(image: Any, values: tuple[float, ...], setting: Sett
     """Torchvision's gaussian_blur of an image made larger by numpy's "reflect": its own can't reach past the other edge."""
     from torchvision.transforms.v2 import functional
 
-    radius = math.ceil(_REACH * values[0])
+    radius = math.ceil(3 * values[0])
     if radius == 0:
         return image
     larger = np.pad(image.numpy(), ((0, 0), (radius, radius), (radius, radius)), mode="reflect")

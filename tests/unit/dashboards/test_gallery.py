@@ -94,6 +94,12 @@ def test_the_grid_says_that_mixing_is_not_shown(monkeypatch: pytest.MonkeyPatch)
     assert ["is not shown" in words for words in said] == [False, False, True, True]
 
 
+def test_a_value_is_told_with_three_digits_or_a_fraction_of_a_level() -> None:
+    solarize, shear = find_op("solarize").strength, find_op("shear_x").strength
+    values = [value_in_short(solarize, 178.5), value_in_short(solarize, 42.66), value_in_short(shear, -0.12345)]
+    assert values == ["178.5", "42.7", "−0.123"]
+
+
 def test_a_switch_is_on_or_off() -> None:
     assert [value_in_short(find_op("invert").strength, value) for value in (0.0, 1.0)] == ["off", "on"]
 

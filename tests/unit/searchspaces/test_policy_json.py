@@ -331,7 +331,8 @@ def test_a_branch_of_17_steps_is_refused() -> None:
         policy_from_dict(value)
 
 
-GOLDEN = Path(__file__).parents[2] / "golden" / "policy-v1.json"
+GOLDEN_FILES = Path(__file__).parents[2] / "golden"
+GOLDEN = GOLDEN_FILES / "policy-v1.json"
 GOLDEN_DIGEST = "9a7d01f3dbe71701182fb38b5ff2956e9ac23fa2133c532fffc29aac1672c472"
 
 
@@ -341,3 +342,9 @@ def test_a_file_of_the_first_version_is_read_for_ever() -> None:
     assert found.policy == POLICY
     assert digest(found.policy) == GOLDEN_DIGEST
     assert found.provenance["family"] == "golden"
+
+
+def test_a_file_with_the_later_fields_is_read_for_ever() -> None:
+    found = read_policy_file(GOLDEN_FILES / "policy-v1-framed.json").policy
+    assert found == FRAMED
+    assert digest(found) == "2ebb175c7e627c39a5227dc854cb07b38dbfcac10ebfb627d0d794f94a60ab38"

@@ -92,3 +92,11 @@ def test_every_engine_resizes_after_all_else(engine: object) -> None:
     assert callable(engine)
     assert torch.equal(engine(images, plan), resized(images.flip(3), 0.5))
     assert engine(images[:0], plan.rows(slice(0))).shape == (0, 3, 10, 15)
+
+
+@pytest.mark.gpu
+def test_on_a_gpu_it_is_within_one_level() -> None:
+    images = noise(40, 3, 224, 160)
+    off = (resized(images.to("cuda"), 0.7).cpu().int() - resized(images, 0.7).int()).abs()
+    assert off.max() <= 1
+    assert (off > 0).to(torch.float32).mean() < 0.03
