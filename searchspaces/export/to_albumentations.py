@@ -64,7 +64,9 @@ def _carried_out(file: PolicyFile, images: Images, plans: Sequence[Plan]) -> lis
 def standalone(file: PolicyFile) -> str:
     """The Python file that needs Albumentations only. BadInput where that is not installed, or an op has no numpy form."""
     LoadedPolicy(file.policy, file.provenance).to_albumentations()
-    return standalone_text(file, STANDALONE)
+    written = standalone_text(file, STANDALONE)
+    jpeg = "jpeg" in file.policy.ops  # the one op that needs more than numpy
+    return written.replace("and nothing else", "and Pillow for its op jpeg", 1) if jpeg else written
 
 
 def _collect(collection: Collection) -> None:
