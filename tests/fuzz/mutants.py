@@ -7,6 +7,7 @@ import codecs
 import gzip
 import json
 from collections.abc import Callable
+from copy import deepcopy
 from random import Random
 from typing import Any
 
@@ -100,7 +101,10 @@ def tree(rng: Random) -> bytes:
     """One to three changes to the values: something odd in a place, a field more or less, an op of no such name, a long list."""
     content = policy_file(rng)
     for _ in range(rng.choice((1, 1, 1, 2, 3))):
-        place, key = rng.choice(_places(content))
+        places = _places(content)
+        if not places:
+            break
+        place, key = rng.choice(places)
         rng.choice((_replaced, _replaced, _renamed, _removed, _added, _repeated, _swapped, _near))(place, key, rng)
     return json.dumps(content).encode("utf-8", "surrogatepass" if rng.random() < 0.5 else "replace")
 
@@ -291,8 +295,13 @@ def _places(value: Any) -> list[tuple[Any, Any]]:
     return [found for key in keys for found in ((value, key), *_places(value[key]))]
 
 
+def _odd(rng: Random) -> Any:
+    """A value that is nobody else's: the next change may be made inside it."""
+    return deepcopy(rng.choice(ODD_VALUES))
+
+
 def _replaced(place: Any, key: Any, rng: Random) -> None:
-    place[key] = rng.choice(ODD_VALUES)
+    place[key] = _odd(rng)
 
 
 def _renamed(place: Any, key: Any, rng: Random) -> None:
@@ -313,16 +322,16 @@ def _removed(place: Any, key: Any, rng: Random) -> None:
 
 def _added(place: Any, key: Any, rng: Random) -> None:
     if isinstance(place, dict):
-        place[rng.choice(("more", "__proto__", "seed", "signed", "constant", ""))] = rng.choice(ODD_VALUES)
+        place[rng.choice(("more", "__proto__", "seed", "signed", "constant", ""))] = _odd(rng)
     else:
-        place.insert(key, rng.choice(ODD_VALUES))
+        place.insert(key, _odd(rng))
 
 
 def _repeated(place: Any, key: Any, rng: Random) -> None:
-    if isinstance(place, list):
-        place *= rng.choice((2, 17, 300))
-    else:
-        place[key] = [place.get(key)] * rng.choice((1, 2, 17))
+    if isinstance(place, list) and len(place) < 20:
+        place[:] = [deepcopy(item) for _ in range(rng.choice((2, 17, 300))) for item in place]
+    elif isinstance(place, dict):
+        place[key] = [deepcopy(place.get(key)) for _ in range(rng.choice((1, 2, 17)))]
 
 
 def _swapped(place: Any, key: Any, rng: Random) -> None:

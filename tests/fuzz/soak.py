@@ -126,12 +126,13 @@ def soak(seed: int, cases: range, workers: int, chunk: int, folder: Path, tell: 
         while chunks and len(running) < workers:
             running.append((_started(seed, chunks[0], folder), chunks.pop(0)))
         process, numbers = running.pop(0)
-        total.add(_collected(process, seed, numbers))
+        tally = _collected(process, seed, numbers)
+        total.add(tally)
         if tell:
             spent = time.monotonic() - began
-            print(
-                f"{total.cases} of {len(cases)} cases, {len(total.failures)} failures, {spent:.0f} s", file=sys.stderr, flush=True
-            )
+            said = [f"{total.cases} of {len(cases)} cases, {len(total.failures)} failures, {spent:.0f} s", *tally.failures]
+            print(*said, sep="\n", file=sys.stderr, flush=True)
+            (folder / "so-far.md").write_text(summary(total, seed, spent))
     return total
 
 
@@ -162,13 +163,15 @@ def _collected(process: subprocess.Popen[str], seed: int, numbers: range) -> Tal
     return tally
 
 
-def table(tally: Tally) -> str:
+def summary(tally: Tally, seed: int, seconds: float) -> str:
     """The tally for docs/soak.md."""
-    rows = ["| kind of file | cases | accepted |", "|---|---|---|"]
-    rows += [f"| {kind} | {count:,} | {tally.accepted_kinds[kind]:,} |" for kind, count in sorted(tally.kinds.items())]
-    rows += ["", "| outcome | cases |", "|---|---|"]
-    rows += [f"| {outcome.strip('; ')} | {count:,} |" for outcome, count in tally.outcomes.most_common()]
-    return "\n".join(rows)
+    lines = ["| kind of file | cases | accepted |", "|---|---|---|"]
+    lines += [f"| {kind} | {count:,} | {tally.accepted_kinds[kind]:,} |" for kind, count in sorted(tally.kinds.items())]
+    lines += ["", "| outcome | cases |", "|---|---|"]
+    lines += [f"| {outcome.strip('; ')} | {count:,} |" for outcome, count in tally.outcomes.most_common()]
+    lines += ["", f"{tally.cases:,} cases of seed {seed} in {seconds:.0f} s; {len(tally.failures)} failures;"]
+    lines += [f"slowest: {tally.slowest_seconds:.2f} s ({tally.slowest_kind}); most memory: {tally.memory_bytes / 2**20:.0f} MiB"]
+    return "\n".join(lines)
 
 
 def main() -> int:
@@ -190,10 +193,7 @@ def main() -> int:
     folder = given.folder or Path(tempfile.mkdtemp(prefix="policysearch-fuzz-"))
     began = time.monotonic()
     tally = soak(given.seed, range(given.cases), given.workers, given.chunk, folder, tell=True)
-    print(table(tally))
-    print(f"\n{tally.cases:,} cases of seed {given.seed} in {time.monotonic() - began:.0f} s; {len(tally.failures)} failures")
-    print(f"slowest: {tally.slowest_seconds:.2f} s ({tally.slowest_kind}); most memory: {tally.memory_bytes / 2**20:.0f} MiB")
-    print("\n".join(tally.failures), file=sys.stderr)
+    print(summary(tally, given.seed, time.monotonic() - began))
     return 1 if tally.failures or tally.cases != given.cases else 0
 
 
