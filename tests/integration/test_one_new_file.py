@@ -172,7 +172,12 @@ def test_a_policy_of_the_new_family_is_drawn_previewed_told_and_exported(copy: P
         assert picture.convert("RGB").getcolors(1_000_000)
     loaded = "import policysearch, torch; t = policysearch.load_policy('floors.json').to_torchvision(); "
     assert ran(copy, "-c", loaded + "print(int(t(torch.zeros(200, 3, 4, 4, dtype=torch.uint8)).max()) > 20)") == "True\n"
-    for name in ("floors.json", "floors.png"):
+    for form in ("torchvision", "albumentations"):  # files that do without policysearch, our op's source inside
+        ran(copy, "-m", "policysearch", "export", "floors.json", "--to", form, "--standalone", "-o", f"floors_{form}.py")
+        assert "lifted" in (copy / f"floors_{form}.py").read_text()
+    compared = json.loads(ran(copy, "-m", "policysearch", "export", "floors.json", "--parity", "--json"))
+    assert json.dumps(compared).count('"floor"') >= 2
+    for name in ("floors.json", "floors.png", "floors_torchvision.py", "floors_albumentations.py"):
         (copy / name).unlink()
 
 
