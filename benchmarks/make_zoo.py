@@ -66,9 +66,9 @@ RANDAUGMENT = {
 GREY = 128  # what the published code puts where an image has moved away
 
 FAST_AUTOAUGMENT = {
-    "cifar10": ("fa_reduced_cifar10", "CIFAR-10 and CIFAR-100, on 4,000 images of CIFAR-10"),
-    "imagenet": ("fa_resnet50_rimagenet", "ImageNet with ResNet-50, on a part of it"),
-    "svhn": ("fa_reduced_svhn", "SVHN, on 1,000 images"),
+    "cifar10": ("fa_reduced_cifar10", "on 4,000 images of CIFAR-10"),
+    "imagenet": ("fa_resnet50_rimagenet", "with ResNet-50 on a part of ImageNet"),
+    "svhn": ("fa_reduced_svhn", "on 1,000 images of SVHN"),
 }
 CUTOUT_DEVIATION = (
     f"cutout is a square of one grey, {CUTOUT_GREY}, cut at the image's edges; theirs is of colour (125, 123, 114), may be a"
@@ -214,7 +214,7 @@ def fast_autoaugment(name: str, archive: str) -> PolicyFile:
     branches = tuple(Branch(tuple(_fast_step(*row) for row in sub_policy)) for sub_policy in table)
     provenance: dict[str, Any] = {
         "name": f"Fast AutoAugment, {DATA_SETS[name]}",
-        "summary": f"{len(branches)} chains of two ops, found for {where}",
+        "summary": f"{len(branches)} chains of two ops, found {where}",
         "source": "Lim et al. 2019, Fast AutoAugment, arXiv 1905.00397; the policy as published in kakaobrain/fast-autoaugment,"
         f" FastAutoAugment/archive.py (2424224), {function}, with the ranges of its augmentations.py",
         "licence": "MIT, Copyright (c) 2019 Ildoo Kim; in searchspaces/zoo/fast-autoaugment.LICENSE",

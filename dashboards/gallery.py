@@ -96,7 +96,7 @@ def value_in_short(parameter: Parameter, value: float, digits: int = 3) -> str:
     if is_switch(parameter):
         return "on" if value else "off"
     sign = SIGNS.get(parameter.unit, "")
-    number = f"{value:.{digits}g}".replace("-", "−")
+    number = f"{value:.{digits + (abs(value) >= 100)}g}".replace("-", "−")  # 178.5 is half-way between two levels
     return f"{sign}{number}" if sign == "×" else f"{number}{sign}"
 
 

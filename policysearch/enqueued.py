@@ -4,9 +4,10 @@ They are trials like others, run once after the baselines, and may win; they are
 see them. Refuses what is no policy, and ops that can't take the study's images, before anything is trained.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from policysearch.ledger import TrialRecord
 from searchspaces.errors import BadInput
 from searchspaces.json_text import one_line
 from searchspaces.ops import find_op
@@ -46,6 +47,12 @@ def _placed(label: str, policy: Policy, channels: int, base: Base) -> Policy:
         return policy
     # The zoo holds policies alone; what geometry moves in, and how, is theirs.
     return replace(policy, base=replace(base, fill=policy.base.fill, interpolation=policy.base.interpolation))
+
+
+def count_in(trials: Sequence[TrialRecord], policies: Mapping[str, Policy]) -> int:
+    """How many enqueued policies the study has or will have: those of its trials, and those given that are none of them."""
+    known = {trial.digest for trial in trials}
+    return sum(trial.role == "enqueued" for trial in trials) + sum(digest(policy) not in known for policy in policies.values())
 
 
 def not_run_twice(policies: Mapping[str, Policy], known: Mapping[str, str]) -> tuple[dict[str, Policy], tuple[str, ...]]:

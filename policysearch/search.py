@@ -17,7 +17,7 @@ from policysearch.campaign import Campaign, Setting
 from policysearch.conclusion import disclose_test, still_to_test, write_policy
 from policysearch.drivers import Driver, Event, Listener
 from policysearch.drivers.execution import usable_cores
-from policysearch.enqueued import for_study, not_run_twice, read_policies
+from policysearch.enqueued import count_in, for_study, not_run_twice, read_policies
 from policysearch.home import Home
 from policysearch.kept_weights import KeptWeights
 from policysearch.ledger import Figure, Ledger, StudyRecord, TrialRecord
@@ -81,7 +81,8 @@ def search(study: Study, trials: int, listener: Listener, test: bool) -> Outcome
         driver = _driver(study, setting.recipe)
         with home.lock(name) as directory:
             record = ledger.create_study(name, identity)
-            listener(Event("ready", total=trials + len(setting.baselines) + len(setting.enqueued), text=name))
+            beside = len(setting.baselines) + count_in(ledger.trials(record.uid), setting.enqueued)
+            listener(Event("ready", total=trials + beside, text=name))
             notes = (*prepared.notes, *setting.space.notes, *notes)
             for note in notes:
                 listener(Event("note", text=note))

@@ -40,11 +40,6 @@ class Plan:
         return replace(self, codes=self.codes[index], values=self.values[index], seeds=seeds)
 
     @property
-    def changes_nothing(self) -> bool:
-        """Whether every image stays as it is."""
-        return self.resolution == 1 and not (self.codes != NO_OP).any()
-
-    @property
     def setting(self) -> Setting:
         """What every op of the plan is given, but for the seeds of its images."""
         return Setting(self.fill, self.interpolation)

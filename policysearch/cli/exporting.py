@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from policysearch.cli.options import home_option, open_home, open_study
+from policysearch.cli.options import home_option, json_option, open_home, open_study, print_json
 from searchspaces.errors import BadInput
 
 if TYPE_CHECKING:
@@ -27,14 +27,24 @@ class _ListsForms(click.Command):
 
 @click.command(cls=_ListsForms)
 @click.argument("source", metavar="STUDY|POLICY.json|zoo:NAME")
-@click.option("-o", "--output", metavar="FILE", required=True, help="Where to write it.")
+@click.option("-o", "--output", metavar="FILE", help="Where to write it.")
 @click.option("--to", "form", metavar="FORM", default="json", show_default=True, help="The form to write; see below.")
 @click.option("--standalone", is_flag=True, help="A Python file that does without policysearch, where the form has one (*).")
+@click.option("--parity", is_flag=True, help="Write nothing: compare the pixels of every form with those that were searched.")
+@json_option
 @home_option
-def export(source: str, output: str, form: str, standalone: bool, home: str | None) -> None:
-    """The policy as a file for other projects."""
+def export(source: str, output: str | None, form: str, standalone: bool, parity: bool, as_json: bool, home: str | None) -> None:
+    """The policy as a file for other projects.
+
+    With --parity a table, one row for each form and op: at most how many levels (of 255) the form's pixels are from those of the
+    engine that searches, on what share of the pixels, and who computes them. --json prints that table as JSON.
+    """
     from searchspaces.export import find_exporter
 
+    if parity:
+        return _print_parity(policy_of(source, home), as_json)
+    if output is None or as_json:
+        raise click.UsageError("give -o FILE, the file to write; or --parity (alone, or with --json)")
     exporter = find_exporter(form)
     found = policy_of(source, home)
     target = Path(output)
@@ -45,6 +55,7 @@ def export(source: str, output: str, form: str, standalone: bool, home: str | No
     click.echo(f"{target}: load it with {used.format(path=repr(str(target)))}")
     if found.policy.batch.mixes and form != "json":
         click.echo("mixing is apart: give the DataLoader collate_fn=load_policy(the policy's JSON file).collate(classes)")
+    return None
 
 
 def policy_of(source: str, home: str | None) -> "PolicyFile":
@@ -55,6 +66,27 @@ def policy_of(source: str, home: str | None) -> "PolicyFile":
     if source.startswith("zoo:"):
         return read_zoo(source.removeprefix("zoo:"))
     return read_policy_file(Path(source) if source.endswith(".json") else _study_policy(open_home(home), source))
+
+
+def _print_parity(found: "PolicyFile", as_json: bool) -> None:
+    from dataclasses import asdict
+
+    from searchspaces.export.parity import parity
+
+    rows = parity(found)
+    if as_json:
+        return print_json([asdict(row) | {"equal": row.equal} for row in rows])
+    widest = max(len(row.form) for row in rows), max(len(row.op) for row in rows)
+    click.echo(f"{'form':<{widest[0]}}  {'op':<{widest[1]}}  equal  levels   pixels  computed by")
+    for row in rows:
+        if row.levels is None or row.share is None:
+            click.echo(f"{row.form:<{widest[0]}}  {row.refusal}")
+            continue
+        answer = "yes" if row.equal else "no"
+        click.echo(
+            f"{row.form:<{widest[0]}}  {row.op:<{widest[1]}}  {answer:<5}  {row.levels:>6}  {row.share:>6.2%}  {row.computed_by}"
+        )
+    return None
 
 
 def _write(target: Path, text: str) -> None:

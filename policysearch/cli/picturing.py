@@ -61,7 +61,7 @@ def write_strip(output: str, data: str | None, **wishes: Any) -> None:
     from searchspaces.ops import op_table
 
     image, _ = _shown(data, 1, **wishes)
-    _write(op_strip(op_table(), image), output)
+    _write(op_strip(op_table(), image), output, ops=", ".join(op.name for op in op_table()))
 
 
 def _images(source: str, home: str | None, count: int, data: str | None, **wishes: Any) -> "tuple[Images, tuple[str, ...]]":
@@ -96,14 +96,20 @@ def _named(source: str) -> str:
     return Path(source).name if source.endswith(".json") else source
 
 
-def _write(picture: "Image.Image", output: str) -> None:
+def _write(picture: "Image.Image", output: str, **told: str) -> None:
+    """Save the picture; `told` are texts that the PNG carries along, unseen."""
+    from PIL.PngImagePlugin import PngInfo
+
     target = Path(output)
     if target.suffix.lower() != ".png":
         raise BadInput(f"output {output}: the picture is a PNG; give -o FILE.png")
     if not target.parent.is_dir():
         raise BadInput(f"output {output}: there is no directory {target.parent}; make it first, or give another -o FILE.png")
     try:
-        picture.save(target, optimize=True)
+        texts = PngInfo()
+        for name, text in told.items():
+            texts.add_text(name, text)
+        picture.save(target, optimize=True, pnginfo=texts)
     except OSError as error:
         raise BadInput(f"output {output}: can't be written ({error.strerror}); give another -o FILE.png") from error
     click.echo(f"{target}: {picture.width} x {picture.height} pixels")

@@ -52,18 +52,20 @@ def status(study: str | None, home: str | None, as_json: bool) -> None:
 @home_option
 @json_option
 def show(study: str, home: str | None, as_json: bool) -> None:
-    """One study: its winner, the baselines, the test figure, and the wishes it was made with.
+    """One study: its winner, the baselines, enqueued policies, the test figure, and the wishes it was made with.
 
     With --json one object: what `status --json` says of the study, with winner (a trial as in `status STUDY --json`, or null),
-    baselines (a list of such), test (null while the test set is closed, else state, models, wrong, total, error_percent,
-    interval_95_percent, looks_by_other_studies_before) and wishes.
+    baselines and enqueued (lists of such), test (null while the test set is closed, else state, models, wrong, total,
+    error_percent, interval_95_percent, looks_by_other_studies_before) and wishes.
     """
     place = open_home(home)
     ledger, record = open_study(place, study)
     searching = place.is_locked(study)
+    trials = [trial_facts(trial, searching) for trial in ledger.trials(record.uid)]
     facts = _study_facts(ledger, record, place) | {
         "winner": _winner_facts(ledger, record),
-        "baselines": [trial_facts(trial, searching) for trial in ledger.trials(record.uid) if trial.role == "baseline"],
+        "baselines": [trial for trial in trials if trial["role"] == "baseline"],
+        "enqueued": [trial for trial in trials if trial["role"] == "enqueued"],
         "test": test_facts(ledger.claim(record.uid)),
         "wishes": record.identity,
     }
@@ -187,8 +189,8 @@ def _print_study(facts: dict[str, Any]) -> None:
         winner = facts["winner"]
         click.echo(f"  winner      {winner['label']}: {winner['error_percent']} % of {winner['total']} validation images wrong")
         click.echo(f"              {winner['words']}")
-    for baseline in facts["baselines"]:
-        click.echo(f"  baseline    {baseline['label']}: {_error_or_state(baseline)}")
+    for beside in (*facts["baselines"], *facts["enqueued"]):
+        click.echo(f"  {beside['role']:<11} {beside['label']}: {_error_or_state(beside)}")
     test = facts["test"]
     if test is None:
         click.echo(f"  test set    closed; to open it, once: policysearch test {facts['study']}")

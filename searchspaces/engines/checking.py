@@ -3,6 +3,7 @@
 from torch import Tensor
 
 from searchspaces.arrays import Images
+from searchspaces.errors import BadInput
 from searchspaces.plan import Plan
 from searchspaces.refusals import check_images, check_ops, check_plan
 
@@ -15,3 +16,9 @@ def check(images: Tensor | Images, plan: Plan, rows: int | None = None) -> None:
     check_images(images, arrays=rows is not None)
     check_ops(plan.code_book, images.shape[1])
     check_plan(plan, len(images) if rows is None else rows)
+
+
+def check_threads(threads: int) -> None:
+    """Raise BadInput unless there is at least one."""
+    if threads < 1:
+        raise BadInput(f"threads: {threads}; allowed is 1 or more")

@@ -13,7 +13,7 @@ import torch
 
 from searchspaces.arrays import ImageBatch
 from searchspaces.engines import grouped
-from searchspaces.engines.checking import check
+from searchspaces.engines.checking import check, check_threads
 from searchspaces.engines.resizing import resized
 from searchspaces.errors import BadInput
 from searchspaces.plan import Plan
@@ -48,6 +48,7 @@ def apply(images: ImageBatch, plan: Plan, threads: int = 1, ran: set[str] | None
     what `refusals` says can't be applied, before any kernel runs.
     """
     check(images, plan)
+    check_threads(threads)
     names = ran if ran is not None else set()
     if images.device.type != "cpu" or not fused_here():
         names.add(GROUPED)

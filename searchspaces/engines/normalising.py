@@ -9,7 +9,7 @@ from torch import Tensor
 
 from searchspaces.arrays import Images, PerChannel
 from searchspaces.engines import grouped
-from searchspaces.engines.checking import check
+from searchspaces.engines.checking import check, check_threads
 from searchspaces.engines.choosing import FUSED, GROUPED, apply, fused_here
 from searchspaces.plan import Plan
 
@@ -33,6 +33,7 @@ def apply_normalised(
     engines that ran are added to `ran`. Raises BadInput as `apply` does, IndexError for an index that names no image.
     """
     check(images, plan, rows=len(index))
+    check_threads(threads)
     if len(index) and not (index.min() >= 0 and index.max() < len(images)):
         raise IndexError(f"index: from {index.min()} to {index.max()}; there are {len(images)} images")
     names = ran if ran is not None else set()

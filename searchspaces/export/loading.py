@@ -1,11 +1,13 @@
 """Policy files as their users meet them: load one, then ask for a transform. Needs neither ray, mlflow nor optuna."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from searchspaces.arrays import Images
 from searchspaces.errors import BadInput
+from searchspaces.plan import Plan
 from searchspaces.policy import Policy
 from searchspaces.policy_json import PolicyFile, policy_file_from_dict, read_policy_file
 from searchspaces.zoo import read_zoo
@@ -72,3 +74,12 @@ def loaded_policy(content: Mapping[str, Any]) -> LoadedPolicy:
     """The policy in the content of a policy file, as exported Python files hold it."""
     file = policy_file_from_dict(content)
     return LoadedPolicy(file.policy, file.provenance)
+
+
+def carried_out_by_us(file: PolicyFile, images: Images, plans: Sequence[Plan]) -> list[Images]:
+    """What our own transforms make of images by these plans: they use the engine that a search uses."""
+    import torch
+
+    from searchspaces.engines import apply
+
+    return [apply(torch.from_numpy(images), plan).numpy() for plan in plans]

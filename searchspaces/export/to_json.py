@@ -1,6 +1,7 @@
 """`--to json`: the policy file itself, from which every other form can be made again."""
 
 from searchspaces.export.exporter import Exporter
+from searchspaces.export.loading import carried_out_by_us
 from searchspaces.policy_json import PolicyFile, policy_file_text
 
 
@@ -14,4 +15,5 @@ EXPORTER = Exporter(
     summary="for policysearch.load_policy(FILE), then .to_torchvision() or .to_albumentations()",
     text=text,
     loaded_with="policysearch.load_policy({path}).to_torchvision()",
+    carried_out=carried_out_by_us,
 )

@@ -8,13 +8,16 @@ there rotate may take the pixel beside (at most 0.3 % of them), and sharpness ma
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
+from searchspaces.arrays import Images
 from searchspaces.errors import BadInput
+from searchspaces.export.alone import Case, carried_out_alone
 from searchspaces.export.exporter import Exporter
 from searchspaces.ops import find_op
+from searchspaces.plan import Plan
 from searchspaces.policy import Base, Choice, Constant, Policy, Step
 from searchspaces.policy_json import PolicyFile
 
@@ -54,6 +57,7 @@ TWINS: dict[str, tuple[Twin, ...]] = {
     "brightness": (Twin("BrightnessIncreasing", lambda share: 1.0 + share * 0.9, signed=True),),
     "sharpness": (Twin("SharpnessIncreasing", lambda share: 1.0 + share * 0.9, signed=True),),
 }
+_TOLD = 8
 _ADVICE = "use --to torchvision: timm's pipelines take its transform"
 _FILE = '''"""timm's RandAugment, set to do what a policy of policysearch says; needs timm, and RGB images.
 
@@ -74,6 +78,30 @@ OPS = {ops!r}
 transform = rand_augment_transform(CONFIG, HPARAMS, OPS)
 '''
 
+_CARRY_OUT = '''
+import math
+from types import SimpleNamespace as Plan
+
+import numpy as np
+
+NAMES = {names!r}
+
+
+def carried_out(images, plan):
+    """New images, uint8 arrays (images, 3, height, width): what the plan's rows say was done to each, by timm's ops."""
+    return np.stack([changed(*row, plan.code_book) for row in zip(images, plan.codes, plan.values)])
+
+
+def changed(image, codes, values, book):
+    ops, picture = {{op.name: op for op in transform.ops}}, Image.fromarray(np.ascontiguousarray(image.transpose(1, 2, 0)))
+    for code, (value, *_) in zip(codes, values):
+        if code:
+            op, whole = ops[NAMES[book[code]]], book[code] in ("posterize", "solarize", "solarize_add")
+            given = () if op.level_fn is None else (math.ceil(value) if whole else value,)
+            picture = op.aug_fn(picture, *given, **op.kwargs)
+    return np.array(picture).transpose(2, 0, 1)
+'''
+
 
 def text(file: PolicyFile) -> str:
     """The Python file. BadInput names all that timm's RandAugment can't say."""
@@ -89,8 +117,10 @@ def text(file: PolicyFile) -> str:
 
 
 def _refuse_if(unsayable: list[str]) -> None:
-    if unsayable:
-        raise BadInput(f"form 'timm': its RandAugment can't say {'; '.join(dict.fromkeys(unsayable))}; {_ADVICE}")
+    said = list(dict.fromkeys(unsayable))
+    if said:
+        more = f" and {len(said) - _TOLD} more" if len(said) > _TOLD else ""
+        raise BadInput(f"form 'timm': its RandAugment can't say {'; '.join(said[:_TOLD])}{more}; {_ADVICE}")
 
 
 def _unsayable_shape(policy: Policy) -> list[str]:
@@ -155,9 +185,20 @@ def _twins(choice: Choice, magnitude: int) -> list[Twin]:
     return found
 
 
+def _carried_out(file: PolicyFile, images: Images, plans: Sequence[Plan]) -> list[Images]:
+    """By the ops of the file's transform, in a Python of its own. BadInput where timm is not installed."""
+    step = file.policy.branches[0].steps[0] if file.policy.ops else None
+    written = text(file)
+    assert step is not None  # else it had no text
+    names = {choice.op: _twin(choice, _common_magnitude(step)).name for choice in step.choices}
+    return carried_out_alone([Case(written + _CARRY_OUT.format(names=names), images, plan) for plan in plans])
+
+
 EXPORTER = Exporter(
     name="timm",
     summary="a Python file with timm's own RandAugment, where that can do exactly what the policy says",
     text=text,
     loaded_with="import runpy; transform = runpy.run_path({path})['transform']",
+    carried_out=_carried_out,
+    computed_by="timm, in PIL",
 )

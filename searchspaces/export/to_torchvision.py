@@ -8,6 +8,7 @@ from textwrap import fill
 
 from searchspaces.export.collecting import Collection
 from searchspaces.export.exporter import Exporter
+from searchspaces.export.loading import carried_out_by_us
 from searchspaces.export.searched import searched_at
 from searchspaces.export.standalone import WIDTH, Kind, standalone_text
 from searchspaces.policy_json import PolicyFile, policy_file_text, policy_file_to_dict
@@ -99,4 +100,6 @@ EXPORTER = Exporter(
     loaded_with=_LOADED_WITH,
     standalone=standalone,
     standalone_loaded_with=_LOADED_WITH,
+    carried_out=carried_out_by_us,
+    standalone_computed_by="the file, in torch",
 )

@@ -18,6 +18,8 @@ USUAL_PADDING = PadCrop(0.125)
 _CHANCES = {"hflip": 0.5, "vflip": 0.5, "quarter_turns": 0.75}
 """The highest probabilities: each way up and each hand as likely as any other."""
 
+_NOTE = "geometry resamples bilinearly here, that of the ops as that of the crop"
+
 
 def build(channels: int, base: Base) -> SearchSpace:
     """The space on top of `base`, for images with any number of channels.
@@ -35,8 +37,8 @@ def build(channels: int, base: Base) -> SearchSpace:
     mirrors = base.hflip > 0
     chances = tuple(Real(f"geometry.{name}", 0.0, highest) for name, highest in _CHANCES.items() if mirrors)
     parameters: tuple[Parameter, ...] = (*crops, *chances, Whole("geometry.resolution_percent", 50, 100, step=10))
-    notes = () if mirrors else (f"left out, because these images are not to be mirrored: {', '.join(_CHANCES)}",)
-    return SearchSpace("geometry", parameters, partial(_decode, base), notes)
+    left_out = () if mirrors else (f"left out, because these images are not to be mirrored: {', '.join(_CHANCES)}",)
+    return SearchSpace("geometry", parameters, partial(_decode, base), (_NOTE, *left_out))
 
 
 def _decode(base: Base, params: Mapping[str, Any]) -> Policy:

@@ -16,6 +16,7 @@ from torch import Tensor
 from searchspaces.arrays import ImageBatch, PerImage, PerImageValues
 from searchspaces.ops.bilinear import fused_bilinear, take_bilinear
 from searchspaces.ops.nearest import fused_nearest, index_or_outside, take_nearest
+from searchspaces.ops.numpy_geometry import quarter_turns_in_numpy, rotate_in_numpy, shear_x_in_numpy, shear_y_in_numpy
 from searchspaces.ops.op import Op, Parameter, Setting, Span
 
 Coefficients = tuple[float, float, float]
@@ -220,6 +221,7 @@ OPS = (
         parameters=(Parameter("factor", "pixels per pixel", identity=0.0, low=-2.0, high=2.0),),
         kind="geometry",
         kernel=shear_x,
+        in_numpy=shear_x_in_numpy,
         fused=shear_x_fused,
         resamples=True,
         source=_RANDAUGMENT,
@@ -238,6 +240,7 @@ OPS = (
         parameters=(Parameter("factor", "pixels per pixel", identity=0.0, low=-2.0, high=2.0),),
         kind="geometry",
         kernel=shear_y,
+        in_numpy=shear_y_in_numpy,
         fused=shear_y_fused,
         resamples=True,
         source=_RANDAUGMENT,
@@ -255,6 +258,7 @@ OPS = (
         parameters=(Parameter("degrees", "degrees", identity=0.0, low=-180.0, high=180.0),),
         kind="geometry",
         kernel=rotate,
+        in_numpy=rotate_in_numpy,
         fused=rotate_fused,
         resamples=True,
         source=_RANDAUGMENT,
@@ -276,6 +280,7 @@ OPS = (
         parameters=(Parameter("turns", "quarter turns", identity=0.0, low=0.0, high=3.0, whole=True),),
         kind="geometry",
         kernel=quarter_turns,
+        in_numpy=quarter_turns_in_numpy,
         fused=quarter_turns_fused,
         resamples=True,
         source="torchvision 0.29 transforms/v2/functional, rotate by 90 degrees a turn",

@@ -12,6 +12,7 @@ from torch import Tensor
 from searchspaces.arrays import ImageBatch, PerImage, PerImageValues
 from searchspaces.ops.compiled import compiled
 from searchspaces.ops.levels import copy_levels
+from searchspaces.ops.numpy_tones import brightness_in_numpy, contrast_in_numpy, saturation_in_numpy, sharpness_in_numpy
 from searchspaces.ops.op import Op, Parameter, Setting, Span
 from searchspaces.ops.tables import column, ramp, through_tables, truncated
 
@@ -256,6 +257,7 @@ OPS = (
         parameters=(_FACTOR,),
         kind="tone",
         kernel=brightness,
+        in_numpy=brightness_in_numpy,
         fused=brightness_fused,
         source=f"{_SOURCE}, adjust_brightness",
         reference=brightness_reference,
@@ -273,6 +275,7 @@ OPS = (
         parameters=(_FACTOR,),
         kind="colour",
         kernel=saturation,
+        in_numpy=saturation_in_numpy,
         fused=saturation_fused,
         source=f"{_SOURCE}, adjust_saturation",
         reference=saturation_reference,
@@ -291,6 +294,7 @@ OPS = (
         parameters=(_FACTOR,),
         kind="tone",
         kernel=contrast,
+        in_numpy=contrast_in_numpy,
         fused=contrast_fused,
         source=f"{_SOURCE}, adjust_contrast",
         reference=contrast_reference,
@@ -312,6 +316,7 @@ OPS = (
         parameters=(_FACTOR,),
         kind="tone",
         kernel=sharpness,
+        in_numpy=sharpness_in_numpy,
         fused=sharpness_fused,
         source=f"{_SOURCE}, adjust_sharpness",
         reference=sharpness_reference,

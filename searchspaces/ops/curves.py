@@ -12,6 +12,15 @@ import torch
 
 from searchspaces.arrays import ImageBatch, PerImageValues
 from searchspaces.ops.levels import map_levels
+from searchspaces.ops.numpy_tones import (
+    brightness_shift_in_numpy,
+    contrast_about_128_in_numpy,
+    gamma_in_numpy,
+    invert_in_numpy,
+    posterize_in_numpy,
+    solarize_add_in_numpy,
+    solarize_in_numpy,
+)
 from searchspaces.ops.op import Op, Parameter, Setting, Span
 from searchspaces.ops.tables import LEVELS, column, ramp, rounded, through_tables, truncated
 
@@ -184,6 +193,7 @@ OPS = (
         parameters=(Parameter("bits_kept", "bits", identity=8.0, low=1.0, high=8.0, whole=True),),
         kind="tone",
         kernel=posterize,
+        in_numpy=posterize_in_numpy,
         fused=posterize_fused,
         source=f"{_SOURCE}, posterize",
         reference=posterize_reference,
@@ -207,6 +217,7 @@ OPS = (
         parameters=(Parameter("threshold", "levels", identity=256.0, low=0.0, high=256.0),),
         kind="tone",
         kernel=solarize,
+        in_numpy=solarize_in_numpy,
         fused=solarize_fused,
         source=f"{_SOURCE}, solarize",
         reference=solarize_reference,
@@ -223,6 +234,7 @@ OPS = (
         parameters=(Parameter("levels", "levels", identity=0.0, low=0.0, high=110.0, whole=True),),
         kind="tone",
         kernel=solarize_add,
+        in_numpy=solarize_add_in_numpy,
         fused=solarize_add_fused,
         source=f"{_SOLARIZE_ADD}, threshold 128",
         spans={"standard": Span(0.0, 110.0, _SOLARIZE_ADD)},
@@ -234,6 +246,7 @@ OPS = (
         parameters=(Parameter("amount", "0 or 1", identity=0.0, low=0.0, high=1.0, whole=True),),
         kind="tone",
         kernel=invert,
+        in_numpy=invert_in_numpy,
         fused=invert_fused,
         source=f"{_SOURCE}, invert",
         reference=invert_reference,
@@ -246,6 +259,7 @@ OPS = (
         parameters=(Parameter("exponent", "power", identity=1.0, low=0.1, high=10.0),),
         kind="tone",
         kernel=gamma,
+        in_numpy=gamma_in_numpy,
         fused=gamma_fused,
         source=f"{_SOURCE}, adjust_gamma",
         reference=gamma_reference,
@@ -257,6 +271,7 @@ OPS = (
         parameters=(Parameter("levels", "levels", identity=0.0, low=-255.0, high=255.0),),
         kind="tone",
         kernel=brightness_shift,
+        in_numpy=brightness_shift_in_numpy,
         fused=brightness_shift_fused,
         source=_PHOTOMETRIC,
     ),
@@ -267,6 +282,7 @@ OPS = (
         parameters=(Parameter("factor", "times", identity=1.0, low=0.0, high=10.0),),
         kind="tone",
         kernel=contrast_about_128,
+        in_numpy=contrast_about_128_in_numpy,
         fused=contrast_about_128_fused,
         source=_PHOTOMETRIC,
     ),

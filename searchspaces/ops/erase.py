@@ -8,6 +8,7 @@ from torch import Tensor
 
 from searchspaces.arrays import ImageBatch, PerImage, PerImageValues
 from searchspaces.ops.op import Op, Parameter, Setting, Span
+from searchspaces.ops.shifts import copy_row, fill_row
 
 
 def erase(images: ImageBatch, values: PerImageValues, setting: Setting) -> ImageBatch:
@@ -32,30 +33,16 @@ def erase_fused(image: Any, out: Any, values: Any, fill: int, bilinear: bool, se
     pixels = int(np.rint(values[0] * min(height, width)))
     left, right = covered(values[1], pixels, width)
     top, bottom = covered(values[2], pixels, height)
-    level = np.uint8(values[3])
+    copy_row(image.reshape(-1), out.reshape(-1))
     for channel in range(channels):
-        for row in range(height):
-            copy_row(image[channel, row], out[channel, row])
-            if top <= row < bottom:
-                fill_row(out[channel, row, left:right], level)
+        for row in range(top, bottom):
+            fill_row(out[channel, row, left:right], int(values[3]))
 
 
 def covered(middle: float, pixels: int, side: int) -> tuple[int, int]:
     """The first place along a side that the square takes, and the first after it."""
     first = min(int(np.floor(middle * side)), side - 1) - pixels // 2
     return max(first, 0), min(first + pixels, side)
-
-
-def copy_row(row: Any, out: Any) -> None:
-    """A loop, because numba turns it into wide moves, and the assignment of a slice into a slow general copy."""
-    for column in range(len(row)):
-        out[column] = row[column]
-
-
-def fill_row(out: Any, level: Any) -> None:
-    """Every pixel of `out` set to the level."""
-    for column in range(len(out)):
-        out[column] = level
 
 
 def erase_in_numpy(image: Any, values: tuple[float, ...], fill: int, bilinear: bool, seed: int) -> Any:

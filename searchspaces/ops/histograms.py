@@ -8,6 +8,7 @@ from torch import Tensor
 
 from searchspaces.arrays import ImageBatch, PerImageValues
 from searchspaces.ops.levels import copy_levels
+from searchspaces.ops.numpy_tones import autocontrast_in_numpy, equalize_in_numpy
 from searchspaces.ops.op import Op, Parameter, Setting, Span
 from searchspaces.ops.tables import LEVELS, ramp, through_tables, truncated
 
@@ -173,6 +174,7 @@ OPS = (
         parameters=(_AMOUNT,),
         kind="tone",
         kernel=autocontrast,
+        in_numpy=autocontrast_in_numpy,
         fused=autocontrast_fused,
         source=f"{_SOURCE}, autocontrast",
         reference=autocontrast_reference,
@@ -192,6 +194,7 @@ OPS = (
         parameters=(_AMOUNT,),
         kind="tone",
         kernel=equalize,
+        in_numpy=equalize_in_numpy,
         fused=equalize_fused,
         source=f"{_SOURCE}, equalize",
         reference=equalize_reference,

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from searchspaces.arrays import ImageBatch, PerImageValues
 from searchspaces.ops.levels import copy_levels
+from searchspaces.ops.numpy_tones import hue_in_numpy
 from searchspaces.ops.op import Op, Parameter, Setting
 
 _SEXTANTS = ((0, 2, 1, 1, 3, 0, 0), (3, 0, 0, 2, 1, 1, 3), (1, 1, 3, 0, 0, 2, 1))
@@ -159,6 +160,7 @@ OPS = (
         parameters=(Parameter("turn", "of a full circle", identity=0.0, low=-0.5, high=0.5),),
         kind="colour",
         kernel=hue,
+        in_numpy=hue_in_numpy,
         fused=hue_fused,
         source="torchvision 0.29 transforms/v2/functional/_color.py, adjust_hue",
         reference=hue_reference,

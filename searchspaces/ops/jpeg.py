@@ -18,17 +18,16 @@ UNTOUCHED = 100
 
 def jpeg(images: ImageBatch, values: PerImageValues, setting: Setting) -> ImageBatch:
     """Each image compressed at its `quality` and decompressed; at 100 it is left as it is."""
-    done = images.clone(memory_format=torch.contiguous_format)
+    done = torch.empty_like(images, memory_format=torch.contiguous_format)
     for row, quality in enumerate(values[:, 0].tolist()):
-        if quality != UNTOUCHED:
-            found = jpeg_in_numpy(images[row].cpu().numpy(), (quality,), setting.fill, False, 0)
-            done[row] = torch.from_numpy(found).to(images.device)
+        found = jpeg_in_numpy(images[row].cpu().numpy(), (quality,), setting.fill, False, 0)
+        done[row] = torch.from_numpy(found).to(images.device)
     return done
 
 
 def jpeg_in_numpy(image: Any, values: tuple[float, ...], fill: int, bilinear: bool, seed: int) -> Any:
     """`jpeg` of one image (numpy and Pillow)."""
-    if values[0] == 100:
+    if values[0] == UNTOUCHED:
         return image.copy()
     from PIL import Image
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from searchspaces.arrays import ImageBatch, PerImageValues
 from searchspaces.ops.levels import copy_levels
+from searchspaces.ops.numpy_tones import keep_in_numpy
 from searchspaces.ops.op import Op, Parameter, Setting, Span
 
 
@@ -32,6 +33,7 @@ OPS = (
         parameters=(Parameter("amount", "0 or 1", identity=0.0, low=0.0, high=1.0, whole=True),),
         kind="none",
         kernel=keep,
+        in_numpy=keep_in_numpy,
         fused=keep_fused,
         source="torchvision 0.29 transforms/v2/_auto_augment.py, Identity",
         reference=keep_reference,

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from searchspaces.arrays import ImageBatch, PerImage, PerImageValues
 from searchspaces.ops.op import Op, Parameter, Setting
+from searchspaces.ops.shifts import copy_row
 
 _ONE = 1 << 14
 """A weight of 1: torch's uint8 resampling has weights of 14 bits wherever it enlarges."""
@@ -72,15 +73,19 @@ def resized_crop_fused(image: Any, out: Any, values: Any, fill: int, bilinear: b
     channels, height, width = image.shape
     left, columns = window(values[2], values[0], width)
     top, rows = window(values[3], values[1], height)
-    near, weights = scratch[:width], scratch[width : 2 * width]
-    across = scratch[2 * width :].view(np.uint8)
+    near, weights, pairs = scratch[:width], scratch[width : 2 * width], scratch[2 * width : 3 * width]
+    across = scratch[3 * width :].view(np.uint8)
     for column in range(width):
         near[column], weights[column] = place(column, columns, width, bilinear)
     for channel in range(channels):
+        if not bilinear:
+            take_rows(image[channel, top : top + rows, left : left + columns], near, out[channel])
+            continue
         for row in range(rows):
-            spread_row(image[channel, top + row, left : left + columns], near, weights, across[row * width : (row + 1) * width])
+            pair_up(image[channel, top + row, left : left + columns], pairs)
+            spread(pairs, near, weights, across[row * width : (row + 1) * width])
         for row in range(height):
-            first, weight = place(row, rows, height, bilinear)
+            first, weight = place(row, rows, height, True)
             second = min(first + 1, rows - 1)
             mix_rows(across[first * width :], across[second * width :], weight, out[channel, row])
 
@@ -103,13 +108,38 @@ def place(index: int, pixels: int, side: int, bilinear: bool) -> tuple[int, int]
     return first, ((distance - first * 2 * side) * _ONE + side) // (2 * side)
 
 
-def spread_row(row: Any, near: Any, weights: Any, out: Any) -> None:
-    """A row of a window at the places of a row of the image."""
-    last = len(row) - 1
+def take_rows(inside: Any, near: Any, out: Any) -> None:
+    """The nearest pixels of a window; a row that is the one before it again is copied."""
+    before = -1
+    for row in range(len(out)):
+        first, _ = place(row, len(inside), len(out), False)
+        if first == before:
+            copy_row(out[row - 1], out[row])
+        else:
+            take_row(inside[first], near, out[row])
+        before = first
+
+
+def take_row(row: Any, near: Any, out: Any) -> None:
+    """The pixels of a row that are near. An index is unsigned, because a signed one may count from the end."""
     for column in range(len(out)):
-        first = near[column]
-        own, other = np.int32(row[first]), np.int32(row[min(first + 1, last)])
-        out[column] = np.uint8((own * _ONE + (other - own) * weights[column] + _HALF) >> _BITS)
+        out[column] = row[np.uint32(near[column])]
+
+
+def pair_up(row: Any, pairs: Any) -> None:
+    """Each pixel of a row together with the next one in one number, so that one look finds both."""
+    last = len(row) - 1
+    for column in range(last):
+        pairs[column] = np.int32(row[column]) | (np.int32(row[column + 1]) << np.int32(16))
+    pairs[last] = np.int32(row[last]) * np.int32(65537)
+
+
+def spread(pairs: Any, near: Any, weights: Any, out: Any) -> None:
+    """A row of a window at the places of a row of the image."""
+    for column in range(len(out)):
+        both = pairs[np.uint32(near[column])]
+        own, other = both & np.int32(255), both >> np.int32(16)
+        out[column] = np.uint8((own * np.int32(_ONE) + (other - own) * weights[column] + np.int32(_HALF)) >> np.int32(_BITS))
 
 
 def mix_rows(row: Any, following: Any, weight: int, out: Any) -> None:

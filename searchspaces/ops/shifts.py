@@ -12,6 +12,15 @@ from torch import Tensor
 from searchspaces.arrays import ImageBatch, PerImageValues
 from searchspaces.ops.levels import copy_levels, fill_levels
 from searchspaces.ops.nearest import take_nearest
+from searchspaces.ops.numpy_geometry import (
+    crop_in_numpy,
+    hflip_in_numpy,
+    translate_x_in_numpy,
+    translate_x_px_in_numpy,
+    translate_y_in_numpy,
+    translate_y_px_in_numpy,
+    vflip_in_numpy,
+)
 from searchspaces.ops.op import Op, Parameter, Setting, Span
 
 
@@ -237,6 +246,7 @@ OPS = (
         parameters=(Parameter("fraction", "of the width", identity=0.0, low=-1.0, high=1.0),),
         kind="geometry",
         kernel=translate_x,
+        in_numpy=translate_x_in_numpy,
         fused=translate_x_fused,
         source=_RANDAUGMENT,
         reference=translate_x_reference,
@@ -250,6 +260,7 @@ OPS = (
         parameters=(Parameter("fraction", "of the height", identity=0.0, low=-1.0, high=1.0),),
         kind="geometry",
         kernel=translate_y,
+        in_numpy=translate_y_in_numpy,
         fused=translate_y_fused,
         source=_RANDAUGMENT,
         reference=translate_y_reference,
@@ -267,6 +278,7 @@ OPS = (
         parameters=(_px("pixels"),),
         kind="geometry",
         kernel=translate_x_px,
+        in_numpy=translate_x_px_in_numpy,
         fused=translate_x_px_fused,
         source=_TRIVIALAUGMENT,
         reference=translate_x_px_reference,
@@ -284,6 +296,7 @@ OPS = (
         parameters=(_px("pixels"),),
         kind="geometry",
         kernel=translate_y_px,
+        in_numpy=translate_y_px_in_numpy,
         fused=translate_y_px_fused,
         source=_TRIVIALAUGMENT,
         reference=translate_y_px_reference,
@@ -297,6 +310,7 @@ OPS = (
         parameters=(_px("x_px"), _px("y_px")),
         kind="geometry",
         kernel=crop,
+        in_numpy=crop_in_numpy,
         fused=crop_fused,
         source="the padded random crop of the CIFAR recipes; torchvision 0.29 RandomCrop with padding",
         reference=crop_reference,
@@ -308,6 +322,7 @@ OPS = (
         parameters=(Parameter("amount", "0 or 1", identity=0.0, low=0.0, high=1.0, whole=True),),
         kind="geometry",
         kernel=hflip,
+        in_numpy=hflip_in_numpy,
         fused=hflip_fused,
         source="torchvision 0.29 transforms/v2/functional, horizontal_flip",
         reference=hflip_reference,
@@ -320,6 +335,7 @@ OPS = (
         parameters=(Parameter("amount", "0 or 1", identity=0.0, low=0.0, high=1.0, whole=True),),
         kind="geometry",
         kernel=vflip,
+        in_numpy=vflip_in_numpy,
         fused=vflip_fused,
         source="torchvision 0.29 transforms/v2/functional, vertical_flip",
         reference=vflip_reference,

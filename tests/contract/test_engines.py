@@ -57,13 +57,22 @@ def assert_alike(op: Op, found: ImageBatch, wanted: ImageBatch) -> None:
     assert (difference > 0).double().mean(1).max() <= op.tolerance.share
 
 
+def rows_of(op: Op) -> list[tuple[float, ...]]:
+    """Telling values, and strengths at which there are ties to round or short ways to take."""
+    if op.strength.whole:
+        return telling_values(op)
+    near = [op.strength.identity + step for step in (-1.5, -0.5, 0.5, 1.0, 1.5, 2.0)]
+    inside = [value for value in (*near, 0.3) if op.strength.low <= value <= op.strength.high]
+    return telling_values(op) + [(value, *op.identity[1:]) for value in inside]
+
+
 def interpolations(op: Op) -> tuple[Interpolation, ...]:
     return ("nearest", "bilinear") if op.resamples else ("nearest",)
 
 
 @EACH_CASE
 def test_the_fused_kernel_is_the_torch_kernel(op: Op, shape: tuple[int, int, int]) -> None:
-    rows = telling_values(op)
+    rows = rows_of(op)
     for number, (image, interpolation) in enumerate(product(telling_images(shape), interpolations(op))):
         images, plan = image.expand(len(rows), *shape), plan_of(op, rows, (0, 128, 255)[number % 3], interpolation)
         ran: set[str] = set()

@@ -40,7 +40,9 @@ def test_enqueued_policies_are_trained_once_and_the_study_stays_the_same(wishes:
     assert len(same) == 2 and "zoo:trivialaugment-wide is the same policy as the baseline trivialaugment-wide" in same[0]
     assert "mine.json is the same policy as the baseline none" in same[1]
 
+    Study(**wishes, enqueue=enqueue).run(1, events.append)
     again = Study(**wishes).run(1, events.append)
+    assert [event.total for event in events if event.kind == "ready"] == [5, 5, 5], "what was enqueued before is counted, once"
     assert again.resumed and again.study == first.study and again.trials == first.trials
 
 
@@ -58,6 +60,8 @@ def test_the_command_line_takes_several_and_shows_their_role(
     conducted[0].run(1)
     status = CliRunner().invoke(cli, ["status", "bars", "--json", "--home", wishes["home"]])
     assert [(trial["role"], trial["label"]) for trial in json.loads(status.output)][3:5] == [("enqueued", name) for name in names]
+    show = CliRunner().invoke(cli, ["show", "bars", "--home", wishes["home"]])
+    assert all(f"  enqueued    {name}: " in show.output for name in names)
     print_ending(read_study(Ledger(Home.locate(wishes["home"]).ledger_url), "bars"), wishes["home"])
     shown = capsys.readouterr().out
     assert all(f"  enqueued  {name}" in shown or f"  best      {name}" in shown for name in names)

@@ -174,6 +174,11 @@ def test_its_policies_are_files_transforms_and_its_own_form(python: Run, tmp_pat
     assert exported.stdout == "said.txt: load it with print(open('said.txt').read())\n"
     assert (tmp_path / "said.txt").read_text() == "STRIPES!"
 
+    exported = python("-m", "policysearch", "export", "striped.json", "--to", "torchvision", "--standalone", "-o", "alone.py")
+    assert exported.returncode == 0, exported.stderr
+    used = "import runpy, torch\nprint(runpy.run_path('alone.py')['transform'](60 + torch.zeros(3, 4, 4).byte())[0, 0, 0])"
+    assert python("-c", used, having=False).stdout == "tensor(160, dtype=torch.uint8)\n"
+
     without = python("-m", "policysearch", "export", "striped.json", "-o", "again.json", having=False)
     assert (without.returncode, without.stderr.count("\n")) == (2, 1)
     assert "op 'stripes': there is none of this name" in without.stderr

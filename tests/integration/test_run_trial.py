@@ -149,6 +149,18 @@ def test_trials_learn_from_framed_and_from_mixed_images_and_repeat_themselves(
     assert score_of(one).wrong < 0.3 * score_of(one).total
 
 
+def test_labels_are_mixed_as_images_are(spec: TrialSpec, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every image wholly replaced by another: what is learned then are the other's labels, or nothing."""
+
+    def swapped(batch: Batch, images: int, sides: tuple[int, int], generator: np.random.Generator) -> Mixing:
+        nothing = np.zeros(images)
+        return Mixing(generator.permutation(images), nothing, np.zeros((images, 4), np.int64), nothing)
+
+    monkeypatch.setattr("trials.run.draw_mixing", swapped)
+    result = run(spec, policy=MIXED, budget_epochs=6)
+    assert score_of(result).wrong < 0.3 * score_of(result).total
+
+
 def test_mixing_is_drawn_anew_for_every_batch_and_epoch(spec: TrialSpec, monkeypatch: pytest.MonkeyPatch) -> None:
     met: list[bytes] = []
 

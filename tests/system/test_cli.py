@@ -272,6 +272,8 @@ def test_lists_of_what_exists(typed: Type) -> None:
     assert {"rotate", "gamma"} <= {op["name"] for op in json.loads(typed("ops", "--json")[1])}
     facts = json.loads(typed("doctor", "--json")[1])
     assert facts["home"]["directory"].endswith("/home")
+    assert facts["engines"]["on the CPU"] == "numba-fused"
+    assert "kernels" in facts["engines"]
     zoo = {policy["name"]: policy for policy in json.loads(typed("zoo", "--json")[1])}
     assert zoo["trivialaugment-wide"]["idle_on_grey"] == ["saturation"]
     assert zoo["autoaugment-svhn"]["idle_on_grey"] == []

@@ -62,13 +62,19 @@ def _share_out(
     values = _for_numba(plan.values)
     given = (_for_numba(images), index, places, _for_numba(numbers), values, _for_numba(seeds), plan.fill)
     given = (*given, plan.interpolation == "bilinear", layout, *rest)
-    run = kernels().run
+    run, shape = kernels().run, images.shape[1:]
     if threads == 1 or rows < 2:
-        run(*given, 0, rows)
+        run(*given, *_buffers(*shape), 0, rows)
         return
     ends = np.linspace(0, rows, min(threads, rows) + 1).astype(np.int64).tolist()
-    for done in [_pool(threads, os.getpid()).submit(run, *given, *part) for part in pairwise(ends)]:
+    for done in [_pool(threads, os.getpid()).submit(run, *given, *_buffers(*shape), *part) for part in pairwise(ends)]:
         done.result()
+
+
+def _buffers(channels: int, height: int, width: int) -> tuple[Images, np.ndarray]:
+    """What a thread needs to work in: two images, and the kernels' scratch."""
+    scratch = np.empty(max(program.SCRATCH_ENTRIES, 4 * (height + 2) * (width + 2)), np.int32)
+    return np.empty((2, channels, height, width), np.uint8), scratch
 
 
 @cache

@@ -21,10 +21,22 @@ import math
 
 import numpy as np
 from numba import njit
+from numba.extending import intrinsic
+
+
+@intrinsic
+def borrowed(typing_context, array):
+    def build(context, builder, signature, arguments):
+        made = context.make_array(signature.args[0])(context, builder, arguments[0])
+        # Without an owner there is nothing to count.
+        made.meminfo, made.parent = made.meminfo.type(None), made.parent.type(None)
+        return made._getvalue()
+
+    return array(array), build
 '''
 _TYPES = (
     "void(uint8[:,:,:,::1], int64[::1], int64[::1], int32[:,::1], float64[:,:,::1], int64[:,::1], int64, boolean, int64,"
-    " uint8[:,:,:,::1], float32[:,::1], float32[::1], float32[::1], int64, int64)"
+    " uint8[:,:,:,::1], float32[:,::1], float32[::1], float32[::1], uint8[:,:,:,::1], int32[::1], int64, int64)"
 )
 
 
@@ -48,7 +60,7 @@ def generate(ops: Sequence[Op]) -> Generated:
     fused = [op for op in ops if op.fused is not None]
     kernels = [collection.add(op.fused) for op in fused if op.fused is not None]
     dispatch = _dispatch(kernels)
-    entry = collection.add(program.run, stands_in={program.dispatch: "dispatch"})
+    entry = collection.add(program.run, stands_in={program.dispatch: "dispatch", program.borrowed: "borrowed"})
     # The entry is compiled as soon as it is defined, so all that it calls stands before it.
     text = f"{_HEADER}\n\n{dispatch}\n\n{collection.text}\n\n{_entry(entry)}\n"
     return Generated(text, {op.name: number for number, op in enumerate(fused, start=1)})

@@ -99,6 +99,15 @@ def test_pictures_stand_where_they_should_and_nothing_touches_the_edge() -> None
     assert not edge[:4].any() and not edge[-4:].any() and not edge[:, :4].any() and not edge[:, -4:].any()
 
 
+def test_all_lines_of_a_label_are_written_the_first_in_ink() -> None:
+    sheets = [contact_sheet([Row(label, [Tile(RED, ())])], label_px=90) for label in (("aa",), ("aa", "bb"), ("aa", "bb", "cc"))]
+    labels = [np.asarray(sheet)[:, :90] for sheet in sheets]
+    lines = [np.diff(np.flatnonzero((label != 255).any(axis=(1, 2)))) for label in labels]
+    assert [(gaps > 1).sum() for gaps in lines] == [0, 1, 2]
+    assert labels[0].min() < 40
+    assert labels[1][MARGIN_PX + 14 :].min() > 90
+
+
 def test_a_long_label_makes_its_row_taller() -> None:
     low = contact_sheet([Row(("a",), [Tile(RED, ("b",))])])
     high = contact_sheet([Row(("many words " * 20,), [Tile(RED, ("b",))])])

@@ -33,6 +33,15 @@ def test_a_tile_is_what_the_op_makes_of_its_image(images: np.ndarray) -> None:
         )
 
 
+def test_each_tile_has_the_caption_of_its_own_draw() -> None:
+    signed = Policy(Base(), (Branch((Step((Choice("translate_x_px", (Constant(3.0, signed=True),)),)),)),))
+    (row,) = tiles(signed, np.repeat(GREY[:1], 40, axis=0), seed=1, draws=1)
+    right = np.concatenate([np.zeros((1, 8, 3), np.uint8), GREY[0, :, :, :-3]], axis=2)
+    said = {tile.caption for tile in row}
+    assert said == {(f"translate x 3{FIXED}px",), (f"translate x −3{FIXED}px",)}
+    assert all(np.array_equal(tile.pixels, right) == ("−" not in tile.caption[0]) for tile in row)
+
+
 def test_an_image_that_nothing_happens_to_is_called_as_it_is() -> None:
     (row,) = tiles(Policy(), GREY, seed=1, draws=1)
     assert [tile.caption for tile in row] == [("as it is",)] * 3
@@ -83,6 +92,12 @@ def test_the_grid_says_that_mixing_is_not_shown(monkeypatch: pytest.MonkeyPatch)
     for batch in (Batch(), Batch(cutout=0.5), Batch(mixup_alpha=0.2), Batch(cutmix_alpha=1.0)):
         picture_grid(Policy(batch=batch), COLOUR, 0, ("a", "b", "c"))
     assert ["is not shown" in words for words in said] == [False, False, True, True]
+
+
+def test_a_value_is_told_with_three_digits_or_a_fraction_of_a_level() -> None:
+    solarize, shear = find_op("solarize").strength, find_op("shear_x").strength
+    values = [value_in_short(solarize, 178.5), value_in_short(solarize, 42.66), value_in_short(shear, -0.12345)]
+    assert values == ["178.5", "42.7", "−0.123"]
 
 
 def test_a_switch_is_on_or_off() -> None:

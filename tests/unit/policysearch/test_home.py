@@ -1,5 +1,6 @@
 """The home: where it is, which study names it takes, who may search a study."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -80,3 +81,16 @@ def test_two_searches_in_one_process_exclude_each_other_too(tmp_path: Path) -> N
     home = Home(tmp_path)
     with home.lock("birds"), pytest.raises(BadInput, match="is at work on it"), home.lock("birds"):
         pass
+
+
+def test_inside_a_search_kernels_are_kept_in_its_home_unless_a_place_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("POLICYSEARCH_KERNELS", raising=False)
+    with Home(tmp_path).keeping_kernels():
+        assert os.environ["POLICYSEARCH_KERNELS"] == str(tmp_path / "kernels")
+    assert "POLICYSEARCH_KERNELS" not in os.environ
+    monkeypatch.setenv("POLICYSEARCH_KERNELS", "/elsewhere")
+    with Home(tmp_path).keeping_kernels():
+        assert os.environ["POLICYSEARCH_KERNELS"] == "/elsewhere"
+    assert os.environ["POLICYSEARCH_KERNELS"] == "/elsewhere"

@@ -153,6 +153,3 @@ def test_mixing_and_resolution_move_no_draw() -> None:
     assert np.array_equal(plain.values, mixed.values)
     assert (plain.resolution, mixed.resolution) == (1.0, 0.5)
     assert mixed.rows(slice(3)).resolution == 0.5
-    assert not mixed.changes_nothing
-    assert drawn(Policy(), 5).changes_nothing
-    assert not drawn(Policy(Base(resolution=0.5)), 5).changes_nothing

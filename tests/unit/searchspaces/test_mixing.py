@@ -128,3 +128,10 @@ def test_labels_of_another_kind_are_refused(labels: torch.Tensor, message: str) 
     with pytest.raises(BadInput) as refused:
         mix_labels(labels, 3, drawn(MIXUP, 3, (2, 2)))
     assert str(refused.value).startswith(message)
+
+
+@pytest.mark.gpu
+def test_a_gpu_mixes_alike() -> None:
+    images, labels, mixing = noise(16), torch.arange(16) % 5, drawn(BOTH, 16, (12, 20))
+    assert torch.allclose(mix_images(images.to("cuda"), mixing).cpu(), mix_images(images, mixing), atol=1e-6)
+    assert torch.allclose(mix_labels(labels.to("cuda"), 5, mixing).cpu(), mix_labels(labels, 5, mixing), atol=1e-6)

@@ -6,13 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from searchspaces.errors import BadInput
 from searchspaces.ops import built_in_ops, find_op
 from searchspaces.ops.op import Op, Parameter, Tolerance
 from searchspaces.ops_page import ops_page
 
-PAGE = (Path(__file__).parents[3] / "docs/ops.md").read_text(encoding="utf-8")
+DOCS = Path(__file__).parents[3] / "docs"
+PAGE = (DOCS / "ops.md").read_text(encoding="utf-8")
 
 
 def section(page: str, name: str) -> str:
@@ -22,6 +24,11 @@ def section(page: str, name: str) -> str:
 
 def test_the_page_is_what_the_op_table_gives() -> None:
     assert ops_page(built_in_ops()) == PAGE, "write it again: make docs"
+
+
+def test_the_picture_shows_the_ops_that_there_are() -> None:
+    with Image.open(DOCS / "images/ops.png") as picture:
+        assert picture.info["ops"] == ", ".join(op.name for op in built_in_ops()), "draw it again: make docs"
 
 
 @pytest.mark.parametrize("op", built_in_ops(), ids=lambda op: op.name)
@@ -52,12 +59,13 @@ def test_the_tables_keep_their_columns() -> None:
 
 def odd_op(**changes: Any) -> Op:
     whole = Parameter("size", "of |side|", identity=0.0, low=0.0, high=4.0, whole=True)
-    return dataclasses.replace(find_op("rotate"), name="odd", parameters=(whole, whole), **changes)
+    other = Parameter("other", "odd", identity=1.0, low=0.5, high=4.0)
+    return dataclasses.replace(find_op("rotate"), name="odd", parameters=(whole, other), **changes)
 
 
 def test_what_no_built_in_op_may_have_is_told_too() -> None:
     page = ops_page((odd_op(seeded=True, resamples=True, per_image=True, channels=frozenset({1}), tolerance=Tolerance(2, 0.01)),))
-    assert "| `size` | of \\|side\\| | 0 to 4, whole | 0 | yes |" in page
+    assert "| `size` | of \\|side\\| | 0 to 4, whole | 0 | yes |\n| `other` | odd | 0.5 to 4 | 1 | no |\n" in page
     assert "- Images: 1 channels; the base's interpolation counts; it is noise: each image has a seed of its own\n" in page
     assert "image by image on the CPU" in section(page, "odd")
     assert "(at most 2 levels off, on at most 1.000% of the pixels)" in page

@@ -250,6 +250,8 @@ BAD_FIELDS = [
     (("batch",), {"mixup_alpha": 0.001}, "policy.batch: batch mixup_alpha: 0.001; allowed is 0 (off), or 0.01 to 10"),
     (("batch",), {"cutmix_alpha": None}, "policy.batch.cutmix_alpha: None; allowed is a number"),
     (("placement",), "within", "policy: placement: 'within'"),
+    (("placement",), "x" * 5000, "...; allowed are 'before-crop', 'after-crop'"),
+    (("base", "interpolation"), "x" * 5000, "...; allowed are 'nearest'"),
     (("placement",), ["after-crop"], "policy.placement: a list"),
     (("branches",), [], "policy: policy: nothing to choose from"),
     (("branches",), {}, "policy.branches: an object; allowed is a list"),
@@ -331,7 +333,8 @@ def test_a_branch_of_17_steps_is_refused() -> None:
         policy_from_dict(value)
 
 
-GOLDEN = Path(__file__).parents[2] / "golden" / "policy-v1.json"
+GOLDEN_FILES = Path(__file__).parents[2] / "golden"
+GOLDEN = GOLDEN_FILES / "policy-v1.json"
 GOLDEN_DIGEST = "9a7d01f3dbe71701182fb38b5ff2956e9ac23fa2133c532fffc29aac1672c472"
 
 
@@ -341,3 +344,9 @@ def test_a_file_of_the_first_version_is_read_for_ever() -> None:
     assert found.policy == POLICY
     assert digest(found.policy) == GOLDEN_DIGEST
     assert found.provenance["family"] == "golden"
+
+
+def test_a_file_with_the_later_fields_is_read_for_ever() -> None:
+    found = read_policy_file(GOLDEN_FILES / "policy-v1-framed.json").policy
+    assert found == FRAMED
+    assert digest(found) == "2ebb175c7e627c39a5227dc854cb07b38dbfcac10ebfb627d0d794f94a60ab38"
