@@ -48,12 +48,17 @@ EACH_CASE = pytest.mark.parametrize(
 )
 
 
+def in_single_precision(formula: Callable[[np.ndarray], np.ndarray], image: torch.Tensor) -> torch.Tensor:
+    """The formula in float32, as the op is defined: where it is half-way between two levels, float64 may take the other one."""
+    return torch.from_numpy(formula(image.numpy().astype(np.float32)).clip(0, 255).round().astype(np.uint8))
+
+
 def brightness_shift(image: torch.Tensor, values: tuple[float, ...], setting: Setting) -> torch.Tensor:
-    return (image.double() + values[0]).clamp(0, 255).round().to(torch.uint8)
+    return in_single_precision(lambda levels: levels + np.float32(values[0]), image)
 
 
 def contrast_about_128(image: torch.Tensor, values: tuple[float, ...], setting: Setting) -> torch.Tensor:
-    return (values[0] * (image.double() - 128) + 128).clamp(0, 255).round().to(torch.uint8)
+    return in_single_precision(lambda levels: (levels - np.float32(128)) * np.float32(values[0]) + np.float32(128), image)
 
 
 def solarize_add(image: torch.Tensor, values: tuple[float, ...], setting: Setting) -> torch.Tensor:
