@@ -2,17 +2,19 @@
 # into .venv (and .venv-core, .venv-lowest). Another interpreter: make PY=python3.12 demo
 PY ?= python3
 PYTEST ?=
+SOAK ?=
 BIN := .venv/bin
 PIP_INSTALL := -m pip install --no-input --disable-pip-version-check -c constraints.txt
 SEARCH_ONLY := albumentations ray mlflow optuna sqlalchemy click rich matplotlib platformdirs
 EVERYTHING := .[search,dev,postgres,timm]
 
-.PHONY: help demo test slow core lowest docs constraints clean
+.PHONY: help demo test slow soak core lowest docs constraints clean
 
 help:
 	@echo "make demo         a real search on the shipped sample, end to end"
 	@echo "make test         formatting, lint, types and the quick tests"
 	@echo "make slow         the tests that take longer"
+	@echo "make soak         100,000 fuzzed policy files: each accepted and run, or refused in one line"
 	@echo "make core         the tests of the core, in an environment without the search extra"
 	@echo "make lowest       the quick tests with the oldest versions that pyproject.toml allows"
 	@echo "make docs         renew what is made from the op table: docs/ops.md, the pictures, the policy file's JSON Schema"
@@ -30,6 +32,9 @@ test: .venv/.dev
 
 slow: .venv/.dev
 	$(BIN)/pytest -m "slow and not gpu" $(PYTEST)
+
+soak: .venv/.dev
+	$(BIN)/python tests/fuzz/soak.py $(SOAK)
 
 # What `pip install policysearch` brings, built as a wheel and nothing from the search extra beside it.
 core: .venv-core/.made

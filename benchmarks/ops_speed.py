@@ -165,7 +165,12 @@ def _one_op(name: str, levels: np.ndarray) -> Contender:
     values = np.tile([level_value(name, LEVEL, "torchvision").ends[0] for _ in op.parameters], (len(levels), 1, 1))
     codes = np.full((len(levels), 1), 0 if op.kind == "none" else 1, np.int16)
     plan = Plan(("identity", name), codes, values)
-    return Contender(name, EACH_IMAGE, len(levels), lambda: engines.apply(images, plan))
+
+    def run() -> None:
+        for batch in _batches(len(levels)):
+            engines.apply(images[batch], plan.rows(batch))
+
+    return Contender(name, EACH_IMAGE, len(levels), run)
 
 
 def print_threads(side: int, repeats: int) -> None:
@@ -174,7 +179,11 @@ def print_threads(side: int, repeats: int) -> None:
     plan = draw(randaugment(Base()), _shape(images), np.random.default_rng(0))
 
     def with_threads(threads: int) -> Contender:
-        return Contender(f"{threads}", EACH_IMAGE, len(images), lambda: engines.apply(images, plan, threads))
+        def run() -> None:
+            for batch in _batches(len(images)):
+                engines.apply(images[batch], plan.rows(batch), threads)
+
+        return Contender(f"{threads}", EACH_IMAGE, len(images), run)
 
     before = os.getloadavg()[0]
     alone, both = (median(rate) for rate in rates([with_threads(1), with_threads(2)], repeats, time.perf_counter))

@@ -107,9 +107,9 @@ class Base:
             check_probability(f"base {name}", getattr(self, name))
         if self.interpolation not in INTERPOLATIONS:
             allowed = ", ".join(map(repr, INTERPOLATIONS))
-            raise BadInput(f"base interpolation: {self.interpolation!r}; allowed are {allowed}")
+            raise BadInput(f"base interpolation: {shown(self.interpolation)}; allowed are {allowed}")
         if isinstance(self.fill, bool) or not isinstance(self.fill, int) or not 0 <= self.fill <= 255:
-            raise BadInput(f"base fill: {self.fill!r}; allowed is a whole number from 0 to 255")
+            raise BadInput(f"base fill: {shown(self.fill)}; allowed is a whole number from 0 to 255")
         check_number("base resolution", self.resolution)
         if not LOWEST_RESOLUTION <= self.resolution <= 1:
             raise BadInput(f"base resolution: {self.resolution}; allowed is {LOWEST_RESOLUTION:g} to 1 of the side")

@@ -157,7 +157,7 @@ class Policy:
 
     def __post_init__(self) -> None:
         if self.placement not in ("before-crop", "after-crop"):
-            raise BadInput(f"placement: {self.placement!r}; allowed are 'before-crop', 'after-crop'")
+            raise BadInput(f"placement: {shown(self.placement)}; allowed are 'before-crop', 'after-crop'")
         if len(self.branches) > MAX_BRANCHES:
             raise BadInput(f"policy: {len(self.branches)} branches; allowed are at most {MAX_BRANCHES}")
         _check_weights("policy", [branch.weight for branch in self.branches])

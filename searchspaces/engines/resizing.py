@@ -37,7 +37,9 @@ def resized(images: ImageBatch, resolution: float) -> ImageBatch:
     if images.numel() == 0:
         return done
     if images.device.type == "cpu":
-        return functional.interpolate(images.contiguous(), size, mode="bilinear", antialias=True)
+        # As planes of one channel each where a side becomes one pixel: torch 2.14 fails there, or gives wrong levels.
+        given = images.reshape(-1, 1, height, width) if 1 in size else images.contiguous()
+        return functional.interpolate(given, size, mode="bilinear", antialias=True).view(done.shape)
     block_images = max(1, BLOCK_BYTES // images[:1].numel())
     for start in range(0, len(images), block_images):
         block = images[start : start + block_images].to(torch.float32)

@@ -150,3 +150,10 @@ def test_the_limits_are_reached_but_not_passed() -> None:
 def test_a_value_in_a_message_is_short_and_printable(value: Any) -> None:
     assert shown(value).isprintable()
     assert len(shown(value)) <= 60
+
+
+def test_a_field_given_twice_is_found_at_once_among_very_many() -> None:
+    """It took minutes when each field was counted among all; the limit of a test's time would tell."""
+    fields = b",".join(b'"%x":0' % index for index in range(100_000))
+    with pytest.raises(BadInput, match=r"^many: field '1869f' given twice; give it once$"):
+        parse_json(b"{" + fields + b',"1869f":0}', "many")

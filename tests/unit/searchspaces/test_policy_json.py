@@ -250,6 +250,8 @@ BAD_FIELDS = [
     (("batch",), {"mixup_alpha": 0.001}, "policy.batch: batch mixup_alpha: 0.001; allowed is 0 (off), or 0.01 to 10"),
     (("batch",), {"cutmix_alpha": None}, "policy.batch.cutmix_alpha: None; allowed is a number"),
     (("placement",), "within", "policy: placement: 'within'"),
+    (("placement",), "x" * 5000, "...; allowed are 'before-crop', 'after-crop'"),
+    (("base", "interpolation"), "x" * 5000, "...; allowed are 'nearest'"),
     (("placement",), ["after-crop"], "policy.placement: a list"),
     (("branches",), [], "policy: policy: nothing to choose from"),
     (("branches",), {}, "policy.branches: an object; allowed is a list"),

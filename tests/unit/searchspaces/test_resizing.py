@@ -1,5 +1,7 @@
 """Resolution: what the last step makes of images, held against its formula and against torchvision."""
 
+from itertools import product
+
 import numpy as np
 import pytest
 import torch
@@ -49,6 +51,14 @@ def test_plain_numpy_gives_the_same_bits(height: int, width: int, resolution: fl
     image = np.random.default_rng(seed).choice(np.array([0, 1, 100, 254, 255], np.uint8), (3, height, width))
     found = resizing.resized_in_numpy(image, resolution)
     assert np.array_equal(found, resized(torch.from_numpy(image)[None], resolution)[0].numpy())
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4, 5])
+def test_tiny_and_narrow_images_too(channels: int) -> None:
+    for height, width, resolution in product((1, 2, 3, 17), (1, 2, 3, 17), (0.1, 0.5, 0.7)):
+        images = noise(2, channels, height, width)
+        wanted = np.stack([resizing.resized_in_numpy(image, resolution) for image in images.numpy()])
+        assert np.array_equal(resized(images, resolution).numpy(), wanted)
 
 
 def test_floats_off_the_cpu_are_within_one_level() -> None:

@@ -73,14 +73,6 @@ def random_policies(count: int, channels: int) -> list[Policy]:
     return found
 
 
-def alike(got: np.ndarray, one: Case, form: str) -> bool:
-    """To the bit, but where numpy brings images to a lower resolution: there half-way levels may round otherwise."""
-    wanted = ours(one)
-    if form == "albumentations" and wanted.shape != one.images.shape:
-        return got.shape == wanted.shape and int(np.abs(got.astype(int) - wanted).max()) <= 1
-    return np.array_equal(got, wanted)
-
-
 FORMS = pytest.mark.parametrize("form", ["torchvision", "albumentations"])
 
 
@@ -89,7 +81,7 @@ def test_the_same_draw_gives_the_same_pixels_for_every_op_family_and_zoo_entry(f
     cases = {name: case(policy, 0, form) for name, policy in some_policies().items()}
     assert len(cases) > 50
     found = carried_out_alone(list(cases.values()))
-    assert [name for (name, one), got in zip(cases.items(), found, strict=True) if not alike(got, one, form)] == []
+    assert [name for (name, one), got in zip(cases.items(), found, strict=True) if not np.array_equal(got, ours(one))] == []
     assert sum(not np.array_equal(got, one.images) for one, got in zip(cases.values(), found, strict=True)) > len(cases) / 2
 
 
@@ -97,10 +89,10 @@ def test_the_same_draw_gives_the_same_pixels_for_every_op_family_and_zoo_entry(f
 @pytest.mark.parametrize("channels", [1, 3])
 @FORMS
 def test_random_policies_are_the_same_too(form: str, channels: int) -> None:
-    cases = [case(policy, seed, form, channels) for seed, policy in enumerate(random_policies(60, channels))]
-    assert len(cases) >= 8
+    cases = [case(policy, seed, form, channels) for seed, policy in enumerate(random_policies(300, channels)[:30])]
+    assert len(cases) > 20
     for one, got in zip(cases, carried_out_alone(cases), strict=True):
-        assert alike(got, one, form)
+        assert np.array_equal(got, ours(one))
 
 
 USED = """
