@@ -53,8 +53,19 @@ def check_images(images: Any, arrays: bool = False) -> None:
     check_shape(tuple(images.shape))
 
 
+def check_book(code_book: Any) -> None:
+    """Whether this is a plan's code book: names, of which the first is that of no op."""
+    if not isinstance(code_book, tuple) or not all(isinstance(name, str) for name in code_book):
+        raise BadInput(f"plan: code book {shown(code_book)}; allowed is a tuple of the names of ops")
+    if code_book[:1] != ("identity",):
+        raise BadInput(f"plan: code book begins with {shown(next(iter(code_book), None))}; allowed is 'identity', which is no op")
+
+
 def check_plan(plan: Plan, images: int) -> None:
     """Whether the plan is one for so many images: its arrays fit each other, and each value is within its op's limits."""
+    for name, array in (("codes", plan.codes), ("values", plan.values), ("seeds", plan.seeds)):
+        if not isinstance(array, np.ndarray) and not (name == "seeds" and array is None):
+            raise BadInput(f"plan: {name} {shown(array)}; allowed is a numpy array")
     if len(plan) != images:
         raise BadInput(f"plan: {len(plan)} rows for {images} images; draw it for this batch")
     _check_setting(plan)
@@ -110,7 +121,7 @@ def _check_arrays(plan: Plan) -> None:
     codes, values, seeds = plan.codes, plan.values, plan.seeds
     if codes.ndim != 2 or codes.dtype.kind not in "iu":
         raise BadInput(f"plan: codes of {codes.dtype}, shape {codes.shape}; allowed are whole numbers, images x steps")
-    if values.dtype != np.float64 or values.ndim != 3 or (codes.size and values.shape[:2] != codes.shape):
+    if values.dtype != np.float64 or values.ndim != 3 or values.shape[:2] != codes.shape:
         raise BadInput(
             f"plan: values of {values.dtype}, shape {values.shape}; allowed is float64, images x steps x parameters, as many as "
             f"there are codes, {codes.shape[0]} x {codes.shape[1]}"

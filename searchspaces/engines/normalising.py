@@ -3,6 +3,8 @@
 The same to the bit as picking, `apply` and normalising one after the other, which is what happens where the fused engine can't.
 """
 
+from typing import Any
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -11,6 +13,8 @@ from searchspaces.arrays import Images, PerChannel
 from searchspaces.engines import grouped
 from searchspaces.engines.checking import check, check_threads
 from searchspaces.engines.choosing import FUSED, GROUPED, apply, fused_here
+from searchspaces.engines.resizing import resized_side
+from searchspaces.errors import BadInput
 from searchspaces.plan import Plan
 
 
@@ -30,12 +34,18 @@ def apply_normalised(
     Float32 (rows, channels, height, width) on the CPU, height and width those of the plan's resolution, in torch's channels-last
     layout if wished; written into `out`, a tensor of that shape and layout, where one is given. `mean` and `scale` are float32,
     one a channel, in levels. `plan` has a row for each entry of `index`. `images` may be mapped read-only. The names of the
-    engines that ran are added to `ran`. Raises BadInput as `apply` does, IndexError for an index that names no image.
+    engines that ran are added to `ran`. Raises BadInput as `apply` does, and for what else is not as said here; IndexError for an
+    index that names no image.
     """
+    _check_index(index)
     check(images, plan, rows=len(index))
     check_threads(threads)
     if len(index) and not (index.min() >= 0 and index.max() < len(images)):
         raise IndexError(f"index: from {index.min()} to {index.max()}; there are {len(images)} images")
+    _check_per_channel(images.shape[1], mean, scale)
+    if out is not None:
+        sides = (resized_side(side, plan.resolution) for side in images.shape[2:])
+        _check_out(out, (len(index), images.shape[1], *sides), channels_last)
     names = ran if ran is not None else set()
     memory_format = torch.channels_last if channels_last else torch.contiguous_format
     if plan.resolution != 1 or not fused_here():
@@ -47,6 +57,30 @@ def apply_normalised(
     if out.numel():
         names |= _fused(images, np.ascontiguousarray(index, np.int64), plan, (mean, scale), channels_last, out, threads)
     return out
+
+
+# What the compiled kernels are given has to be right: they look for no ends.
+def _check_index(index: Any) -> None:
+    if not isinstance(index, np.ndarray) or index.ndim != 1 or index.dtype.kind not in "iu":
+        what = f"{index.dtype} of shape {index.shape}" if isinstance(index, np.ndarray) else type(index).__name__
+        raise BadInput(f"index: {what}; allowed is a numpy array of whole numbers, one a row")
+
+
+def _check_per_channel(channels: int, mean: PerChannel, scale: PerChannel) -> None:
+    for name, given in (("mean", mean), ("scale", scale)):
+        if np.shape(given) != (channels,):
+            raise BadInput(f"{name}: of shape {np.shape(given)}; allowed is one number for each of the {channels} channels")
+
+
+def _check_out(out: Tensor, shape: tuple[int, ...], channels_last: bool) -> None:
+    memory_format = torch.channels_last if channels_last else torch.contiguous_format
+    placed = out.device.type == "cpu" and out.dtype == torch.float32 and tuple(out.shape) == shape
+    if not placed or not out.is_contiguous(memory_format=memory_format):
+        layout = "channels-last" if channels_last else "contiguous"
+        raise BadInput(
+            f"out: {out.dtype} of shape {tuple(out.shape)} on {out.device}, strides {out.stride()}; allowed is {layout} "
+            f"torch.float32 of shape {shape} on the CPU"
+        )
 
 
 def _fused(

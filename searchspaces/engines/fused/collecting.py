@@ -61,7 +61,7 @@ class Collection:
         """
         home = (function.__module__, function.__qualname__)
         if home not in self._names:
-            self._names[home] = name = _mangled(*home)
+            self._names[home] = name = self._name_for(*home)
             tree = _definition(function)
             renamed = {used: self._resolved(function, used, stands_in or {}) for used in _global_names(function, tree)}
             self._texts.append(f"{DECORATIONS[contracts(function)]}\n{_rewritten(tree, name, renamed)}")
@@ -71,6 +71,13 @@ class Collection:
     def text(self) -> str:
         """All of it, in an order in which Python can read it."""
         return "\n\n".join(self._texts)
+
+    def _name_for(self, module: str, name: str) -> str:
+        """A name of its own: `a.b_c` and `a_b.c` would have the same."""
+        free = f"{module.replace('.', '_')}__{name}"
+        while free in self._names.values():
+            free += "_"
+        return free
 
     def _resolved(self, function: _Function, used: str, stands_in: dict[_Function, str]) -> str:
         """What a global name of a function is called in the text, once what it stands for is collected."""
@@ -93,13 +100,9 @@ class Collection:
                 literal = _literal(value)
             except TypeError as error:
                 raise _refused(function, f"names {used!r}, {error}") from None
-            self._names[home] = _mangled(*home)
+            self._names[home] = self._name_for(*home)
             self._texts.append(f"{self._names[home]} = {literal}")
         return self._names[home]
-
-
-def _mangled(module: str, name: str) -> str:
-    return f"{module.replace('.', '_')}__{name}"
 
 
 def _module(function: _Function) -> ModuleType:

@@ -39,8 +39,9 @@ def key_of(text: str) -> str:
     import numpy as np
     from numba.core.registry import cpu_target
 
-    # What numba's own variables say (bounds checks, optimisation, another CPU) makes other code, too.
-    wishes = sorted(f"{name}={value}" for name, value in os.environ.items() if name.startswith("NUMBA_"))
+    # What numba's own variables say (bounds checks, optimisation, another CPU) makes other code, too; where it caches does not.
+    said = [(name, value) for name, value in os.environ.items() if name.startswith("NUMBA_")]
+    wishes = sorted(f"{name}={value}" for name, value in said if not name.startswith("NUMBA_CACHE_"))
     cpu = cpu_target.target_context.codegen().magic_tuple()  # what numba compiles for: system, processor, its features
     versions = (sys.version, numba.__version__, version("llvmlite"), np.__version__)
     facts = json.dumps([text, versions, cpu, wishes, os.getuid()])

@@ -10,7 +10,8 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.abc import SourceLoader
 from importlib.util import module_from_spec, spec_from_loader
@@ -117,6 +118,21 @@ class _FromText(SourceLoader):
         return self._text.encode()
 
 
+@contextmanager
+def _cached_beside_the_module() -> Iterator[None]:
+    """Numba's cache where `keeping` vouches for it, also where $NUMBA_CACHE_DIR would put it elsewhere."""
+    from numba.core import config
+
+    said = {name: getattr(config, name) for name in ("CACHE_DIR", "CACHE_LOCATOR_CLASSES") if hasattr(config, name)}
+    try:
+        for name in said:
+            setattr(config, name, "")
+        yield
+    finally:
+        for name, value in said.items():
+            setattr(config, name, value)
+
+
 def _import(name: str, directory: Path, text: str) -> Any:
     """The module, compiled or loaded by numba as it is imported."""
     if name not in sys.modules:
@@ -125,7 +141,8 @@ def _import(name: str, directory: Path, text: str) -> Any:
         assert spec.loader is not None
         sys.modules[name] = module = module_from_spec(spec)  # numba looks for it there
         try:
-            spec.loader.exec_module(module)
+            with _cached_beside_the_module():
+                spec.loader.exec_module(module)
         except BaseException:
             del sys.modules[name]
             raise

@@ -27,7 +27,7 @@ def plan_of(*steps: tuple[str, float], images: int = 1, fill: int = 0) -> Plan:
     """The same steps for every image."""
     book = ("identity", *(op for op, _ in steps))
     codes = np.tile(np.arange(1, len(book), dtype=np.int16), (images, 1))
-    values = np.tile(np.array([[value] for _, value in steps]), (images, 1, 1))
+    values = np.tile(np.array([value for _, value in steps]).reshape(-1, 1), (images, 1, 1))
     return Plan(book, codes, values, fill)
 
 

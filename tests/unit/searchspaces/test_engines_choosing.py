@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -89,8 +90,46 @@ def test_an_index_that_names_no_image_is_an_error_and_reads_nothing() -> None:
             apply_normalised(IMAGES, np.array(index), idle, MEAN, SCALE, True)
 
 
-@pytest.mark.parametrize("threads", [0, -1])
-def test_threads_are_one_or_more(threads: int) -> None:
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"index": [0, 1]}, "index: list; allowed is "),
+        ({"index": np.array([0.7, 1.2])}, "index: float64 of shape (2,); "),
+        ({"index": np.array([True, True])}, "index: bool of shape (2,); "),
+        ({"index": np.array([[0, 1], [1, 0]])}, "index: int64 of shape (2, 2); "),
+        ({"mean": MEAN[:1]}, "mean: of shape (1,); allowed is one number for each of the 3 channels"),
+        ({"scale": SCALE[:, None]}, "scale: of shape (3, 1); "),
+        ({"out": torch.empty(2, 3, 12, 20, dtype=torch.float64)}, "out: torch.float64 of shape (2, 3, 12, 20) on cpu"),
+        ({"out": torch.empty(1, 3, 12, 20)}, "out: torch.float32 of shape (1, 3, 12, 20)"),
+        ({"out": torch.empty(3, 3, 12, 20)}, "out: torch.float32 of shape (3, 3, 12, 20)"),
+        ({"out": torch.empty(2, 3, 12, 19)}, "out: torch.float32 of shape (2, 3, 12, 19)"),
+        ({"out": torch.empty(2, 3, 12, 20).to(memory_format=torch.channels_last)}, "out: torch.float32 of shape (2, 3, 12, 20)"),
+        ({"out": torch.empty(2, 3, 12, 20), "channels_last": True}, "out: torch.float32 of shape (2, 3, 12, 20)"),
+    ],
+    ids=lambda part: str(part)[:40],
+)
+@pytest.mark.parametrize("engine", ["fused", "grouped"])
+def test_what_would_be_read_or_written_past_its_end_is_refused(
+    changes: dict[str, Any], message: str, engine: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POLICYSEARCH_ENGINE", engine)
+    idle = Plan(("identity",), np.zeros((2, 1), np.int16), np.zeros((2, 1, 1)))
+    sound: dict[str, Any] = {"index": np.arange(2), "plan": idle, "mean": MEAN, "scale": SCALE, "channels_last": False}
+    with pytest.raises(BadInput) as refused:
+        apply_normalised(IMAGES, **sound | changes)
+    assert str(refused.value).startswith(message)
+
+
+def test_room_of_the_plan_s_resolution_is_written_to() -> None:
+    plan, out = replace(policy_plan(), resolution=0.5), torch.empty(24, 3, 6, 10)
+    found = apply_normalised(IMAGES, np.arange(24), plan, MEAN, SCALE, False, out=out)
+    assert found is out and torch.equal(out, normalised(plan, np.arange(24), False))
+    with pytest.raises(BadInput, match=r"^out: .* of shape \(24, 3, 6, 10\) on the CPU$"):
+        apply_normalised(IMAGES, np.arange(24), plan, MEAN, SCALE, False, out=torch.empty(24, 3, 12, 20))
+
+
+@pytest.mark.parametrize("threads", [0, -1, 1.5, True])
+def test_threads_are_one_or_more(threads: Any) -> None:
     with pytest.raises(BadInput, match=rf"^threads: {threads}; allowed is 1 or more$"):
         apply(BATCH, policy_plan(), threads=threads)
 

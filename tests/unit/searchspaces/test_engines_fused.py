@@ -75,6 +75,14 @@ def test_two_files_may_use_the_same_names(module: Load) -> None:
     assert collection.text.count("def ") == 4
 
 
+def test_two_modules_whose_names_run_together_do_not(module: Load) -> None:
+    text = "SIZE = {}\ndef part():\n    return SIZE\ndef kernel():\n    return part()\n"
+    names = ("kernels.of_one", "kernels_of.one", "kernels_of_one")
+    collection = Collection()
+    kernels = [collection.add(module(text.format(number), name).kernel) for number, name in enumerate(names)]
+    assert [as_python(collection.text, kernel)() for kernel in kernels] == [0, 1, 2]
+
+
 def test_a_variable_is_not_taken_for_a_constant_of_the_same_name(module: Load) -> None:
     found = module("size = 3\ndef kernel(image):\n    size = image\n    return size\n")
     collection = Collection()

@@ -8,8 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from numba import config
 
-from searchspaces.engines.fused import keeping
+from searchspaces.engines.fused import keeping, loading
 
 TEXT = "text of a module\n"
 
@@ -26,7 +27,8 @@ images, out = np.arange(48, dtype=np.uint8).reshape(1, 3, 4, 4), np.zeros((1, 3,
 index, none = np.zeros(1, np.int64), np.zeros(0, np.float32)
 numbers = np.array([[found.numbers["invert"]]], np.int32)
 values, seeds = np.ones((1, 1, 1)), np.zeros((1, 1), np.int64)
-found.run(images, index, index, numbers, values, seeds, 0, False, 0, out, np.zeros((0, 0), np.float32), none, none, 0, 1)
+floats, room, scratch = np.zeros((0, 0), np.float32), np.zeros((2, 3, 4, 4), np.uint8), np.zeros(4096, np.int32)
+found.run(images, index, index, numbers, values, seeds, 0, False, 0, out, floats, none, none, room, scratch, 0, 1)
 hits = sum(found.run.stats.cache_hits.values())
 print(json.dumps([found.compiled, str(found.directory), hits, bool((out == 255 - images).all())]))
 """
@@ -106,8 +108,27 @@ def test_kernels_are_kept_where_the_environment_says(monkeypatch: pytest.MonkeyP
 def test_other_text_or_other_wishes_of_numba_are_other_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
     key = keeping.key_of("a")
     assert key == keeping.key_of("a") != keeping.key_of("b")
+    monkeypatch.setenv("NUMBA_CACHE_DIR", "somewhere")
+    assert key == keeping.key_of("a")
     monkeypatch.setenv("NUMBA_BOUNDSCHECK", "1")
     assert key != keeping.key_of("a")
+
+
+def test_machine_code_lies_where_it_is_vouched_for_wherever_numba_is_told_to_cache(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("numba.config.CACHE_DIR", str(tmp_path / "elsewhere"))
+    text = 'from numba import njit\n\n\n@njit("int64(int64)", cache=True)\ndef run(level):\n    return level + 1\n'
+    directory = tmp_path / "kept"
+    keeping.make_directory(directory)
+    keeping.write_module(directory, text)
+    module = loading._import("policysearch_kernels_of_a_test", directory, text)
+    monkeypatch.delitem(sys.modules, "policysearch_kernels_of_a_test")
+    assert module.run(1) == 2
+    keeping.seal(directory, 0.1)
+    assert keeping.is_sound(directory, text)
+    assert not (tmp_path / "elsewhere").exists()
+    assert vars(config)["CACHE_DIR"] == str(tmp_path / "elsewhere")
 
 
 @pytest.mark.slow

@@ -375,7 +375,7 @@ def test_each_op_is_as_the_page_says(name: str, interpolation: Interpolation, mo
     image = np.random.default_rng(5).integers(20, 230, (3, 33, width), dtype=np.uint8)
     image[:, :9] //= 3
     for values in MANY_VALUES.get(op.name, [(1.0,)]):
-        plan = Plan((op.name, op.name), np.ones((1, 1), np.int16), np.array([[values]], np.float64), 7, interpolation)
+        plan = Plan(("identity", op.name), np.ones((1, 1), np.int16), np.array([[values]], np.float64), 7, interpolation)
         found = apply(torch.from_numpy(image)[None], plan)[0].numpy()
         expected = BY_THE_PAGE[op.name](image, *values)
         assert op.name == "identity" or values == op.identity or (found != image).any()
