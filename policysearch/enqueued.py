@@ -12,10 +12,9 @@ from searchspaces.errors import BadInput
 from searchspaces.json_text import one_line
 from searchspaces.ops import find_op
 from searchspaces.policy import Base, Policy
-from searchspaces.policy_json import digest, read_policy_file
-from searchspaces.zoo import read_zoo
+from searchspaces.policy_json import digest
+from searchspaces.zoo import PREFIX, read_source
 
-ZOO = "zoo:"
 LONGEST_LABEL = 80
 
 
@@ -26,8 +25,7 @@ def read_policies(sources: Iterable[str]) -> dict[str, Policy]:
         label = one_line(str(source), LONGEST_LABEL)
         if label in found:
             raise BadInput(f"enqueue {label}: given twice; give each policy once")
-        zoo = str(source).startswith(ZOO)
-        found[label] = (read_zoo(str(source).removeprefix(ZOO)) if zoo else read_policy_file(source)).policy
+        found[label] = read_source(source).policy
     return found
 
 
@@ -43,7 +41,7 @@ def _placed(label: str, policy: Policy, channels: int, base: Base) -> Policy:
     for op in policy.ops:
         if not find_op(op).accepts(channels):
             raise BadInput(f"enqueue {label}: its op {op} can't take images with {channels} channels; enqueue another policy")
-    if not label.startswith(ZOO):
+    if not label.startswith(PREFIX):
         return policy
     # The zoo holds policies alone; what geometry moves in, and how, is theirs.
     return replace(policy, base=replace(base, fill=policy.base.fill, interpolation=policy.base.interpolation))

@@ -66,12 +66,11 @@ def export(
 
 def policy_of(source: str, home: str | None) -> "PolicyFile":
     """The policy file that the zoo, a path or a study holds."""
-    from searchspaces.policy_json import read_policy_file
-    from searchspaces.zoo import read_zoo
+    from searchspaces.zoo import PREFIX, read_source
 
-    if source.startswith("zoo:"):
-        return read_zoo(source.removeprefix("zoo:"))
-    return read_policy_file(Path(source) if source.endswith(".json") else _study_policy(open_home(home), source))
+    if source.startswith(PREFIX) or source.endswith(".json"):
+        return read_source(source)
+    return read_source(_study_policy(open_home(home), source))
 
 
 def _print_parity(found: "PolicyFile", form: str | None, standalone: bool, as_json: bool) -> None:
@@ -119,6 +118,10 @@ def _name(exporter: "Exporter") -> str:
 
 
 def _study_policy(home: "Home", name: str) -> Path:
+    from searchspaces.zoo import refuse_bare_name
+
+    if not home.study_directory(name).exists():
+        refuse_bare_name(name)
     open_study(home, name)
     path = home.study_directory(name) / "policy.json"
     if not path.exists():

@@ -9,8 +9,8 @@ from searchspaces.arrays import Images
 from searchspaces.errors import BadInput
 from searchspaces.plan import Plan
 from searchspaces.policy import Policy
-from searchspaces.policy_json import PolicyFile, policy_file_from_dict, read_policy_file
-from searchspaces.zoo import read_zoo
+from searchspaces.policy_json import PolicyFile, policy_file_from_dict
+from searchspaces.zoo import read_source
 
 if TYPE_CHECKING:
     from searchspaces.export.albumentations import PolicyTransform as AlbumentationsTransform
@@ -65,8 +65,7 @@ class LoadedPolicy:
 
 def load_policy(path: Path | str) -> LoadedPolicy:
     """The policy in a file, or a published one by "zoo:NAME". BadInput names the file, the field and what is allowed there."""
-    name = str(path)
-    file = read_zoo(name.removeprefix("zoo:")) if name.startswith("zoo:") else read_policy_file(path)
+    file = read_source(path)
     return LoadedPolicy(file.policy, file.provenance)
 
 

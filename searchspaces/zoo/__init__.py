@@ -10,6 +10,7 @@ from searchspaces.errors import BadInput
 from searchspaces.policy_json import PolicyFile, read_policy_file
 
 ZOO_DIRECTORY = Path(__file__).parent
+PREFIX = "zoo:"
 
 
 def zoo_names() -> tuple[str, ...]:
@@ -24,3 +25,18 @@ def read_zoo(name: str) -> PolicyFile:
         hint = f"did you mean {closest[0]!r}? " if closest else ""
         raise BadInput(f"zoo: no policy is called {name!r}; {hint}known are {', '.join(zoo_names())}")
     return read_policy_file(ZOO_DIRECTORY / f"{name}.json")
+
+
+def read_source(source: Path | str) -> PolicyFile:
+    """A published policy by "zoo:NAME", or the one in a file. A published name without "zoo:" is refused with the right one."""
+    name = str(source)
+    if name.startswith(PREFIX):
+        return read_zoo(name.removeprefix(PREFIX))
+    refuse_bare_name(name)
+    return read_policy_file(source)
+
+
+def refuse_bare_name(name: str) -> None:
+    """BadInput for the name of a published policy that lacks "zoo:", where there is no file of that name."""
+    if name in zoo_names() and not Path(name).exists():
+        raise BadInput(f"policy {name!r}: there is no such file; the published policy is called {PREFIX}{name}")

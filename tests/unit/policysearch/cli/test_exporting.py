@@ -8,7 +8,9 @@ from click.testing import CliRunner, Result
 
 from policysearch.cli.exporting import export
 from policysearch.cli.parity_table import WIDTH, parity_lines
+from policysearch.enqueued import read_policies
 from searchspaces.errors import BadInput
+from searchspaces.export.loading import load_policy
 from searchspaces.export.parity import WHOLE, Row, parity
 from searchspaces.zoo import read_zoo
 
@@ -98,3 +100,16 @@ def test_a_refusal_is_told_within_the_width_under_its_column() -> None:
 
 def test_where_every_form_refuses_nothing_is_called_compared() -> None:
     assert list(parity_lines([REFUSED]))[-1] == "Nothing was compared."
+
+
+def test_a_published_name_without_zoo_is_told_the_right_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    told = "the published policy is called zoo:uniformaugment"
+    with pytest.raises(BadInput, match=told):
+        load_policy("uniformaugment")
+    with pytest.raises(BadInput, match=told):
+        read_policies(["uniformaugment"])
+    found = CliRunner().invoke(export, ["uniformaugment", "-o", "x.json", "--home", str(tmp_path / "home")])
+    assert told in str(found.exception)
+    (tmp_path / "uniformaugment").write_text(load_policy("zoo:uniformaugment").written("json"))
+    assert load_policy("uniformaugment").policy == load_policy("zoo:uniformaugment").policy  # a file of that name is read
