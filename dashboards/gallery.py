@@ -15,7 +15,7 @@ from policysearch.home import Home
 from policysearch.ledger import Ledger
 from searchspaces.arrays import Images
 from searchspaces.draw import draw
-from searchspaces.engines import apply
+from searchspaces.engines.grouped import apply  # the same pixels, and a picture waits for no compiler
 from searchspaces.errors import BadInput
 from searchspaces.ops import find_op
 from searchspaces.ops.op import Parameter

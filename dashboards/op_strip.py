@@ -13,7 +13,7 @@ from PIL import Image
 from dashboards.contact_sheet import Row, Tile, contact_sheet
 from dashboards.gallery import is_switch, value_in_short
 from searchspaces.arrays import Images
-from searchspaces.engines import apply
+from searchspaces.engines.grouped import apply  # the same pixels, and a picture waits for no compiler
 from searchspaces.ops.op import Op, Parameter
 from searchspaces.plan import Plan
 

@@ -26,9 +26,10 @@ def print_ending(view: StudyView, home: str | Path | None) -> None:
     _heading(f"The best policy found: {view.best.name}")
     _paragraph(view.best.words)
     _heading(f"Validation error ({view.best.total:,} images, {counted(view.best.epochs, 'epoch')} a trial)")
+    widest = max(36, *(len(row.name) for row in _compared(view)))
     for row in _compared(view):
         mark = "best" if row is view.best else "searched" if row.role == "trial" else row.role
-        click.echo(f"  {mark:<9} {row.name:<36} {_percent(row.wrong, row.total)}")
+        click.echo(f"  {mark:<9} {row.name:<{widest}} {_percent(row.wrong, row.total)}")
     _print_failures(view)
     _print_test(view, home)
     _heading("How little this proves")

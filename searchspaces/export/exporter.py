@@ -24,7 +24,8 @@ class Exporter:
     where there is no such form. It defines `Plan` and `carried_out(images, plan)`, which `export --parity` asks.
 
     `carried_out(file, images, plans)` gives what the exported form makes of the images by each plan, for `export --parity`; None
-    where it can't be asked. The two `computed_by` say whose code works out the pixels.
+    where it can't be asked. The two `computed_by` say whose code works out the pixels. `collates` says that the file of a policy
+    that mixes batches has `collate(classes)`.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Exporter:
     carried_out: CarryOut | None = None
     computed_by: str = "policysearch"
     standalone_computed_by: str = ""
+    collates: bool = False
 
     def write(self, file: PolicyFile, standalone: bool = False) -> str:
         """The content of the exported file, or of the standalone one; BadInput where it can't be made."""

@@ -15,7 +15,7 @@ from searchspaces.arrays import Images
 from searchspaces.draw import draw
 from searchspaces.engines.grouped import apply as apply_in_torch
 from searchspaces.errors import BadInput
-from searchspaces.export import Exporter, exporter_table
+from searchspaces.export import Exporter, exporter_table, find_exporter
 from searchspaces.export.alone import Case, carried_out_alone
 from searchspaces.export.searched import Shape, channels_for, searched_at
 from searchspaces.plan import NO_OP, Plan
@@ -48,19 +48,25 @@ class Row:
         return None if self.levels is None else self.levels == 0
 
 
-def parity(file: PolicyFile) -> tuple[Row, ...]:
-    """Every form of the policy, with a row for each of its ops and one for the whole."""
+def parity(file: PolicyFile, form: str | None = None, standalone: bool = False) -> tuple[Row, ...]:
+    """Every form of the policy, with a row for each of its ops and one for the whole.
+
+    With `form` only that exporter's forms, and with `standalone` only files that do without policysearch. BadInput where
+    nothing can be compared so.
+    """
     channels, height, width = searched_at(file) or (channels_for(file.policy), 32, 32)
     shape = (min(channels, _MOST_CHANNELS), min(height, _LARGEST_SIDE), min(width, _LARGEST_SIDE))
     check_shape((IMAGES, *shape))
     images = _telling_images(shape)
     plans = dict(_plans(file, images))
-    return tuple(row for form in _forms() for row in _rows(form, file, images, plans))
+    return tuple(row for form in _wanted(form, standalone) for row in _rows(form, file, images, plans))
 
 
 @dataclass(frozen=True)
 class _Form:
     name: str
+    exporter: str
+    alone: bool
     computed_by: str
     carry_out: Callable[[PolicyFile, Images, Sequence[Plan]], list[Images]]
 
@@ -68,9 +74,19 @@ class _Form:
 def _forms() -> Iterator[_Form]:
     for exporter in exporter_table():
         if exporter.carried_out is not None:
-            yield _Form(exporter.name, exporter.computed_by, exporter.carried_out)
+            yield _Form(exporter.name, exporter.name, False, exporter.computed_by, exporter.carried_out)
         if exporter.standalone is not None:
-            yield _Form(f"{exporter.name}, standalone", exporter.standalone_computed_by, _alone(exporter))
+            name = f"{exporter.name}, standalone"
+            yield _Form(name, exporter.name, True, exporter.standalone_computed_by, _alone(exporter))
+
+
+def _wanted(exporter: str | None, standalone: bool) -> list[_Form]:
+    if exporter is not None:
+        find_exporter(exporter)  # a name that there is not
+    found = [form for form in _forms() if exporter in (None, form.exporter) and form.alone >= standalone]
+    if not found:
+        raise BadInput(f"form {exporter!r}: nothing of it can be compared; leave standalone out, or choose another form")
+    return found
 
 
 def _alone(exporter: Exporter) -> Callable[[PolicyFile, Images, Sequence[Plan]], list[Images]]:

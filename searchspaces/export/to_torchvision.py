@@ -102,4 +102,5 @@ EXPORTER = Exporter(
     standalone_loaded_with=_LOADED_WITH,
     carried_out=carried_out_by_us,
     standalone_computed_by="the file, in torch",
+    collates=True,
 )

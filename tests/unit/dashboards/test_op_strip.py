@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from dashboards.gallery import value_in_short
+from dashboards.gallery import picture_grid, value_in_short
 from dashboards.op_strip import FILL, _label, _tiles, op_strip, strengths
 from dashboards.scene import scene
 from searchspaces.ops import built_in_ops, find_op, op_table
 from searchspaces.ops.op import Op, Setting
+from searchspaces.policy import Base, Branch, Choice, Constant, Policy, Step
 
 SCENE = scene(32)
 
@@ -89,3 +90,13 @@ def test_all_of_the_table_is_drawn() -> None:
 def test_an_op_whose_only_range_is_on_is_shown_over_its_limits() -> None:
     odd = dataclasses.replace(find_op("quarter_turns"), spans=find_op("hflip").spans)
     assert strengths(odd, 32) == (0, 1, 2, 3)
+
+
+def test_pictures_wait_for_no_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
+    def compiled() -> bool:
+        raise AssertionError("a picture went to the fused engine")
+
+    monkeypatch.setattr("searchspaces.engines.choosing.fused_here", compiled)
+    policy = Policy(Base(), (Branch((Step((Choice("invert", (Constant(1.0),)),)),)),))
+    assert picture_grid(policy, SCENE, 0, ("a scene",)).width > 0
+    assert op_strip([find_op("invert")], SCENE).width > 0
