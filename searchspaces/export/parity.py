@@ -1,8 +1,8 @@
 """Whether an exported form does what was searched: the same draws, carried out by each form and by the torch engine, compared.
 
 Values and seeds are the policy's own, drawn from a fixed seed; images are noise and ramps of the size and channels searched at
-(sides of at most 64 pixels), or 3 channels of 32x32. Standalone files, and timm's, run in a Python of their own. Judges pixels
-only: that a form also draws alike is for the tests.
+(at most 16, sides of at most 64 pixels), or 3 channels of 32x32. Standalone files, and timm's, run in a Python of their own.
+Judges pixels only: that a form also draws alike is for the tests.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -17,15 +17,15 @@ from searchspaces.engines.grouped import apply as apply_in_torch
 from searchspaces.errors import BadInput
 from searchspaces.export import Exporter, exporter_table, find_exporter
 from searchspaces.export.alone import Case, carried_out_alone
-from searchspaces.export.searched import Shape, searched_at
-from searchspaces.ops import find_op
+from searchspaces.export.searched import Shape, channels_for, searched_at
 from searchspaces.plan import NO_OP, Plan
 from searchspaces.policy_json import PolicyFile
+from searchspaces.refusals import check_shape
 
 IMAGES = 32
 DRAWS = 4096
 WHOLE = "(all)"
-_LARGEST_SIDE = 64
+_LARGEST_SIDE, _MOST_CHANNELS = 64, 16  # a provenance may say anything
 
 
 @dataclass(frozen=True)
@@ -54,8 +54,10 @@ def parity(file: PolicyFile, form: str | None = None, standalone: bool = False) 
     With `form` only that exporter's forms, and with `standalone` only files that do without policysearch. BadInput where
     nothing can be compared so.
     """
-    shape = searched_at(file) or (_channels(file), 32, 32)
-    images = _telling_images((shape[0], min(shape[1], _LARGEST_SIDE), min(shape[2], _LARGEST_SIDE)))
+    channels, height, width = searched_at(file) or (channels_for(file.policy), 32, 32)
+    shape = (min(channels, _MOST_CHANNELS), min(height, _LARGEST_SIDE), min(width, _LARGEST_SIDE))
+    check_shape((IMAGES, *shape))
+    images = _telling_images(shape)
     plans = dict(_plans(file, images))
     return tuple(row for form in _wanted(form, standalone) for row in _rows(form, file, images, plans))
 
@@ -125,11 +127,6 @@ def _plans(file: PolicyFile, images: Images) -> Iterator[tuple[str, Plan]]:
         values = plan.values[rows, steps][:, None]
         yield name, replace(plan, code_book=("identity", name), codes=codes, values=values, seeds=seeds)
     yield WHOLE, plan.rows(np.arange(len(images)))
-
-
-def _channels(file: PolicyFile) -> int:
-    ops = [find_op(name) for name in file.policy.ops]
-    return next(count for count in (3, 1, 2, 4) if all(op.accepts(count) for op in ops))
 
 
 def _telling_images(shape: Shape) -> Images:

@@ -1,5 +1,8 @@
 """What the images were like that a policy was searched on, and a word to those who use it on others. Changes no pixel."""
 
+from searchspaces.errors import BadInput
+from searchspaces.ops import find_op
+from searchspaces.policy import Policy
 from searchspaces.policy_json import PolicyFile
 
 Shape = tuple[int, int, int]
@@ -12,6 +15,16 @@ def searched_at(file: PolicyFile) -> Shape | None:
     if isinstance(channels, int) and isinstance(size, list | tuple) and [type(side) for side in size] == [int, int]:
         return (channels, size[0], size[1])
     return None
+
+
+def channels_for(policy: Policy) -> int:
+    """How many channels images can have that all ops of the policy take, 3 if they do. BadInput where there is no such number."""
+    ops = [find_op(name) for name in policy.ops]
+    counts = dict.fromkeys([3, 1, 2, 4, *sorted(count for op in ops for count in op.channels or ())])
+    for count in counts:
+        if all(op.accepts(count) for op in ops):
+            return count
+    raise BadInput(f"policy: no images have channels that all of its ops take ({', '.join(policy.ops)}); leave some out")
 
 
 def other_than_searched(searched: Shape, used: Shape) -> str:

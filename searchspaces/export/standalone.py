@@ -16,6 +16,7 @@ import numpy as np
 from searchspaces.draw import draw
 from searchspaces.errors import BadInput
 from searchspaces.export.collecting import Collection
+from searchspaces.export.searched import channels_for
 from searchspaces.ops import find_op
 from searchspaces.ops.op import Op
 from searchspaces.policy import Policy
@@ -106,8 +107,7 @@ def standalone_text(file: PolicyFile, kind: Kind) -> str:
 
 def ops_drawn(policy: Policy) -> tuple[str, ...]:
     """All ops that a plan of the policy can name: those of its branches and those of its base."""
-    channels = next(count for count in (3, 1, 2, 4) if all(find_op(name).accepts(count) for name in policy.ops))
-    return draw(policy, (1, channels, 32, 32), np.random.default_rng(0)).code_book
+    return draw(policy, (1, channels_for(policy), 32, 32), np.random.default_rng(0)).code_book
 
 
 def as_source(value: Any, collection: Collection, indent: int = 0) -> str:

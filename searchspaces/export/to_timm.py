@@ -187,9 +187,8 @@ def _twins(choice: Choice, magnitude: int) -> list[Twin]:
 
 def _carried_out(file: PolicyFile, images: Images, plans: Sequence[Plan]) -> list[Images]:
     """By the ops of the file's transform, in a Python of its own. BadInput where timm is not installed."""
-    step = file.policy.branches[0].steps[0] if file.policy.ops else None
-    written = text(file)
-    assert step is not None  # else it had no text
+    written = text(file)  # first: it refuses policies without a first step
+    step = file.policy.branches[0].steps[0]
     names = {choice.op: _twin(choice, _common_magnitude(step)).name for choice in step.choices}
     return carried_out_alone([Case(written + _CARRY_OUT.format(names=names), images, plan) for plan in plans])
 

@@ -1,11 +1,17 @@
 """The parity table says of every form what is true of it, a form that is off included."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from searchspaces import export
+from searchspaces.arrays import Images
+from searchspaces.errors import BadInput
 from searchspaces.export.parity import WHOLE, parity
+from searchspaces.export.searched import channels_for
+from searchspaces.ops import find_op
+from searchspaces.plan import Plan
 from searchspaces.policy import Base, Branch, Choice, Constant, Levels, PadCrop, Policy, Step, Uniform
 from searchspaces.policy_json import PolicyFile
 
@@ -53,6 +59,41 @@ def test_timm_says_what_it_can() -> None:
     assert set(timm) == {"rotate", "invert", WHOLE}
     assert timm["invert"].equal and timm["invert"].computed_by == "timm, in PIL"
     assert timm["rotate"].share is not None and timm["rotate"].share < 0.003
+
+
+@pytest.mark.parametrize(
+    ("size", "channels", "wanted"), [([24, 10**9], 3, (3, 24, 64)), ([24, 20], 10**9, (16, 24, 20)), (None, None, (3, 32, 32))]
+)
+def test_a_provenance_that_exaggerates_takes_no_memory(
+    size: object, channels: object, wanted: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shapes: list[tuple[int, ...]] = []
+
+    def noted(file: PolicyFile, images: Images) -> dict[str, Plan]:
+        shapes.append(images.shape[1:])
+        return {}
+
+    monkeypatch.setattr("searchspaces.export.parity._wanted", lambda exporter, standalone: [])
+    monkeypatch.setattr("searchspaces.export.parity._plans", noted)
+    parity(PolicyFile(policy(Choice("invert", (Constant(1.0),))).policy, {"size": size, "channels": channels}))
+    assert shapes == [wanted]
+
+
+@pytest.mark.parametrize(("size", "channels"), [([0, 24], 3), ([24, -3], 3), ([24, 24], 0), ([24, 24], -1)])
+def test_a_size_that_no_images_have_is_refused(size: list[int], channels: int) -> None:
+    with pytest.raises(BadInput, match=r"^images: shape \(32, "):
+        parity(PolicyFile(policy(Choice("invert", (Constant(1.0),))).policy, {"size": size, "channels": channels}))
+
+
+def test_ops_that_no_images_suit_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken = {"invert": frozenset({2, 7}), "posterize": frozenset({7, 9}), "hue": frozenset({1, 3})}
+    known = {name: replace(find_op(name), channels=channels) for name, channels in taken.items()}
+    both = policy(Choice("invert", (Constant(1.0),)), Choice("posterize", (Constant(4.0),))).policy
+    none = policy(Choice("invert", (Constant(1.0),)), Choice("hue", (Constant(0.1),))).policy
+    monkeypatch.setattr("searchspaces.export.searched.find_op", known.get)
+    assert channels_for(both) == 7
+    with pytest.raises(BadInput, match=r"^policy: no images have channels that all of its ops take \(invert, hue\); "):
+        channels_for(none)
 
 
 @pytest.mark.slow

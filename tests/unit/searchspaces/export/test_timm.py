@@ -15,10 +15,11 @@ from searchspaces import load_policy, spaces
 from searchspaces.engines import apply
 from searchspaces.errors import BadInput
 from searchspaces.export.loading import LoadedPolicy
-from searchspaces.export.to_timm import TWINS
+from searchspaces.export.to_timm import EXPORTER, TWINS
 from searchspaces.ops import find_op
 from searchspaces.plan import Plan
 from searchspaces.policy import Base, Branch, Choice, Constant, PadCrop, Policy, Step, Uniform
+from searchspaces.policy_json import PolicyFile
 from searchspaces.zoo import zoo_names
 
 RGB = np.random.default_rng(1).integers(0, 256, (24, 33, 3), dtype=np.uint8)
@@ -137,3 +138,10 @@ def test_no_published_policy_can_be_said_and_each_is_told_why() -> None:
         BadInput, match=r"the base geometry; .*the op contrast; .*the op identity; .*the op saturation; .*the op shear_x"
     ):
         LoadedPolicy(spaces.randaugment().decode({"ops": 2, "level": 9}), {}).written("timm")
+
+
+def test_asked_for_pixels_it_refuses_what_it_refuses_to_write() -> None:
+    file = PolicyFile(Policy(branches=(Branch(()), Branch((Step((Choice("invert", (Constant(1.0),)),)),)))), {})
+    assert EXPORTER.carried_out is not None
+    with pytest.raises(BadInput, match="RandAugment can't say 2 branches"):
+        EXPORTER.carried_out(file, RGB[None], [])
