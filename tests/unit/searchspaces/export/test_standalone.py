@@ -76,6 +76,7 @@ def random_policies(count: int, channels: int) -> list[Policy]:
 FORMS = pytest.mark.parametrize("form", ["torchvision", "albumentations"])
 
 
+@pytest.mark.slow
 @FORMS
 def test_the_same_draw_gives_the_same_pixels_for_every_op_family_and_zoo_entry(form: str) -> None:
     cases = {name: case(policy, 0, form) for name, policy in some_policies().items()}
