@@ -4,6 +4,7 @@ Compiled kernels are kept where they are without tests, so that a test's own hom
 """
 
 import os
+import signal
 from pathlib import Path
 
 from hypothesis import settings
@@ -14,3 +15,6 @@ settings.load_profile("ci" if os.environ.get("CI") else "desk")
 
 caches = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
 os.environ.setdefault("POLICYSEARCH_KERNELS", str(caches / "policysearch" / "kernels"))
+
+# Begun in the background of a shell, the tests would ignore Ctrl-C, and so would all that they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -15,6 +15,7 @@ from urllib.parse import quote
 from urllib.request import Request, urlopen
 
 import pytest
+from PIL import Image
 from study_fixture import StudyInLedger, whole_study
 
 from dashboards.gallery import write_pictures
@@ -124,7 +125,8 @@ def test_mlflows_ui_shows_the_studys_runs_and_calls_nobody(browser: Any, made: S
     page.get_by_text("augmented.png").click()
     picture = page.locator("img[src^='blob:'], img[src*='augmented']").first
     picture.wait_for(timeout=60_000)
-    page.wait_for_function("[...document.images].some(i => i.naturalWidth === 1050)", timeout=60_000)
+    wide = Image.open(next((made.home.study_directory(made.name) / "pictures").glob("*.png"))).width
+    page.wait_for_function(f"[...document.images].some(i => i.naturalWidth === {wide})", timeout=60_000)
     assert [url for url in asked if not url.startswith((ui, "data:", "blob:"))] == []
     page.close()
 
