@@ -29,9 +29,9 @@ from searchspaces.plan import Plan
 from searchspaces.policy import Base, Batch, Branch, Choice, PadCrop, Policy, Step
 
 THEIRS = {32: 256, 224: 32}
-OURS = {32: 4096, 224: 256}
-"""Images a repeat; other sides take those of 224."""
-BATCHES = 4
+OURS = {32: 16384, 224: 512}
+"""Images a repeat; other sides take those of 224. Ours are many, or a repeat would be over before the caches are warm."""
+BATCH = {32: 1024, 224: 64}
 """Ours are done as a trial does an epoch: drawn at once, carried out batch by batch."""
 LEVEL = 9
 PIL_NAMES = {
@@ -72,7 +72,7 @@ def ours(side: int) -> list[Contender]:
     """The ops alone: a plan drawn anew for each repeat, and carried out batch by batch."""
     images = torch.from_numpy(pictures(OURS.get(side, OURS[224]), side))
     policy, generator = randaugment(Base()), np.random.default_rng(0)
-    batches = _batches(len(images))
+    batches = _batches(len(images), side)
     few = images[batches[0]]
 
     def by_fused() -> None:
@@ -94,8 +94,8 @@ def our_whole_path(side: int) -> Contender:
     images = pictures(OURS.get(side, OURS[224]), side)
     policy, generator = randaugment(Base(PadCrop(0.125), 0.5), cutout=0.5), np.random.default_rng(0)
     mean, scale = np.float32(255) * np.array(MEAN, np.float32), 1 / (np.float32(255) * np.array(STD, np.float32))
-    batches = _batches(len(images))
-    out = torch.empty((len(images) // BATCHES, *images.shape[1:])).contiguous(memory_format=torch.channels_last)
+    batches = _batches(len(images), side)
+    out = torch.empty((batches[0].stop, *images.shape[1:])).contiguous(memory_format=torch.channels_last)
 
     def run() -> None:
         plan, order = draw(policy, _shape(images), generator), generator.permutation(len(images))
@@ -105,8 +105,9 @@ def our_whole_path(side: int) -> Contender:
     return Contender("**policysearch, fused**", EACH_IMAGE, len(images), run)
 
 
-def _batches(images: int) -> list[slice]:
-    return [slice(start, start + images // BATCHES) for start in range(0, images, images // BATCHES)]
+def _batches(images: int, side: int) -> list[slice]:
+    batch = BATCH.get(side, BATCH[224])
+    return [slice(start, start + batch) for start in range(0, images, batch)]
 
 
 def _shape(images: torch.Tensor | np.ndarray) -> tuple[int, int, int, int]:
@@ -167,7 +168,7 @@ def _one_op(name: str, levels: np.ndarray) -> Contender:
     plan = Plan(("identity", name), codes, values)
 
     def run() -> None:
-        for batch in _batches(len(levels)):
+        for batch in _batches(len(levels), levels.shape[-1]):
             engines.apply(images[batch], plan.rows(batch))
 
     return Contender(name, EACH_IMAGE, len(levels), run)
@@ -180,7 +181,7 @@ def print_threads(side: int, repeats: int) -> None:
 
     def with_threads(threads: int) -> Contender:
         def run() -> None:
-            for batch in _batches(len(images)):
+            for batch in _batches(len(images), side):
                 engines.apply(images[batch], plan.rows(batch), threads)
 
         return Contender(f"{threads}", EACH_IMAGE, len(images), run)

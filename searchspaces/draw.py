@@ -92,7 +92,9 @@ def _draw_branches(policy: Policy, draws: Draws, pages: _Pages, first_step: int)
     """Slots of a step: whether, which choice, then for each parameter its value and its sign."""
     taken = weighted([branch.weight for branch in policy.branches], draws[:, 0])
     table, first_choice = _choices(policy, pages.code_book, (pages.slots_per_step - 2) // 2)
-    rows_of = [(number, np.flatnonzero(taken == number)) for number in np.unique(taken)]
+    rows_of: list[tuple[int, Rows | slice]] = [(0, slice(None))]
+    if len(policy.branches) > 1:
+        rows_of = [(number, np.flatnonzero(taken == number)) for number in np.unique(taken).tolist()]
     for step in range(max(len(branch.steps) for branch in policy.branches)):
         slots = draws[:, 1 + step * pages.slots_per_step : 1 + (step + 1) * pages.slots_per_step]
         chosen = np.full(len(draws), NOT_DRAWN)

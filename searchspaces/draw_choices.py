@@ -87,11 +87,16 @@ def choice_table(choices: tuple[Choice, ...], code_book: tuple[str, ...], parame
 
 def chosen_of(step: Step, draws: Float64[np.ndarray, "rows"]) -> Rows:
     """Which of the step's choices each draw falls on."""
-    return np.zeros(len(draws), dtype=np.int64) if len(step.choices) == 1 else weighted([c.weight for c in step.choices], draws)
+    return weighted([choice.weight for choice in step.choices], draws)
 
 
 def weighted(weights: list[float], draws: Float64[np.ndarray, "rows"]) -> Rows:
     """The index that each draw falls on when the weights share out [0, 1)."""
+    if len(weights) == 1:
+        return np.zeros(len(draws), dtype=np.int64)
     ends = np.cumsum(weights)
-    index: Rows = np.minimum(np.searchsorted(ends, draws * ends[-1], side="right"), len(weights) - 1)
+    scaled = draws * ends[-1]
+    # Equal weights of 1 end at whole numbers, so what follows is what the search would find, several times sooner.
+    found = scaled.astype(np.int64) if set(weights) == {1.0} else np.searchsorted(ends, scaled, side="right")
+    index: Rows = np.minimum(found, len(weights) - 1)
     return index
