@@ -112,8 +112,8 @@ def _facts(op: Op) -> Iterator[tuple[str, str]]:
     told += ["it is noise: each image has a seed of its own"] if op.seeded else []
     yield "Images", "; ".join(told)
     yield "Runs", _RUNS[op.runs] + ("; also in plain numpy" if op.in_numpy else "")
-    if op.library:
-        yield "Needs", f"{op.library}: pip install {op.install or op.library}"
+    if op.package:
+        yield "Needs", f"{op.package}: pip install {op.install or op.package}"
     yield "Source", op.source
     yield "Reference", _reference(op)
     for library, words in op.elsewhere.items():

@@ -37,10 +37,10 @@ def check_ops(names: Iterable[str], channels: int) -> None:
         if not op.accepts(channels):
             allowed = " or ".join(str(count) for count in sorted(op.channels or ()))
             raise BadInput(f"op {op.name}: the images have {channels} channels; it takes {allowed}; leave it out of the policy")
-        if op.library and not _is_installed(op.library):
+        if op.package and not _is_installed(op.package):
             raise BadInput(
-                f"op {op.name}: it needs {op.library}, which is not installed; install it with: pip install "
-                f"{op.install or op.library}"
+                f"op {op.name}: it needs {op.package}, which is not installed; install it with: pip install "
+                f"{op.install or op.package}"
             )
 
 

@@ -142,9 +142,9 @@ def _bracketed(opening: str, items: list[str], closing: str, indent: int) -> str
 def _op(op: Op, kind: Kind, collection: Collection) -> str:
     """The op's entry in the file's table, once its kernel is collected."""
     function = getattr(op, kind.kernel)
-    if op.library:
+    if op.package:
         raise BadInput(
-            f"op {op.name}: {op.library} applies it through policysearch, so no file without that can; leave out --standalone"
+            f"op {op.name}: {op.package} applies it through policysearch, so no file without that can; leave out --standalone"
         )
     if function is None:
         raise BadInput(f"op {op.name}: it has no {kind.kernel}, which this standalone file needs; leave out --standalone")

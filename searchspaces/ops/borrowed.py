@@ -101,6 +101,6 @@ def entry(
         per_image=True,
         channels=channels,
         spans=spans,
-        library="albumentations",
+        package="albumentations",
         install=INSTALL,
     )

@@ -81,7 +81,7 @@ class Op:
     `meaning` says what the op does to a pixel, in one sentence or formula that could be programmed from. `seeded` ops are noise:
     they get a seed for each image. `resamples`: whether the interpolation matters to it. `per_image` kernels take the images one
     by one, on the CPU wherever they lie. `elsewhere`: what other libraries call it and where theirs differs, in words, for docs.
-    `library`: what the kernel imports beside the core, "" where nothing; `install` is what pip calls it, if not the same.
+    `package`: what the kernel imports beside the core, "" where nothing; `install` is what pip calls it, if not the same.
     """
 
     name: str
@@ -101,7 +101,7 @@ class Op:
     channels: frozenset[int] | None = None
     spans: Mapping[str, Span] = field(default_factory=dict)
     tolerance: Tolerance = Tolerance()
-    library: str = ""
+    package: str = ""
     install: str = ""
 
     @property

@@ -227,7 +227,7 @@ def test_its_entry_makes_sense(op: Op) -> None:
     for parameter in op.parameters:
         assert parameter.low <= parameter.identity <= parameter.high
         assert parameter.unit
-    if op.library:
+    if op.package:
         assert op.install
     for span in op.spans.values():
         assert span.source

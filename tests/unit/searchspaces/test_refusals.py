@@ -161,7 +161,7 @@ def test_noise_without_a_seed_is_refused(op: Op, no_kernel: None) -> None:
 
 
 def test_a_missing_library_is_named_with_its_cure(monkeypatch: pytest.MonkeyPatch) -> None:
-    lacking = dataclasses.replace(ops.find_op("rotate"), name="lent", library="no_such_library", install="such-a-library")
+    lacking = dataclasses.replace(ops.find_op("rotate"), name="lent", package="no_such_library", install="such-a-library")
     monkeypatch.setattr("searchspaces.refusals.find_op", lambda name: lacking)
     with pytest.raises(BadInput) as refused:
         check_ops(["lent"], 3)

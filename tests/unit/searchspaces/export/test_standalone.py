@@ -53,7 +53,7 @@ def some_policies() -> dict[str, Policy]:
         params = find(points(space), lambda params: True, settings=settings(phases=[Phase.generate], database=None))
         found[f"family {family.name}"] = space.decode(params)
     for op in op_table():
-        if op.accepts(3) and not op.library:
+        if op.accepts(3) and not op.package:
             for end in (op.strength.low, op.strength.high):
                 values = (Constant(end), *(Constant(parameter.identity) for parameter in op.parameters[1:]))
                 found[f"{op.name} {end:g}"] = Policy(Base(fill=77), (Branch((Step((Choice(op.name, values),)),)),))
@@ -66,7 +66,7 @@ def random_policies(count: int, channels: int) -> list[Policy]:
     @settings(max_examples=count, database=None, phases=[Phase.generate])
     @given(policies(channels))
     def note(policy: Policy) -> None:
-        if all(not find_op(name).library for name in policy.ops):  # the others are refused, which a test below shows
+        if all(not find_op(name).package for name in policy.ops):  # the others are refused, which a test below shows
             found.append(policy)
 
     note()
@@ -182,7 +182,7 @@ def test_its_albumentations_transform_is_ours_without_torch(tmp_path: Path) -> N
 
 @FORMS
 def test_an_op_of_another_library_is_refused(form: str) -> None:
-    borrowed = next(op for op in op_table() if op.library)
+    borrowed = next(op for op in op_table() if op.package)
     values = tuple(Constant(parameter.high) for parameter in borrowed.parameters)
     with pytest.raises(BadInput, match=rf"^op {borrowed.name}: .* so no file without that can; leave out --standalone$"):
         written(Policy(branches=(Branch((Step((Choice(borrowed.name, values),)),)),)), form)

@@ -26,7 +26,7 @@ from searchspaces.spaces import build_space
 from searchspaces.words import policy_in_words
 
 SEED = 2**62 + 12345
-BORROWED = [op for op in op_table() if op.library]
+BORROWED = [op for op in op_table() if op.package]
 EACH_OP = pytest.mark.parametrize("op", BORROWED, ids=lambda op: op.name)
 EXAMPLES: dict[str, tuple[tuple[float, ...], Any]] = {
     "CLAHE": ((4.0, 8.0), lambda: A.CLAHE(clip_limit=(4, 4), tile_grid_size=(8, 8), p=1)),
@@ -98,7 +98,7 @@ def global_states() -> list[str]:
 
 def test_the_list_is_this_one() -> None:
     assert [op.name for op in BORROWED] == [f"albumentations:{name}" for name in EXAMPLES]
-    assert {op.library for op in BORROWED} == {"albumentations"}
+    assert {op.package for op in BORROWED} == {"albumentations"}
 
 
 @EACH_OP
