@@ -6,6 +6,7 @@ written by the workers themselves before they report. Holds the protocols only; 
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any, Literal, Protocol, TypeAlias
 
 
@@ -27,6 +28,15 @@ class Task:
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values; `Task(**values)` is the inverse."""
         return {"spec": dict(self.spec), "ledger_url": self.ledger_url, "weights_path": self.weights_path}
+
+
+class Later(Enum):
+    """What a source says when it has no task now but may have one once a running trial is over."""
+
+    LATER = "later"
+
+
+LATER = Later.LATER
 
 
 @dataclass(frozen=True)
@@ -54,8 +64,11 @@ Listener: TypeAlias = Callable[[Event], None]
 class TaskSource(Protocol):
     """Where a driver gets its tasks from. Always called from the thread that called `Driver.run`."""
 
-    def next_task(self) -> Task | None:
-        """A task to start now, or None when there is none left; None is final."""
+    def next_task(self) -> Task | Later | None:
+        """A task to start next; LATER where one may come once a running trial is over; None when none is left, which is final.
+
+        A driver may ask for one task more than it has workers, so that a worker which is done finds its next task ready.
+        """
 
     def started(self, trial_uid: str) -> None:
         """A worker has taken up the trial (again, after a worker was lost)."""
