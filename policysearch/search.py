@@ -18,6 +18,7 @@ from policysearch.conclusion import disclose_test, still_to_test, write_policy
 from policysearch.drivers import Driver, Event, Listener
 from policysearch.drivers.execution import usable_cores
 from policysearch.enqueued import count_in, for_study, not_run_twice, read_policies
+from policysearch.holding import held
 from policysearch.home import Home
 from policysearch.kept_weights import KeptWeights
 from policysearch.ledger import Figure, Ledger, StudyRecord, TrialRecord
@@ -79,8 +80,8 @@ def search(study: Study, trials: int, listener: Listener, test: bool) -> Outcome
         setting, notes = _with_enqueued(setting, enqueued, prepared)
         sampler = make_sampler(study.sampler, setting.space, study.seed)
         driver = _driver(study, setting.recipe)
-        with home.lock(name) as directory:
-            record = ledger.create_study(name, identity)
+        with home.lock(name) as directory, held(ledger, record := ledger.create_study(name, identity)) as hold:
+            listener = hold.watching(listener)
             beside = len(setting.baselines) + count_in(ledger.trials(record.uid), setting.enqueued)
             listener(Event("ready", total=trials + beside, text=name))
             notes = (*prepared.notes, *setting.space.notes, *notes)
