@@ -151,8 +151,45 @@ class Score:
 
 
 @dataclass(frozen=True)
+class Counts:
+    """The score of a trainer that can't say which images it got wrong: how many of how many, and nothing else."""
+
+    wrong: int
+    total: int
+
+    def __post_init__(self) -> None:
+        if not (self.total > 0 and 0 <= self.wrong <= self.total):
+            raise ValueError(f"{self.wrong} wrong of {self.total} images is impossible")
+
+    @property
+    def right(self) -> None:
+        """Not known image by image."""
+        return None
+
+    @property
+    def confusion(self) -> None:
+        """Not known."""
+        return None
+
+    @property
+    def log_loss_sum(self) -> None:
+        """Not known."""
+        return None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return {"wrong": self.wrong, "total": self.total}
+
+    @staticmethod
+    def from_dict(raw: Mapping[str, Any]) -> "Counts":
+        """The inverse of `to_dict`."""
+        return Counts(raw["wrong"], raw["total"])
+
+
+@dataclass(frozen=True)
 class TrialResult:
-    """What came of a trial. A failed one has its reason in `error` and no score, so it can't win.
+    """What came of a trial. A failed one has its reason in `error` and no score, so it can't win. A trainer of the user's own may
+    have `Counts` for a score.
 
     `span_seconds` says where the time went; `environment` on what it ran; `engine` which engine augmented; `weights_sha256` is
     the hash of the kept weights file.
@@ -161,7 +198,7 @@ class TrialResult:
     trial_uid: str
     status: Literal["done", "failed"]
     epochs: tuple[Epoch, ...] = ()
-    score: Score | None = None
+    score: Score | Counts | None = None
     error: str | None = None
     span_seconds: Mapping[str, float] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -184,5 +221,11 @@ class TrialResult:
         """The inverse of `to_dict`."""
         fields = dict(raw)
         fields["epochs"] = tuple(Epoch(**epoch) for epoch in raw["epochs"])
-        fields["score"] = None if raw["score"] is None else Score.from_dict(raw["score"])
+        fields["score"] = _score(raw["score"])
         return TrialResult(**fields)
+
+
+def _score(raw: Mapping[str, Any] | None) -> Score | Counts | None:
+    if raw is None:
+        return None
+    return Score.from_dict(raw) if "right" in raw else Counts.from_dict(raw)
