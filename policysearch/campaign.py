@@ -14,6 +14,7 @@ from statistics import median
 from typing import Any, Literal
 
 from policysearch.drivers import Event, Listener, Task
+from policysearch.drivers.limits import usual_limit
 from policysearch.kept_weights import KeptWeights
 from policysearch.ledger import ENQUEUED, Ledger, Role, StudyRecord, TrialRecord
 from policysearch.samplers import Sampler
@@ -47,7 +48,7 @@ class Campaign:
     `deadline`.
 
     `deadline` is a moment of `clock` (seconds); None for no limit. `keep` are trials whose weights stay besides the best
-    one's.
+    one's. A trial that takes longer than `limit_seconds` hangs; None: than ten times the longest one.
     """
 
     def __init__(
@@ -62,10 +63,12 @@ class Campaign:
         deadline: float | None = None,
         keep: Iterable[str] = (),
         clock: Callable[[], float] = time.monotonic,
+        limit_seconds: float | None = None,
     ) -> None:
         self._ledger, self._study, self._setting, self._sampler = ledger, study, setting, sampler
         self._weights, self._wanted, self._listener = weights, wanted, listener
         self._deadline, self._keep, self._clock = deadline, frozenset(keep), clock
+        self._limit_seconds = limit_seconds
         self._trials = {trial.trial_uid: trial for trial in ledger.trials(study.uid)}
         self._waiting = deque(self._unfinished())
         finished = [trial for trial in self._trials.values() if trial.result is not None]
@@ -103,7 +106,8 @@ class Campaign:
             return None
         # Where the prepared data lies may have changed since the trial was planned; what it holds has not.
         spec = trial.spec | {"data": asdict(self._setting.data)}
-        return Task(spec, self._ledger.url, str(self._weights.path(trial.trial_uid)))
+        limit = self._limit_seconds or usual_limit(max(self._spans(), default=None))
+        return Task(spec, self._ledger.url, str(self._weights.path(trial.trial_uid)), limit)
 
     def started(self, trial_uid: str) -> None:
         """Tell the listener."""
@@ -137,9 +141,13 @@ class Campaign:
         """Whether a trial of median length, started now, would end after the deadline."""
         if self._deadline is None:
             return False
-        results = [trial.result for trial in self._trials.values() if trial.result is not None]
-        seconds = [result.span_seconds.get("total", 0.0) for result in results if result.status == "done"]
+        seconds = self._spans()
         return self._clock() + (median(seconds) if seconds else 0.0) > self._deadline
+
+    def _spans(self) -> list[float]:
+        """How many seconds each of the trials that succeeded took."""
+        results = [trial.result for trial in self._trials.values() if trial.result is not None]
+        return [result.span_seconds.get("total", 0.0) for result in results if result.status == "done"]
 
     def _new(self) -> TrialRecord | None:
         return self._new_baseline() or self._new_enqueued() or self._new_trial()

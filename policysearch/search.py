@@ -4,11 +4,12 @@ The same call goes on with what is unfinished and repeats nothing that is in the
 process is searching, and whatever would leave a study that nobody can finish.
 """
 
+import os
 import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -43,6 +44,8 @@ if TYPE_CHECKING:
 BASES = {"photos": PHOTO_BASE, "digits": DIGIT_BASE}
 GPUS_PER_TRIAL = 0.25  # the small net fills no GPU
 PREPARING_NOTE_SECONDS = 5.0
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+UNSET = (signal.SIG_DFL, signal.default_int_handler)
 COMPILING = "the first trial waits while the augmentation kernels are compiled, once for this machine: about half a minute"
 
 
@@ -209,16 +212,29 @@ def _preparing(listener: Listener) -> Callable[[int, int], None]:
 
 @contextmanager
 def _termination_interrupts() -> Iterator[None]:
-    """Inside, SIGTERM does what Ctrl-C does, where this is the thread that may say so."""
+    """Inside, SIGTERM and a terminal that closes stop a search in good order, as Ctrl-C does; a second signal stops it at once.
+
+    The first raises KeyboardInterrupt, or SystemExit with the exit code that tells the signal. Workers end with this process.
+    What the caller has set for a signal, or that it is ignored (as nohup does), stays. Only the main thread may say so.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
+    came: list[int] = []
 
-    def interrupt(signum: int, frame: "FrameType | None") -> NoReturn:
-        raise KeyboardInterrupt
+    def stop(signum: int, frame: "FrameType | None") -> NoReturn:
+        came.append(signum)
+        if len(came) > 1:
+            with suppress(OSError):
+                os.write(2, b"policysearch: stopped at once; the same command goes on from there\n")
+            os._exit(128 + signum)
+        raise KeyboardInterrupt if signum == signal.SIGINT else SystemExit(128 + signum)
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    before = {signum: handler for signum in STOPPING if (handler := signal.getsignal(signum)) in UNSET}
+    for signum in before:
+        signal.signal(signum, stop)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for signum, handler in before.items():
+            signal.signal(signum, handler)
