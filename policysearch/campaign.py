@@ -9,7 +9,7 @@ import hashlib
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from statistics import median
 from typing import Any, Literal
 
@@ -19,28 +19,35 @@ from policysearch.kept_weights import KeptWeights
 from policysearch.ledger import ENQUEUED, Ledger, Role, StudyRecord, TrialRecord
 from policysearch.samplers import Sampler
 from policysearch.selection import winner
+from policysearch.specs import placed, trial_spec
 from searchspaces.errors import NoTrialSucceeded
 from searchspaces.policy import Policy
 from searchspaces.policy_json import digest
 from searchspaces.space import SearchSpace
 from searchspaces.words import policy_in_words
 from trials.failpoints import reach
-from trials.values import DataRef, Recipe, TrialSpec
+from trials.values import DataRef, Recipe
 
 LABEL_PARAMS = 3
 
 
 @dataclass(frozen=True)
 class Setting:
-    """What all trials of a study share, what it searches, and the policies by label that are run beside."""
+    """What all trials of a study share, what it searches, and the policies by label that are run beside.
+
+    `objective` names the function of the user's own that trains in place of ours; only such a study may have no data. A trial
+    that runs longer than `limit_seconds` counts as hung.
+    """
 
     space: SearchSpace
     baselines: Mapping[str, Policy]
     recipe: Recipe
-    data: DataRef
+    data: DataRef | None
     seed: int
     budget_epochs: int
     enqueued: Mapping[str, Policy] = field(default_factory=dict)
+    objective: str | None = None
+    limit_seconds: float | None = None
 
 
 class Campaign:
@@ -48,7 +55,7 @@ class Campaign:
     `deadline`.
 
     `deadline` is a moment of `clock` (seconds); None for no limit. `keep` are trials whose weights stay besides the best
-    one's. A trial that takes longer than `limit_seconds` hangs; None: than ten times the longest one.
+    one's.
     """
 
     def __init__(
@@ -63,12 +70,10 @@ class Campaign:
         deadline: float | None = None,
         keep: Iterable[str] = (),
         clock: Callable[[], float] = time.monotonic,
-        limit_seconds: float | None = None,
     ) -> None:
         self._ledger, self._study, self._setting, self._sampler = ledger, study, setting, sampler
         self._weights, self._wanted, self._listener = weights, wanted, listener
         self._deadline, self._keep, self._clock = deadline, frozenset(keep), clock
-        self._limit_seconds = limit_seconds
         self._trials = {trial.trial_uid: trial for trial in ledger.trials(study.uid)}
         self._waiting = deque(self._unfinished())
         finished = [trial for trial in self._trials.values() if trial.result is not None]
@@ -104,10 +109,9 @@ class Campaign:
         trial = self._waiting.popleft() if self._waiting else self._new()
         if trial is None:
             return None
-        # Where the prepared data lies may have changed since the trial was planned; what it holds has not.
-        spec = trial.spec | {"data": asdict(self._setting.data)}
-        limit = self._limit_seconds or usual_limit(max(self._spans(), default=None))
-        return Task(spec, self._ledger.url, str(self._weights.path(trial.trial_uid)), limit)
+        weights = str(self._weights.path(trial.trial_uid))
+        limit = self._setting.limit_seconds or usual_limit(max(self._spans(), default=None))
+        return Task(placed(trial.spec, self._setting), self._ledger.url, weights, limit)
 
     def started(self, trial_uid: str) -> None:
         """Tell the listener."""
@@ -182,9 +186,9 @@ class Campaign:
     def _add(self, role: Role, label: str, params: Mapping[str, Any], policy: Policy) -> TrialRecord:
         setting, number = self._setting, self._next_number()
         uid = hashlib.sha256(f"{self._study.uid}/{number}".encode()).hexdigest()[:32]
-        spec = TrialSpec(uid, policy, setting.recipe, setting.data, setting.seed, setting.budget_epochs)
+        spec = trial_spec(setting, uid, policy, params if role == "trial" else {}, {}, setting.budget_epochs)
         fingerprint, words = digest(policy), policy_in_words(policy)
-        trial = self._ledger.add_trial(self._study.uid, number, role, label, params, fingerprint, words, spec.to_dict())
+        trial = self._ledger.add_trial(self._study.uid, number, role, label, params, fingerprint, words, spec)
         self._trials[trial.trial_uid] = trial
         return trial
 

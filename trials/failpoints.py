@@ -2,8 +2,8 @@
 
 Without the variable `reach` does nothing. A rule is `name=kill`, `name=kill:0.02:7` (with that probability, drawn from that seed,
 this process's number and how often the place was reached) or `name=stop` (as SIGSTOP does); several are separated by spaces. What
-is done is noted before in the file `$POLICYSEARCH_FAILPOINT_NOTES`, if it is named: a point, a process and an action a line. Refuses
-names that are not in `POINTS`, so that a test can't name a place that is gone.
+is done is noted before in the file `$POLICYSEARCH_FAILPOINT_NOTES`, if it is named: point, process and action. Refuses names that
+are not in `POINTS`, so that a test can't name a place that is gone.
 """
 
 import os
