@@ -18,6 +18,7 @@ from policysearch.conclusion import disclose_test, still_to_test, write_policy
 from policysearch.drivers import Event, Listener
 from policysearch.enqueued import count_in, read_policies
 from policysearch.extending import extension
+from policysearch.holding import held
 from policysearch.home import Home
 from policysearch.kept_weights import KeptWeights
 from policysearch.ledger import Figure, Ledger, StudyRecord, TrialRecord
@@ -61,7 +62,7 @@ class Outcome:
 def search(study: Study, trials: int, listener: Listener, test: bool, extend: str | None = None) -> Outcome:
     """Run the study until it has `trials` searched trials, or what `extend` says; `Study.run` and `Study.extend` say the rest."""
     deadline = None if study.max_hours is None else time.monotonic() + 3600 * study.max_hours
-    home = Home.locate(study.home).make()
+    home = Home.locate(study.home, study.storage).make()
     find_family(study.space_wish)  # before images are prepared, which may take long
     enqueued = read_policies(study.enqueue)
     with _termination_interrupts(), home.keeping_kernels():
@@ -71,7 +72,8 @@ def search(study: Study, trials: int, listener: Listener, test: bool, extend: st
         sampler = make_sampler(study.sampler, wish.setting.space, study.seed)
         driver = driver_for(study, wish.setting)
         record, trials, notes = _study_in_ledger(study, wish, ledger, home, trials, extend)
-        with home.lock(record.name) as directory:
+        with home.lock(record.name) as directory, held(ledger, record) as hold:
+            listener = hold.watching(listener)
             beside = len(wish.setting.baselines) + count_in(ledger.trials(record.uid), wish.setting.enqueued)
             listener(Event("ready", total=trials + beside, text=record.name))
             for note in notes:
