@@ -14,6 +14,7 @@ from statistics import median
 from typing import Any, Literal
 
 from policysearch.drivers import Event, Listener, Task
+from policysearch.drivers.limits import usual_limit
 from policysearch.kept_weights import KeptWeights
 from policysearch.ledger import ENQUEUED, Ledger, Role, StudyRecord, TrialRecord
 from policysearch.samplers import Sampler
@@ -109,7 +110,8 @@ class Campaign:
         if trial is None:
             return None
         weights = str(self._weights.path(trial.trial_uid))
-        return Task(placed(trial.spec, self._setting), self._ledger.url, weights, self._setting.limit_seconds)
+        limit = self._setting.limit_seconds or usual_limit(max(self._spans(), default=None))
+        return Task(placed(trial.spec, self._setting), self._ledger.url, weights, limit)
 
     def started(self, trial_uid: str) -> None:
         """Tell the listener."""
@@ -143,9 +145,13 @@ class Campaign:
         """Whether a trial of median length, started now, would end after the deadline."""
         if self._deadline is None:
             return False
-        results = [trial.result for trial in self._trials.values() if trial.result is not None]
-        seconds = [result.span_seconds.get("total", 0.0) for result in results if result.status == "done"]
+        seconds = self._spans()
         return self._clock() + (median(seconds) if seconds else 0.0) > self._deadline
+
+    def _spans(self) -> list[float]:
+        """How many seconds each of the trials that succeeded took."""
+        results = [trial.result for trial in self._trials.values() if trial.result is not None]
+        return [result.span_seconds.get("total", 0.0) for result in results if result.status == "done"]
 
     def _new(self) -> TrialRecord | None:
         return self._new_baseline() or self._new_enqueued() or self._new_trial()

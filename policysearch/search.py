@@ -4,11 +4,12 @@ The same call goes on with what is unfinished and repeats nothing that is in the
 process is searching, and whatever would leave a study that nobody can finish.
 """
 
+import os
 import signal
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -38,6 +39,8 @@ from trials.values import TrialSpec
 if TYPE_CHECKING:
     from types import FrameType
 
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+UNSET = (signal.SIG_DFL, signal.default_int_handler)
 COMPILING = "the first trial waits while the augmentation kernels are compiled, once for this machine: about half a minute"
 
 
@@ -78,7 +81,8 @@ def search(study: Study, trials: int, listener: Listener, test: bool, extend: st
             listener(Event("ready", total=trials + beside, text=record.name))
             for note in notes:
                 listener(Event("note", text=note))
-            weights, keep = KeptWeights(directory / "weights"), still_to_test(ledger.claim(record.uid))
+            weights, claim = KeptWeights(directory / "weights"), ledger.claim(record.uid)
+            keep = still_to_test(claim)
             campaign = Campaign(ledger, record, wish.setting, sampler, weights, trials, listener, deadline, keep)
             if campaign.finished_before:
                 listener(Event("note", text=f"finished before, and not run again: {counted(campaign.finished_before, 'trial')}"))
@@ -88,7 +92,7 @@ def search(study: Study, trials: int, listener: Listener, test: bool, extend: st
             driver.run(campaign, listener)
             best = _winner(campaign.stopped, study.max_hours, ledger.trials(record.uid))
             weights.sweep({best.trial_uid, *keep})
-            for uid in keep or [best.trial_uid]:
+            for uid in keep if claim else [best.trial_uid]:
                 _restore_weights(ledger.trial(uid), wish.setting, weights, listener)
             path = write_policy(home, ledger, record)
         if test:
@@ -150,16 +154,29 @@ def _outcome(home: Home, ledger: Ledger, study: StudyRecord, path: Path, resumed
 
 @contextmanager
 def _termination_interrupts() -> Iterator[None]:
-    """Inside, SIGTERM does what Ctrl-C does, where this is the thread that may say so."""
+    """Inside, SIGTERM and a terminal that closes stop a search in good order, as Ctrl-C does; a second signal stops it at once.
+
+    The first raises KeyboardInterrupt, or SystemExit with the exit code that tells the signal. Workers end with this process.
+    What the caller has set for a signal, or that it is ignored (as nohup does), stays. Only the main thread may say so.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
+    came: list[int] = []
 
-    def interrupt(signum: int, frame: "FrameType | None") -> NoReturn:
-        raise KeyboardInterrupt
+    def stop(signum: int, frame: "FrameType | None") -> NoReturn:
+        came.append(signum)
+        if len(came) > 1:
+            with suppress(OSError):
+                os.write(2, b"policysearch: stopped at once; the same command goes on from there\n")
+            os._exit(128 + signum)
+        raise KeyboardInterrupt if signum == signal.SIGINT else SystemExit(128 + signum)
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    before = {signum: handler for signum in STOPPING if (handler := signal.getsignal(signum)) in UNSET}
+    for signum in before:
+        signal.signal(signum, stop)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for signum, handler in before.items():
+            signal.signal(signum, handler)
