@@ -110,7 +110,7 @@ def _making(view: StudyView, trials: Sequence[TrialRecord]) -> list[tuple[str, l
     search = [
         ("space", f"{identity['space']['name']}: {parameters}"),
         ("sampler", identity["sampler"]),
-        *([("early stopping", identity["early_stopping"])] if "early_stopping" in identity else []),
+        *_stopping(identity),
         ("seed", str(identity["seed"])),
         ("epochs a trial", str(identity["epochs"])),
         ("objective", identity["objective"]),
@@ -128,6 +128,14 @@ def _making(view: StudyView, trials: Sequence[TrialRecord]) -> list[tuple[str, l
     recipe = [(key.replace("_", " "), str(value)) for key, value in identity.get("recipe", {}).items()]
     making = [("Data", _data(identity)), ("Search", search), ("Recipe", recipe), ("Made with", machine)]
     return [(head, values) for head, values in making if values]
+
+
+def _stopping(identity: dict[str, Any]) -> list[tuple[str, str]]:
+    """The rungs of a study that stops policies early."""
+    if "early_stopping" not in identity:
+        return []
+    rungs = ", ".join(map(str, identity["early_stopping"]["rungs"]))
+    return [("early stopping", f"trainings of {rungs} epochs; of each the best 1 in {identity['early_stopping']['eta']} go on")]
 
 
 def _data(identity: dict[str, Any]) -> list[tuple[str, str]]:

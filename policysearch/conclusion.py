@@ -44,7 +44,9 @@ def disclose_test(home: Home, ledger: Ledger, study: StudyRecord) -> Figure:
 def _test_images(home: Home, study: StudyRecord, trial: TrialRecord) -> Path:
     """Where the study's test images are. Raises BadInput if they are nowhere."""
     if "recipe" not in study.identity:
-        raise BadInput(f"study {study.name!r}: its model is its own trainer's, and policysearch keeps none to test; test it there")
+        raise BadInput(
+            f"study {study.name!r}: its model is its own trainer's, and policysearch keeps none to test; test it there"
+        )
     if study.identity["test"] is None:
         raise BadInput(f"study {study.name!r}: its data has no test set; search again with data that has one")
     images = home.heldout_directory(trial.spec["data"]["directory"])

@@ -72,9 +72,10 @@ def search(study: Study, trials: int, listener: Listener, test: bool, extend: st
         prepared = prepared_images(study, home.root, listener, test)
         ledger = Ledger.open(home.ledger_url)
         wish = wished(study, prepared, ledger, enqueued)
-        sampler = make_sampler(study.sampler, wish.setting.space, study.seed)
+        sampler = make_sampler(study.sampler, wish.setting.space, study.seed, wish.setting.recipe)
         driver = driver_for(study, wish.setting)
         record, trials, notes = _study_in_ledger(study, wish, ledger, home, trials, extend)
+        notes = (*notes, *sampler.notes, *_few_and_short(wish.setting, trials))
         with home.lock(record.name) as directory, held(ledger, record) as hold:
             listener = hold.watching(listener)
             beside = len(wish.setting.baselines) + count_in(ledger.trials(record.uid), wish.setting.enqueued)
@@ -113,8 +114,17 @@ def _study_in_ledger(
             raise BadInput(f"study {wish.name!r}: there is none to extend; run it first, or give the name of one there is")
         going_on = extension(ledger, home, wish.known, extend, study.wishes())
         record, trials, more = going_on.record, going_on.trials, going_on.notes
-    few = few_trials_note(wish.setting.space, trials)
-    return record, trials, (*wish.notes, *more, *((few,) if few else ()))
+    return record, trials, (*wish.notes, *more)
+
+
+def _few_and_short(setting: Setting, trials: int) -> tuple[str, ...]:
+    """What is to be said of so many trials in such a space, and of the epochs they may train for."""
+    few, (*shorter, full) = few_trials_note(setting.space, trials), setting.early_stopping.rungs
+    rungs = (
+        f"early stopping: each policy trains for {', '.join(map(str, shorter))} epochs first, each time from the start; the best"
+    )
+    rungs += f" 1 in {setting.eta} go on, at last to {full} epochs, and only those can win"
+    return (*((few,) if few else ()), *((rungs,) if shorter else ()))
 
 
 def _restore_weights(trial: TrialRecord, setting: Setting, weights: KeptWeights, listener: Listener) -> None:

@@ -15,6 +15,7 @@ from policysearch.enqueued import for_study, not_run_twice
 from policysearch.ledger import Ledger, StudyRecord
 from policysearch.packing import name_of, pack
 from policysearch.preparing import noting
+from policysearch.rungs import read_early_stopping
 from policysearch.study import MACHINE_PARTS, Study, check_same
 from searchspaces.errors import BadInput
 from searchspaces.families.fixed import baselines
@@ -84,6 +85,7 @@ def _images(study: Study, prepared: Prepared | None) -> tuple[int, Base]:
 def _setting(study: Study, prepared: Prepared | None) -> Setting:
     channels, base = _images(study, prepared)
     own = study.objective is not None
+    stopping = read_early_stopping(study.early_stopping, study.epochs)
     return Setting(
         space=build_space(study.space_wish, channels, base),
         baselines=baselines(channels, base),
@@ -91,6 +93,8 @@ def _setting(study: Study, prepared: Prepared | None) -> Setting:
         data=None if prepared is None else DataRef(str(prepared.directory), prepared.fingerprint),
         seed=study.seed,
         budget_epochs=study.epochs,
+        rungs=stopping.rungs,
+        eta=stopping.eta,
         objective=None if study.objective is None else name_of(study.objective),
         limit_seconds=None if study.max_trial_minutes is None else 60 * study.max_trial_minutes,
     )
