@@ -23,6 +23,7 @@ from searchspaces.policy import Policy
 from searchspaces.policy_json import digest
 from searchspaces.space import SearchSpace
 from searchspaces.words import policy_in_words
+from trials.failpoints import reach
 from trials.values import DataRef, Recipe, TrialSpec
 
 LABEL_PARAMS = 3
@@ -166,6 +167,7 @@ class Campaign:
         if params is None:
             self.stopped = "space"
             return None
+        reach("after_suggest")
         self._planned += 1
         return self._add("trial", _label(self._setting.space.name, number, params), params, self._setting.space.decode(params))
 

@@ -47,9 +47,8 @@ def execute(
     """Run the task's trial, or `objective` in its place, and commit the result; what is returned is what the ledger holds.
 
     `on_claim` is told when the trial is this worker's, `on_epoch` of every epoch. Before that the ledger notes it, the first and
-    then at most one each `NOTE_SECONDS` of `clock`; the result has them all. `on_result` has the result before it is committed. A
-    spec that this machine can't follow is a failed trial with the reason. Raises what stops the worker itself: LedgerAway;
-    Superseded when another worker has the trial now.
+    then at most one each `NOTE_SECONDS` of `clock`; the result has them all. A spec that this machine can't follow is a failed
+    trial with the reason. Raises what stops the worker itself: LedgerAway; Superseded when another worker has the trial now.
     """
     with _ledger_trouble():
         ledger = ledger_at(task.ledger_url)
@@ -62,7 +61,7 @@ def execute(
     reach("after_claim")
     on_claim()
     with _Lease(ledger, task.trial_uid, fence) as lease, _limited(task.limit_seconds):
-        result = _result(task, _Noting(ledger, task.trial_uid, lease, on_epoch, clock), objective)
+        result = _result(task, _Noting(ledger, lease, on_epoch, clock), objective)
     on_result(result)
     reach("before_commit")
     with _ledger_trouble():
@@ -95,8 +94,8 @@ class _Lease:
     """The claim on a trial, renewed from a thread of its own while it is open; `lost` once another worker has the trial."""
 
     def __init__(self, ledger: Ledger, trial_uid: str, fence: int) -> None:
-        self.lost = False
-        self._ledger, self._trial_uid, self._fence = ledger, trial_uid, fence
+        self.trial_uid, self.fence, self.lost = trial_uid, fence, False
+        self._ledger = ledger
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._renew, name="lease", daemon=True)
 
@@ -110,28 +109,24 @@ class _Lease:
 
     def _renew(self) -> None:
         while not (self.lost or self._over.wait(LEASE_SECONDS / RENEWALS_A_LEASE)):
-            with suppress(
-                BadInput
-            ):  # the ledger is away: if it comes back in time nothing has happened, else the commit will tell
-                self.lost = not self._ledger.renew_lease(self._trial_uid, self._fence, LEASE_SECONDS) and not self._over.is_set()
+            with suppress(BadInput):  # the ledger is away: if it comes back in time nothing has happened, else the commit will tell
+                self.lost = not self._ledger.renew_lease(self.trial_uid, self.fence, LEASE_SECONDS)
 
 
 class _Noting:
     """What hears of the trial's epochs: the ledger now and then, the driver always."""
 
-    def __init__(
-        self, ledger: Ledger, trial_uid: str, lease: _Lease, on_epoch: Callable[[Epoch], None], clock: Callable[[], float]
-    ) -> None:
-        self._ledger, self._trial_uid, self._lease, self._on_epoch, self._clock = ledger, trial_uid, lease, on_epoch, clock
+    def __init__(self, ledger: Ledger, lease: _Lease, on_epoch: Callable[[Epoch], None], clock: Callable[[], float]) -> None:
+        self._ledger, self._lease, self._on_epoch, self._clock = ledger, lease, on_epoch, clock
         self._next_at = clock()
 
     def __call__(self, epoch: Epoch) -> None:
         if self._lease.lost:
             # Whatever came of it would be kept as a late result and never count; the processor is better used for another trial.
-            raise Superseded(f"trial {self._trial_uid}: another worker has taken it over, so this one stops after {epoch.number}")
+            raise Superseded(f"trial {self._lease.trial_uid}: another worker has it now; this one stops after epoch {epoch.number}")
         if self._clock() >= self._next_at:
             with _ledger_trouble():
-                self._ledger.note_progress(self._trial_uid, epoch)
+                self._ledger.note_progress(self._lease.trial_uid, epoch, self._lease.fence)
             self._next_at = self._clock() + NOTE_SECONDS
         self._on_epoch(epoch)
 
@@ -161,7 +156,8 @@ def _result(task: Task, note: Callable[[Epoch], None], objective: Callable[..., 
         if objective is not None:
             from policysearch.objective import run_objective
 
-            return run_objective(task.spec, objective, note)
+            files = Path(task.weights_path).parent.parent / "trials" / task.trial_uid
+            return run_objective(task.spec, objective, note, files)
         from trials.run import run_trial
 
         return run_trial(TrialSpec.from_dict(task.spec), note, Path(task.weights_path))

@@ -119,7 +119,8 @@ def _epoch_points(result: TrialResult, started: int, ended: int) -> list[Point]:
     points = []
     for place, epoch in enumerate(result.epochs, start=1):
         moment = started + (ended - started) * place // len(result.epochs)
-        points.append(Point("train/loss", epoch.train_loss, epoch.number, moment))
+        if epoch.train_loss is not None:
+            points.append(Point("train/loss", epoch.train_loss, epoch.number, moment))
         points.append(Point("val/error", epoch.wrong / epoch.total, epoch.number, moment))
     return points
 
