@@ -25,7 +25,7 @@ MAY_IMPORT = {
 READABLE = ("ledger", "home", "selection", "statistics")
 
 HOMES = {
-    "ray": ("policysearch/drivers/ray_tune", "searchspaces/render/ray.py"),
+    "ray": ("policysearch/drivers/ray_", "searchspaces/render/ray.py"),
     "mlflow": ("policysearch/tracking/",),
     "sqlalchemy": ("policysearch/ledger/",),
     "optuna": ("policysearch/samplers", "searchspaces/render/optuna.py"),
@@ -37,6 +37,7 @@ HOMES = {
     "rich": ("policysearch/cli/",),
     "numba": ("searchspaces/engines/",),
     "platformdirs": ("policysearch/home.py",),
+    "cloudpickle": ("policysearch/packing.py",),
 }
 VAGUE_NAMES = {"utils", "util", "helpers", "helper", "common", "base", "manager", "misc"}
 SEEDED_NUMPY = {"default_rng", "Generator", "BitGenerator", "SeedSequence", "PCG64", "Philox"}
