@@ -25,7 +25,7 @@ MAY_IMPORT = {
 READABLE = ("ledger", "home", "selection", "statistics")
 
 HOMES = {
-    "ray": ("policysearch/drivers/ray_tune", "searchspaces/render/ray.py"),
+    "ray": ("policysearch/drivers/ray_", "searchspaces/render/ray.py"),
     "mlflow": ("policysearch/tracking/",),
     "sqlalchemy": ("policysearch/ledger/",),
     "optuna": ("policysearch/samplers", "searchspaces/render/optuna.py"),
@@ -38,6 +38,7 @@ HOMES = {
     "numba": ("searchspaces/engines/",),
     "platformdirs": ("policysearch/home.py",),
     "yaml": ("searchspaces/yaml_text.py",),
+    "cloudpickle": ("policysearch/packing.py",),
 }
 VAGUE_NAMES = {"utils", "util", "helpers", "helper", "common", "base", "manager", "misc"}
 SEEDED_NUMPY = {"default_rng", "Generator", "BitGenerator", "SeedSequence", "PCG64", "Philox"}
