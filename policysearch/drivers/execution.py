@@ -1,9 +1,9 @@
 """How a worker carries out one task, whichever driver runs the worker.
 
-A trial whose result is in the ledger is not run again, and a result is committed before anybody is told of it. A worker claims its
-trial for a while (a lease, with the number of the attempt as its fence) and renews the claim as long as it lives. What goes wrong
-in a trial becomes its failed result; what the worker can't cope with (a ledger it can't reach, a trial that another one has taken
-over) is raised, for the driver to decide about.
+A trial whose result is in the ledger is not run again, and a result is committed before anybody is told of it. A worker claims
+its trial for a while (a lease, with the number of the attempt as its fence) and renews the claim as long as it lives. What goes
+wrong in a trial becomes its failed result; what the worker can't cope with (a ledger it can't reach, a trial that another one has
+taken over) is raised, for the driver to decide about.
 """
 
 import faulthandler
