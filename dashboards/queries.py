@@ -4,6 +4,7 @@ Every number is the ledger's own or arithmetic on its whole numbers. Refuses a s
 what there is.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -12,7 +13,7 @@ from policysearch.selection import winner
 from policysearch.statistics import disagreement, resolvable_difference, wilson_interval
 from searchspaces.errors import BadInput, NoTrialSucceeded
 from searchspaces.words import counted
-from trials.values import Score
+from trials.values import Counts, Score
 
 Status: TypeAlias = Literal["done", "failed", "unfinished", "waiting"]
 
@@ -88,7 +89,7 @@ class StudyView:
     def done(self) -> tuple[Row, ...]:
         """The trials that have a score, best first, in the order in which a study selects."""
         scored = [row for row in self.rows if row.error is not None]
-        return tuple(sorted(scored, key=lambda row: (row.error, row.log_loss, row.number)))
+        return tuple(sorted(scored, key=lambda row: (row.error, math.inf if row.log_loss is None else row.log_loss, row.number)))
 
     def count(self, status: Status, role: str | None = None) -> int:
         """Trials of this status (and role)."""
@@ -160,7 +161,7 @@ def _row(trial: TrialRecord) -> Row:
         status=_status(trial),
         wrong=score.wrong if score else None,
         total=score.total if score else None,
-        log_loss=score.log_loss_sum / score.total if score else None,
+        log_loss=score.log_loss_sum / score.total if score and score.log_loss_sum is not None else None,
         seconds=result.span_seconds.get("total") if result else None,
         reason=result.error if result else None,
         curve=tuple((epoch.number, epoch.wrong / epoch.total) for epoch in result.epochs) if result else (),
@@ -174,7 +175,7 @@ def _status(trial: TrialRecord) -> Status:
     return "unfinished" if trial.attempts else "waiting"
 
 
-def _score(trial: TrialRecord) -> Score | None:
+def _score(trial: TrialRecord) -> Score | Counts | None:
     return trial.result.score if trial.result else None
 
 

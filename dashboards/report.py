@@ -8,6 +8,7 @@ import base64
 import io
 import json
 from collections.abc import Callable, Sequence
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from searchspaces.errors import BadInput
 from searchspaces.json_text import pretty_json
 from searchspaces.policy_json import SCHEMA, policy_from_dict
 from searchspaces.whole_files import write_whole
+from trials.failpoints import reach
 
 IMAGES_SHOWN, DRAWS_SHOWN = 6, 4
 LARGEST_PICTURE_PX = 128
@@ -35,7 +37,7 @@ def write_report(ledger: Ledger, home: Home, study_name: str, path: Path) -> Non
     view = read_study(ledger, study_name)
     page = _environment().get_template("report.html.j2").render(_content(view, home, ledger))
     try:
-        write_whole(path, page.encode("utf-8"))
+        write_whole(path, page.encode("utf-8"), halfway=partial(reach, "report_half_written"))
     except OSError as error:
         raise BadInput(f"report {path}: can't be written ({error.strerror}); give another -o FILE") from error
 

@@ -9,7 +9,7 @@ import hashlib
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from statistics import median
 from typing import Any, Literal
 
@@ -18,27 +18,35 @@ from policysearch.kept_weights import KeptWeights
 from policysearch.ledger import ENQUEUED, Ledger, Role, StudyRecord, TrialRecord
 from policysearch.samplers import Sampler
 from policysearch.selection import winner
+from policysearch.specs import placed, trial_spec
 from searchspaces.errors import NoTrialSucceeded
 from searchspaces.policy import Policy
 from searchspaces.policy_json import digest
 from searchspaces.space import SearchSpace
 from searchspaces.words import policy_in_words
-from trials.values import DataRef, Recipe, TrialSpec
+from trials.failpoints import reach
+from trials.values import DataRef, Recipe
 
 LABEL_PARAMS = 3
 
 
 @dataclass(frozen=True)
 class Setting:
-    """What all trials of a study share, what it searches, and the policies by label that are run beside."""
+    """What all trials of a study share, what it searches, and the policies by label that are run beside.
+
+    `objective` names the function of the user's own that trains in place of ours; only such a study may have no data. A trial
+    that runs longer than `limit_seconds` counts as hung.
+    """
 
     space: SearchSpace
     baselines: Mapping[str, Policy]
     recipe: Recipe
-    data: DataRef
+    data: DataRef | None
     seed: int
     budget_epochs: int
     enqueued: Mapping[str, Policy] = field(default_factory=dict)
+    objective: str | None = None
+    limit_seconds: float | None = None
 
 
 class Campaign:
@@ -100,9 +108,8 @@ class Campaign:
         trial = self._waiting.popleft() if self._waiting else self._new()
         if trial is None:
             return None
-        # Where the prepared data lies may have changed since the trial was planned; what it holds has not.
-        spec = trial.spec | {"data": asdict(self._setting.data)}
-        return Task(spec, self._ledger.url, str(self._weights.path(trial.trial_uid)))
+        weights = str(self._weights.path(trial.trial_uid))
+        return Task(placed(trial.spec, self._setting), self._ledger.url, weights, self._setting.limit_seconds)
 
     def started(self, trial_uid: str) -> None:
         """Tell the listener."""
@@ -166,15 +173,16 @@ class Campaign:
         if params is None:
             self.stopped = "space"
             return None
+        reach("after_suggest")
         self._planned += 1
         return self._add("trial", _label(self._setting.space.name, number, params), params, self._setting.space.decode(params))
 
     def _add(self, role: Role, label: str, params: Mapping[str, Any], policy: Policy) -> TrialRecord:
         setting, number = self._setting, self._next_number()
         uid = hashlib.sha256(f"{self._study.uid}/{number}".encode()).hexdigest()[:32]
-        spec = TrialSpec(uid, policy, setting.recipe, setting.data, setting.seed, setting.budget_epochs)
+        spec = trial_spec(setting, uid, policy, params if role == "trial" else {}, {}, setting.budget_epochs)
         fingerprint, words = digest(policy), policy_in_words(policy)
-        trial = self._ledger.add_trial(self._study.uid, number, role, label, params, fingerprint, words, spec.to_dict())
+        trial = self._ledger.add_trial(self._study.uid, number, role, label, params, fingerprint, words, spec)
         self._trials[trial.trial_uid] = trial
         return trial
 

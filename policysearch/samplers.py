@@ -4,17 +4,14 @@ Its randomness derives from the study's seed and that number, so the same histor
 policy is suggested twice in a study, whatever params lead to it. Refuses a grid over a space that has none.
 """
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
-import numpy as np
-
 from searchspaces.errors import BadInput
 from searchspaces.policy_json import digest
-from searchspaces.space import Parameter, Real, SearchSpace, Value
+from searchspaces.space import SearchSpace, Value
 from trials.seeds import derive_seed, numpy_generator
 
 if TYPE_CHECKING:
@@ -106,7 +103,7 @@ class RandomSampler:
         if left is not None:
             return left[int(generator.integers(len(left)))] if left else None
         for _ in range(DRAWS):
-            point = {parameter.name: _draw(parameter, generator) for parameter in self.space.parameters}
+            point = self.space.draw(generator)
             if self._untried.is_new(point, history):
                 return point
         return None
@@ -172,14 +169,6 @@ def _frozen(trial: "TrialRecord", distributions: "dict[str, Any]") -> "optuna.tr
         params=trial.params,
         distributions=distributions,
     )
-
-
-def _draw(parameter: Parameter, generator: np.random.Generator) -> Value:
-    if isinstance(parameter, Real):
-        low, high = (math.log(parameter.low), math.log(parameter.high)) if parameter.log else (parameter.low, parameter.high)
-        drawn = float(generator.uniform(low, high))
-        return min(max(math.exp(drawn), parameter.low), parameter.high) if parameter.log else drawn
-    return parameter.points[int(generator.integers(len(parameter.points)))]
 
 
 SAMPLERS: Mapping[str, Callable[[SearchSpace, int], Sampler]] = {"tpe": TpeSampler, "random": RandomSampler, "grid": GridSampler}

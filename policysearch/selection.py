@@ -3,13 +3,14 @@
 Baselines compete like any other trial. Failed and unfinished trials can't win. Errors are compared as exact fractions.
 """
 
+import math
 from collections.abc import Sequence
 from fractions import Fraction
 
 from policysearch.ledger.records import TrialRecord
 from searchspaces.errors import NoTrialSucceeded
 from searchspaces.json_text import one_line
-from trials.values import Score
+from trials.values import Counts, Score
 
 
 def winner(trials: Sequence[TrialRecord]) -> TrialRecord:
@@ -20,8 +21,9 @@ def winner(trials: Sequence[TrialRecord]) -> TrialRecord:
     return min(scored, key=lambda pair: _standing(*pair))[1]
 
 
-def _standing(score: Score, trial: TrialRecord) -> tuple[Fraction, float, int]:
-    return Fraction(score.wrong, score.total), score.log_loss_sum / score.total, trial.number
+def _standing(score: Score | Counts, trial: TrialRecord) -> tuple[Fraction, float, int]:
+    log_loss = math.inf if score.log_loss_sum is None else score.log_loss_sum / score.total
+    return Fraction(score.wrong, score.total), log_loss, trial.number
 
 
 def _nobody(trials: Sequence[TrialRecord]) -> str:

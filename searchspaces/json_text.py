@@ -55,7 +55,7 @@ def parse_json(data: bytes, thing: str) -> Any:
     """The value of a JSON text from outside. `thing` names it in errors; every defect is a BadInput of one line."""
     if len(data) > MAX_BYTES:
         raise BadInput(f"{thing}: more than {MAX_BYTES} bytes; allowed is at most 1 MiB")
-    text = _decoded(data, thing)
+    text = decoded_text(data, thing)
     try:
         value = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite, parse_int=_whole)
     except json.JSONDecodeError as error:
@@ -67,6 +67,16 @@ def parse_json(data: bytes, thing: str) -> Any:
     if any(depth > MAX_DEPTH for depth in _depths(value)):
         raise BadInput(f"{thing}: nested too deep; allowed are at most {MAX_DEPTH} levels")
     return value
+
+
+def decoded_text(data: bytes, thing: str) -> str:
+    """The text of UTF-8 bytes. BadInput for anything else, and for a byte-order mark."""
+    if data.startswith((b"\xff\xfe", b"\xfe\xff", b"\xef\xbb\xbf")):
+        raise BadInput(f"{thing}: starts with a byte-order mark; save it as UTF-8 without one")
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise BadInput(f"{thing}: not UTF-8 at byte {error.start}; save it as UTF-8") from None
 
 
 def one_line(text: str, longest: int = 400) -> str:
@@ -88,15 +98,6 @@ def shown(value: object) -> str:
 
 class _Refused(Exception):
     """What is wrong with a piece of the text; `parse_json` adds whose it is."""
-
-
-def _decoded(data: bytes, thing: str) -> str:
-    if data.startswith((b"\xff\xfe", b"\xfe\xff", b"\xef\xbb\xbf")):
-        raise BadInput(f"{thing}: starts with a byte-order mark; save it as UTF-8 without one")
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise BadInput(f"{thing}: not UTF-8 at byte {error.start}; save it as UTF-8") from None
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

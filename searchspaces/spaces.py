@@ -2,28 +2,71 @@
 
     policy = spaces.randaugment(scale="paper").suggest(optuna_trial)
 
-The functions are made from the family table, so a new family has its own at once.
+The functions are made from the family table, so a new family has its own at once. `joint` puts several families into one space,
+`from_file` reads a space file, and `build_space` takes all that `--space` takes. docs/spaces.md has the whole of it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
+from os import PathLike
 from typing import Any
 
 from searchspaces.errors import BadInput
-from searchspaces.families import family_table, find_family
+from searchspaces.families import FILES, family_table, find_family
+from searchspaces.families.joining import joined
+from searchspaces.families.narrowing import read_space_file
+from searchspaces.families.option import LISTED
 from searchspaces.policy import Base, PadCrop
 from searchspaces.space import SearchSpace
 
 PHOTO_BASE = Base(crop=PadCrop(0.125), hflip=0.5)
 DIGIT_BASE = Base(crop=PadCrop(0.125))  # a mirrored 2 is no digit
+TRIALS_A_DIMENSION = 10
 
 
-def build_space(name: str, channels: int = 3, base: Base = PHOTO_BASE, **options: Any) -> SearchSpace:
-    """The space of the family called `name`, for images with this many channels, on top of `base`.
+def build_space(wish: str | Mapping[str, Any], channels: int = 3, base: Base = PHOTO_BASE, **options: Any) -> SearchSpace:
+    """The space that is wished for, for images with this many channels, on top of `base`.
 
-    `options` are the family's own: `build_space("randaugment", scale="paper")` is `build_space("randaugment:scale=paper")`.
+    `wish` is a family, several ("randaugment,photometric"), any of these with the base's ("randaugment+geometry"), the path of a
+    space file (ending in .yaml or .yml), or what such a file holds. `options` are a family's own: `build_space("randaugment",
+    scale="paper")` is `build_space("randaugment:scale=paper")`.
     """
-    return find_family(name).having(options).build(channels, base)
+    return find_family(wish).having(options).build(channels, base)
+
+
+def joint(*families: str, channels: int = 3, base: Base = PHOTO_BASE) -> SearchSpace:
+    """Several families as one conditional space; the parameter `family` says which of them a point is of."""
+    if len(families) < 2:
+        raise BadInput(f"joint space of {LISTED.join(families)!r}: give at least two families")
+    return joined([find_family(family) for family in families]).build(channels, base)
+
+
+def from_file(path: str | PathLike[str], channels: int = 3, base: Base = PHOTO_BASE) -> SearchSpace:
+    """The space that a YAML file describes, whatever the file is called."""
+    return build_space(read_space_file(path), channels, base)
+
+
+def lasting_wish(wish: str | Mapping[str, Any]) -> str | dict[str, Any]:
+    """The wish as it can be kept, as JSON: what is in a space file instead of its path. `build_space` takes it alike."""
+    if isinstance(wish, str):
+        return read_space_file(wish) if wish.endswith(FILES) else wish
+    return dict(wish)
+
+
+def few_trials_note(space: SearchSpace, trials: int) -> str | None:
+    """A sentence for the user where there are fewer trials than ten for each dimension; None where there are enough.
+
+    A finite space that the trials go all through needs no more.
+    """
+    wanted = TRIALS_A_DIMENSION * space.dimensions
+    cells = space.cells() if trials < wanted else None
+    if trials >= wanted or (cells is not None and trials >= len(cells)):
+        return None
+    few = "a trial" if trials == 1 else f"{trials} trials"
+    return (
+        f"{few} for {space.dimensions} dimensions are few, and chance will have much of the say: give {wanted} or more, or search"
+        " a smaller space (docs/spaces.md says how to narrow one)"
+    )
 
 
 def __getattr__(name: str) -> Callable[..., SearchSpace]:

@@ -1,7 +1,34 @@
 """The ledger: studies, trials, results and looks at the test set, in SQLite or PostgreSQL. The only home of SQLAlchemy."""
 
-from policysearch.ledger.connect import sqlite_url
+from policysearch.ledger.address import checked_storage, sqlite_url
+from policysearch.ledger.leases import LEASE_SECONDS, StudyHeld, Superseded
 from policysearch.ledger.ledger import Ledger
-from policysearch.ledger.records import ENQUEUED, Claim, ClaimedModel, Figure, Role, StudyRecord, TrialRecord
+from policysearch.ledger.records import (
+    ENQUEUED,
+    Claim,
+    ClaimedModel,
+    Figure,
+    LateResult,
+    Role,
+    Standing,
+    StudyRecord,
+    TrialRecord,
+)
 
-__all__ = ["ENQUEUED", "Claim", "ClaimedModel", "Figure", "Ledger", "Role", "StudyRecord", "TrialRecord", "sqlite_url"]
+__all__ = [
+    "ENQUEUED",
+    "LEASE_SECONDS",
+    "Claim",
+    "ClaimedModel",
+    "Figure",
+    "LateResult",
+    "Ledger",
+    "Role",
+    "Standing",
+    "StudyHeld",
+    "StudyRecord",
+    "Superseded",
+    "TrialRecord",
+    "checked_storage",
+    "sqlite_url",
+]

@@ -6,22 +6,39 @@ stays, and the stored value is what comes back. Refuses to change a result. Safe
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import ColumnElement, Select, Table, func, select
+from sqlalchemy import ColumnElement, Select, Table, select
 from sqlalchemy.exc import IntegrityError
 
 from policysearch.ledger import tables
+from policysearch.ledger.committing import commit
 from policysearch.ledger.connect import Database
+from policysearch.ledger.forking import fork
 from policysearch.ledger.gate import GateTables
-from policysearch.ledger.records import Role, StudyRecord, TrialRecord, study_record, trial_record, trial_result
+from policysearch.ledger.leases import LeaseTables, Superseded
+from policysearch.ledger.records import (
+    LateResult,
+    Role,
+    Standing,
+    StudyRecord,
+    TrialRecord,
+    late_result,
+    result_row,
+    standing,
+    study_record,
+    trial_record,
+    trial_result,
+    trial_row,
+)
 from searchspaces.errors import BadInput, StudyMismatch
 from searchspaces.json_text import canonical_json
 from trials.values import Epoch, TrialResult
 
 
-class Ledger(GateTables):
+class Ledger(GateTables, LeaseTables):
     """The ledger at `url`: sqlite:////PATH or postgresql://HOST/DATABASE.
 
     `Ledger(url)` wants one that exists; `Ledger.open(url)` makes it if need be. All calls raise BadInput, in one line, when the
@@ -39,13 +56,48 @@ class Ledger(GateTables):
         Database(url).create_ledger()
         return cls(url)
 
-    def create_study(self, name: str, identity: Mapping[str, Any]) -> StudyRecord:
-        """A new study, or the one of that name if its identity is the same; with another identity StudyMismatch."""
-        row = {"uid": uuid4().hex, "name": name, "identity": canonical_json(dict(identity))}
+    def close(self) -> None:
+        """Let go of the database in this process; the next call reaches it again. Only those who move files about need it."""
+        self._database.close()
+
+    def create_study(
+        self,
+        name: str,
+        identity: Mapping[str, Any],
+        wishes: Mapping[str, Any] | None = None,
+        parent_uid: str | None = None,
+    ) -> StudyRecord:
+        """A new study, or the one of that name if its identity is the same; with another identity StudyMismatch.
+
+        `wishes` are kept beside, for whoever takes the study up again; those of a study that is there stay as they are.
+        """
+        row = _study_row(name, identity, wishes, parent_uid)
         self._insert_once(tables.study, row)
-        stored = self.study(name)
+        return self._as_wished(row)
+
+    def fork_study(
+        self, parent_uid: str, name: str, identity: Mapping[str, Any], wishes: Mapping[str, Any] | None = None
+    ) -> StudyRecord:
+        """A child study with copies of the parent's finished trials and their results, all in one transaction.
+
+        The same again returns the child as it is by now. Raises BadInput for an unknown parent, StudyMismatch when the name is
+        another study's.
+        """
+        if not self._studies(tables.study.c.uid == parent_uid):
+            raise BadInput(f"study {parent_uid}: not in ledger {self._database.name}, so it can't be forked")
+        row = _study_row(name, identity, wishes, parent_uid)
+        with suppress(IntegrityError):  # the name is taken: what is stored tells by whom
+            self._database.write(lambda connection: fork(connection, row))
+        child = self._as_wished(row)
+        if child.parent_uid != parent_uid:
+            raise StudyMismatch(f"study {name!r}: exists and is no child of study {parent_uid}; give this one another name")
+        return child
+
+    def _as_wished(self, row: Mapping[str, Any]) -> StudyRecord:
+        """The stored study of the row's name, which must have its identity."""
+        stored = self.study(row["name"])
         if stored is None or canonical_json(stored.identity) != row["identity"]:
-            raise StudyMismatch(f"study {name!r}: exists with other wishes; give this one another name")
+            raise StudyMismatch(f"study {row['name']!r}: exists with other wishes; give this one another name")
         return stored
 
     def study(self, name: str) -> StudyRecord | None:
@@ -70,16 +122,15 @@ class Ledger(GateTables):
         """Record a trial before it runs; its uid is `spec["trial_uid"]`. Adding the same again returns what is stored.
 
         An enqueued policy's `params` are {"enqueued": where it comes from}.
-        Raises BadInput when the study has a trial of that number, or of that policy digest, under another uid.
+        Raises BadInput when the study has a trial of that number, or of that policy, recipe, budget and replicate, under another
+        uid.
         """
-        trial_uid: str = spec["trial_uid"]
-        stored_role = "baseline" if role == "baseline" else "trial"
-        row = {"trial_uid": trial_uid, "study_uid": study_uid, "number": number, "role": stored_role, "label": label}
-        row |= {"digest": digest, "words": words, "params": canonical_json(dict(params)), "spec": canonical_json(dict(spec))}
+        row = trial_row(study_uid, number, role, label, params, digest, words, spec)
+        trial_uid: str = row["trial_uid"]
         if not self._insert_once(tables.trial, row) and not self._trials(tables.trial.c.trial_uid == trial_uid):
             raise BadInput(
                 f"study {study_uid}: trial {number} with policy {digest[:12]} can't be added; the study must exist, and have"
-                " neither this number nor this policy yet"
+                " neither this number nor this policy, trained this way, yet"
             )
         return self.trial(trial_uid)
 
@@ -94,33 +145,41 @@ class Ledger(GateTables):
             raise self._unknown(trial_uid)
         return found[0]
 
-    def start_attempt(self, trial_uid: str) -> None:
-        """Count a start of the trial and forget the progress of the one before."""
-        self._update_trial(
-            trial_uid,
-            attempts=tables.trial.c.attempts + 1,
-            started_at=func.current_timestamp(),
-            progress_epoch=None,
-            progress_wrong=None,
-            progress_total=None,
-        )
+    def standings(self, study_uid: str) -> tuple[Standing, ...]:
+        """The study's trials by number, as tables show them: no result, policy or spec is parsed."""
+        query = select(*_STANDING).select_from(tables.trial.outerjoin(tables.result))
+        query = query.where(tables.trial.c.study_uid == study_uid).order_by(tables.trial.c.number)
+        return tuple(map(standing, self._database.read(lambda connection: connection.execute(query).all())))
 
-    def note_progress(self, trial_uid: str, epoch: Epoch) -> None:
-        """Note the trial's latest epoch, for people who watch; the result is what counts."""
+    def note_progress(self, trial_uid: str, epoch: Epoch, fence: int | None = None) -> None:
+        """Note the trial's latest epoch, for people who watch; the result is what counts. Of an earlier fence it is dropped."""
+        trial = tables.trial.c
         progress = {"progress_epoch": epoch.number, "progress_wrong": epoch.wrong, "progress_total": epoch.total}
-        self._update_trial(trial_uid, **progress)
+        update = tables.trial.update().where(trial.trial_uid == trial_uid).values(progress)
+        update = update if fence is None else update.where(trial.attempts == fence)
+        if self._database.write(lambda connection: connection.execute(update).rowcount) != 1 and fence is None:
+            raise self._unknown(trial_uid)
 
-    def commit_result(self, result: TrialResult) -> TrialResult:
-        """Record the result and return the recorded one: a trial has one result, and the first that was committed stays."""
-        score = result.score
-        row: dict[str, Any] = {"trial_uid": result.trial_uid, "status": result.status, "body": canonical_json(result.to_dict())}
-        if score is not None:
-            row |= {"wrong": score.wrong, "total": score.total, "log_loss_sum": score.log_loss_sum}
-        self._insert_once(tables.result, row)
-        stored = self.result(result.trial_uid)
-        if stored is None:
-            raise self._unknown(result.trial_uid)
-        return stored
+    def commit_result(self, result: TrialResult, fence: int | None = None) -> TrialResult:
+        """Record the result and return the recorded one: a trial has one result, and the first that was committed stays.
+
+        `fence` is the attempt that it comes from; without one it is the driver's own word. What an attempt brings that is not the
+        trial's last, or after a result of another, is kept as a late result: then the counted one is returned, or Superseded
+        is raised where there is none yet. Committing the same again changes nothing.
+        """
+        row = result_row(result) | {"fence": fence}
+        body = self._database.write(lambda connection: commit(connection, row))
+        if body is None:
+            if not self._trials(tables.trial.c.trial_uid == result.trial_uid):
+                raise self._unknown(result.trial_uid)
+            raise Superseded(f"trial {result.trial_uid}: attempt {fence} is not its last one; its result is kept as a late one")
+        return trial_result(body)
+
+    def late_results(self, study_uid: str) -> tuple[LateResult, ...]:
+        """What attempts brought that came too late to count, by trial and fence."""
+        query = select(tables.late_result).join(tables.trial).where(tables.trial.c.study_uid == study_uid)
+        query = query.order_by(tables.trial.c.number, tables.late_result.c.fence)
+        return tuple(map(late_result, self._database.read(lambda connection: connection.execute(query).all())))
 
     def result(self, trial_uid: str) -> TrialResult | None:
         """The recorded result, if there is one."""
@@ -146,11 +205,6 @@ class Ledger(GateTables):
             return False
         return True
 
-    def _update_trial(self, trial_uid: str, **values: Any) -> None:
-        query = tables.trial.update().where(tables.trial.c.trial_uid == trial_uid).values(**values)
-        if self._database.write(lambda connection: connection.execute(query).rowcount) != 1:
-            raise self._unknown(trial_uid)
-
     def _studies(self, *conditions: ColumnElement[bool]) -> tuple[StudyRecord, ...]:
         query = select(tables.study).where(*conditions).order_by(tables.study.c.created_at, tables.study.c.name)
         return tuple(map(study_record, self._database.read(lambda connection: connection.execute(query).all())))
@@ -161,5 +215,15 @@ class Ledger(GateTables):
         query = query.where(*conditions).order_by(tables.trial.c.number)
         return tuple(map(trial_record, self._database.read(lambda connection: connection.execute(query).all())))
 
-    def _unknown(self, trial_uid: str) -> BadInput:
-        return BadInput(f"trial {trial_uid}: not in ledger {self._database.name}; add it first")
+
+def _study_row(
+    name: str, identity: Mapping[str, Any], wishes: Mapping[str, Any] | None, parent_uid: str | None
+) -> dict[str, Any]:
+    texts = {"identity": canonical_json(dict(identity)), "wishes": canonical_json(dict(wishes or {}))}
+    return {"uid": uuid4().hex, "name": name, "parent_uid": parent_uid, **texts}
+
+
+_STANDING = (
+    *(column for column in tables.trial.c if column.name not in ("study_uid", "spec", "owner", "call_key")),
+    *(tables.result.c[name] for name in ("status", "wrong", "total", "log_loss_sum", "epochs", "seconds", "error")),
+)

@@ -1,32 +1,39 @@
-"""What the ledger gives back: frozen records, and how they are read from rows.
+"""What the ledger gives back: frozen records; how they are read from rows, and rows made from them.
 
 Times are aware and in UTC.
 """
 
+import hashlib
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal, TypedDict
 
 from sqlalchemy import Row
 
+from searchspaces.json_text import canonical_json
 from trials.values import Score, TrialResult
 
 Role = Literal["baseline", "enqueued", "trial"]
 
-# The column knows two roles, and ledgers made before there was a third must be read and written on. So an enqueued policy is
-# stored as a trial whose one parameter, which no space has, is this, with where the policy comes from.
-ENQUEUED = "enqueued"
+ENQUEUED = "enqueued"  # the one parameter of an enqueued policy, which no space has: where the policy comes from
 
 
 @dataclass(frozen=True)
 class StudyRecord:
-    """A study: its name, unique in a ledger, and all that its results depend on."""
+    """A study: its name, unique in a ledger, and all that its results depend on.
+
+    `wishes` are what the study can be taken up again from ({} where it was made before they were kept); `parent_uid` is the study
+    that it was forked from.
+    """
 
     uid: str
     name: str
     identity: dict[str, Any]
     created_at: datetime
+    wishes: dict[str, Any] = field(default_factory=dict)
+    parent_uid: str | None = None
 
 
 @dataclass(frozen=True)
@@ -34,7 +41,9 @@ class TrialRecord:
     """A trial as it stands: a free baseline, a policy that the user enqueued, or one that the search suggested. `progress` is
     the last noted (epoch, wrong, total); `result` is None until one is committed.
 
-    `attempts` counts starts and `started_at` is the last of them, so that a trial that keeps killing its worker shows.
+    `attempts` counts starts and `started_at` is the last of them, so that a trial that keeps killing its worker shows. The last
+    attempt is `owner`'s until `lease_until` (seconds since 1970 by the database's clock). `point` is what must be new in a study:
+    policy, recipe, budget and replicate, hashed.
     """
 
     trial_uid: str
@@ -50,6 +59,49 @@ class TrialRecord:
     started_at: datetime | None
     progress: tuple[int, int, int] | None
     result: TrialResult | None
+    budget_epochs: int = 0
+    point: str = ""
+    owner: str | None = None
+    lease_until: float | None = None
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A trial as a table shows it, without policy or curve: light enough for ten thousand at once.
+
+    `status` is None until there is a result, `reason` why a failed one failed, `epochs` and `seconds` what the result says.
+    """
+
+    trial_uid: str
+    number: int
+    role: Role
+    label: str
+    digest: str
+    words: str
+    point: str
+    budget_epochs: int
+    params: dict[str, Any]
+    attempts: int
+    started_at: datetime | None
+    lease_until: float | None
+    progress: tuple[int, int, int] | None
+    status: Literal["done", "failed"] | None
+    wrong: int | None
+    total: int | None
+    log_loss_sum: float | None
+    epochs: int
+    seconds: float | None
+    reason: str | None
+
+
+@dataclass(frozen=True)
+class LateResult:
+    """What attempt `fence` of a trial brought after another attempt had begun or the trial was over: kept, never counted."""
+
+    trial_uid: str
+    fence: int
+    result: TrialResult
+    committed_at: datetime
 
 
 class ClaimedModel(TypedDict):
@@ -96,19 +148,19 @@ def _utc(moment: datetime) -> datetime:
 
 def study_record(row: Row[Any]) -> StudyRecord:
     """From a row of `study`."""
-    return StudyRecord(row.uid, row.name, json.loads(row.identity), _utc(row.created_at))
+    identity, wishes = json.loads(row.identity), json.loads(row.wishes)
+    return StudyRecord(row.uid, row.name, identity, _utc(row.created_at), wishes, row.parent_uid)
 
 
 def trial_record(row: Row[Any]) -> TrialRecord:
     """From a row of `trial` with its result's `body`, or None, beside it."""
-    params: dict[str, Any] = json.loads(row.params)
     return TrialRecord(
         trial_uid=row.trial_uid,
         study_uid=row.study_uid,
         number=row.number,
-        role=_role(row.role, params),
+        role=row.role,
         label=row.label,
-        params=params,
+        params=json.loads(row.params),
         digest=row.digest,
         words=row.words,
         spec=json.loads(row.spec),
@@ -116,11 +168,90 @@ def trial_record(row: Row[Any]) -> TrialRecord:
         started_at=None if row.started_at is None else _utc(row.started_at),
         progress=None if row.progress_epoch is None else (row.progress_epoch, row.progress_wrong, row.progress_total),
         result=None if row.body is None else trial_result(row.body),
+        budget_epochs=row.budget_epochs,
+        point=row.point,
+        owner=row.owner,
+        lease_until=row.lease_until,
     )
 
 
-def _role(stored: Literal["baseline", "trial"], params: dict[str, Any]) -> Role:
-    return "enqueued" if stored == "trial" and set(params) == {ENQUEUED} else stored
+def standing(row: Row[Any]) -> Standing:
+    """From a row with the columns of a `Standing`."""
+    return Standing(
+        trial_uid=row.trial_uid,
+        number=row.number,
+        role=row.role,
+        label=row.label,
+        digest=row.digest,
+        words=row.words,
+        point=row.point,
+        budget_epochs=row.budget_epochs,
+        params=json.loads(row.params),
+        attempts=row.attempts,
+        started_at=None if row.started_at is None else _utc(row.started_at),
+        lease_until=row.lease_until,
+        progress=None if row.progress_epoch is None else (row.progress_epoch, row.progress_wrong, row.progress_total),
+        status=row.status,
+        wrong=row.wrong,
+        total=row.total,
+        log_loss_sum=row.log_loss_sum,
+        epochs=row.epochs or 0,
+        seconds=row.seconds,
+        reason=row.error,
+    )
+
+
+def late_result(row: Row[Any]) -> LateResult:
+    """From a row of `late_result`."""
+    return LateResult(row.trial_uid, row.fence, trial_result(row.body), _utc(row.committed_at))
+
+
+def point_of(digest: str, spec: Mapping[str, Any]) -> str:
+    """What must be new in a study: the policy with the recipe, the budget and the replicate of its training, hashed."""
+    parts = [digest, spec.get("recipe"), spec.get("budget_epochs"), spec.get("replicate", 0)]
+    return hashlib.sha256(canonical_json(parts).encode()).hexdigest()
+
+
+def trial_row(
+    study_uid: str,
+    number: int,
+    role: Role,
+    label: str,
+    params: Mapping[str, Any],
+    digest: str,
+    words: str,
+    spec: Mapping[str, Any],
+) -> dict[str, Any]:
+    """A row of `trial` for a trial that has not begun."""
+    return {
+        "trial_uid": spec["trial_uid"],
+        "study_uid": study_uid,
+        "number": number,
+        "role": role,
+        "label": label,
+        "params": canonical_json(dict(params)),
+        "digest": digest,
+        "words": words,
+        "spec": canonical_json(dict(spec)),
+        "budget_epochs": spec.get("budget_epochs") or 0,
+        "point": point_of(digest, spec),
+    }
+
+
+def result_row(result: TrialResult) -> dict[str, Any]:
+    """A row of `result` or `late_result`, but for its fence."""
+    score = result.score
+    row: dict[str, Any] = {
+        "trial_uid": result.trial_uid,
+        "status": result.status,
+        "epochs": len(result.epochs),
+        "seconds": result.span_seconds.get("total"),
+        "error": result.error,
+        "body": canonical_json(result.to_dict()),
+    }
+    if score is not None:
+        row |= {"wrong": score.wrong, "total": score.total, "log_loss_sum": score.log_loss_sum}
+    return row
 
 
 def trial_result(body: str) -> TrialResult:

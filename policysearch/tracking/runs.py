@@ -49,7 +49,8 @@ def trial_run(study: StudyRecord, trial: TrialRecord, result: TrialResult) -> Ru
     points = []
     if result.score is not None:  # the error first: MLflow's comparison begins with the first metric it was given
         points.append(Point("final/val_error", result.score.wrong / result.score.total, 0, ended))
-        points.append(Point("final/val_log_loss", result.score.log_loss_sum / result.score.total, 0, ended))
+        if result.score.log_loss_sum is not None:
+            points.append(Point("final/val_log_loss", result.score.log_loss_sum / result.score.total, 0, ended))
     points += [*_epoch_points(result, started, ended), Point("cost/seconds", _seconds(result), 0, ended)]
     return Run(
         trial_uid=trial.trial_uid,
@@ -118,7 +119,8 @@ def _epoch_points(result: TrialResult, started: int, ended: int) -> list[Point]:
     points = []
     for place, epoch in enumerate(result.epochs, start=1):
         moment = started + (ended - started) * place // len(result.epochs)
-        points.append(Point("train/loss", epoch.train_loss, epoch.number, moment))
+        if epoch.train_loss is not None:
+            points.append(Point("train/loss", epoch.train_loss, epoch.number, moment))
         points.append(Point("val/error", epoch.wrong / epoch.total, epoch.number, moment))
     return points
 

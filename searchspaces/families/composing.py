@@ -26,21 +26,24 @@ def composed(branches: Family, base: Family) -> Family:
             )
     name = f"{branches.name}{AND}{base.name}"
     summary, source = f"{branches.summary}; and {base.summary}", f"{branches.source}; {base.source}"
-    return Family(name, summary, source, partial(_build, branches, base), searches_base=True)
+    leaves_out = branches.leaves_out and base.leaves_out
+    return Family(name, summary, source, partial(_build, branches, base), searches_base=True, leaves_out=leaves_out)
 
 
 def on_base_of(space: SearchSpace, frame: SearchSpace) -> SearchSpace:
     """The points of both spaces together: the policy of `space` on the base of the policy of `frame`."""
-    parameters = (*space.parameters, *frame.parameters)
-    return SearchSpace(f"{space.name}{AND}{frame.name}", parameters, partial(_decode, space, frame), (*space.notes, *frame.notes))
+    parameters, notes = (*space.parameters, *frame.parameters), tuple(dict.fromkeys((*space.notes, *frame.notes)))
+    return SearchSpace(f"{space.name}{AND}{frame.name}", parameters, partial(_decode, space, frame), notes)
 
 
-def _build(branches: Family, base: Family, channels: int, ground: Base) -> SearchSpace:
-    return on_base_of(branches.build(channels, ground), base.build(channels, ground))
+def _build(branches: Family, base: Family, channels: int, ground: Base, forbid: tuple[str, ...] = ()) -> SearchSpace:
+    space, frame = (family.forbidding(forbid).build(channels, ground) for family in (branches, base))
+    return on_base_of(space, frame)
 
 
 def _decode(space: SearchSpace, frame: SearchSpace, params: Mapping[str, Any]) -> Policy:
     policy, framed = (
-        part.decode({parameter.name: params[parameter.name] for parameter in part.parameters}) for part in (space, frame)
+        part.decode({parameter.name: params[parameter.name] for parameter in part.parameters if parameter.name in params})
+        for part in (space, frame)
     )
     return replace(policy, base=framed.base)

@@ -10,6 +10,9 @@ from searchspaces.ops import find_op
 from searchspaces.policy import Base
 from searchspaces.space import SearchSpace
 
+MOVES = ("hflip", "vflip", "quarter_turns")
+"""What of the base can be forbidden."""
+
 
 @dataclass(frozen=True)
 class Family:
@@ -17,8 +20,8 @@ class Family:
 
     `build(channels, base)` gives the space for images with that many channels, on top of that plain geometry. `summary` is one
     line for people, `source` where the family comes from. `options` are what may be chosen once, before the search; `build` takes
-    each by its name. `searches_base` where it searches the base and, unless it is two families composed, nothing else: such a one
-    goes with any other.
+    each by its name. `searches_base` where it searches the base and, unless it is several families together, nothing else: such a
+    one goes with any other. `leaves_out` where `build` takes `forbid`, names of ops that no policy may then have.
     """
 
     name: str
@@ -27,6 +30,7 @@ class Family:
     build: Callable[..., SearchSpace]
     options: tuple[Option, ...] = ()
     searches_base: bool = False
+    leaves_out: bool = False
 
     def having(self, wishes: Mapping[str, Any]) -> "Family":
         """The family with options chosen, by their names; the choices, where they aren't the usual ones, are in the name.
@@ -47,21 +51,50 @@ class Family:
         full_name = f"{self.name}:{words}" if words else self.name
         whole = self.build
 
-        def build(channels: int, base: Base) -> SearchSpace:
-            return replace(whole(channels, base, **unusual), name=full_name)
+        def build(channels: int, base: Base, **more: Any) -> SearchSpace:
+            return replace(whole(channels, base, **unusual, **more), name=full_name)
 
         return replace(self, name=full_name, build=build, options=()) if unusual else self
 
+    def forbidding(self, ops: tuple[str, ...]) -> "Family":
+        """The family without these ops; without a flip or the quarter turns of the base too, where they are among them.
 
-def useful_ops(names: Iterable[str], channels: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Those of the named ops that can change images with this many channels, and a note for the user if any was left out.
+        BadInput where it can't leave ops out.
+        """
+        if not ops:
+            return self
+        if not self.leaves_out:
+            raise BadInput(f"space {self.name}: it has no way to leave ops out; search another one, or forbid nothing")
+        whole = self.build
 
-    BadInput if none can.
+        def build(channels: int, base: Base) -> SearchSpace:
+            return whole(channels, base if self.searches_base else without_moves(base, ops), forbid=ops)
+
+        return replace(self, build=build)
+
+
+def without_moves(base: Base, forbid: tuple[str, ...]) -> Base:
+    """The base without those of its flips and turns that are named."""
+    hflip, vflip, quarter_turns = (0.0 if name in forbid else getattr(base, name) for name in MOVES)
+    return replace(base, hflip=hflip, vflip=vflip, quarter_turns=quarter_turns)
+
+
+def useful_ops(names: Iterable[str], channels: int, forbid: tuple[str, ...] = ()) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Those of the named ops that can change images with this many channels and aren't forbidden, and notes for the user if any
+    was left out.
+
+    BadInput if none is left.
     """
     names = tuple(names)
-    useful = tuple(name for name in names if find_op(name).changes(channels))
-    left_out = [name for name in names if name not in useful]
+    allowed = tuple(name for name in names if name not in forbid)
+    useful = tuple(name for name in allowed if find_op(name).changes(channels))
     images = "grey images" if channels == 1 else f"images with {channels} channels"
+    if not allowed:
+        raise BadInput(f"ops {', '.join(names)}: all of them are forbidden; allow one of them, or choose others")
     if not useful:
-        raise BadInput(f"ops {', '.join(names)}: none of them can change {images}; choose others")
-    return useful, (f"left out, because they can't change {images}: {', '.join(left_out)}",) if left_out else ()
+        raise BadInput(f"ops {', '.join(allowed)}: none of them can change {images}; choose others")
+    left_out = {
+        "they are forbidden": [name for name in names if name not in allowed],
+        f"they can't change {images}": [name for name in allowed if name not in useful],
+    }
+    return useful, tuple(f"left out, because {reason}: {', '.join(ops)}" for reason, ops in left_out.items() if ops)

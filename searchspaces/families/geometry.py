@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from searchspaces.families.family import Family
+from searchspaces.families.family import Family, without_moves
 from searchspaces.levels import rounded
 from searchspaces.policy import Base, PadCrop, Policy, ResizedCrop
-from searchspaces.space import Categorical, Parameter, Real, SearchSpace, Whole
+from searchspaces.space import Categorical, Parameter, Real, SearchSpace, When, Whole
 
 USUAL_PADDING = PadCrop(0.125)
 _CHANCES = {"hflip": 0.5, "vflip": 0.5, "quarter_turns": 0.75}
@@ -21,24 +21,28 @@ _CHANCES = {"hflip": 0.5, "vflip": 0.5, "quarter_turns": 0.75}
 _NOTE = "geometry resamples bilinearly here, that of the ops as that of the crop"
 
 
-def build(channels: int, base: Base) -> SearchSpace:
+def build(channels: int, base: Base, forbid: tuple[str, ...] = ()) -> SearchSpace:
     """The space on top of `base`, for images with any number of channels.
 
     `geometry.crop` is the base's own crop with padding ("pad": 12.5 % where it has none) or a resized one, whose windows take
-    from `geometry.scale_low` (0.08 to 1) of the area to all of it, at an aspect from 1 / `geometry.aspect` to it (1 to 2).
+    from `geometry.scale_low` (0.08 to 1) of the area to all of it, at an aspect from 1 / `geometry.aspect` to it (1 to 2); these
+    two exist for it alone.
     `geometry.hflip`, `geometry.vflip` and `geometry.quarter_turns` are probabilities, and `geometry.resolution_percent` (50 to
     100 in tens) the share of each side that is trained on.
     """
+    resized = When("geometry.crop", ("resized",))
     crops = (
         Categorical("geometry.crop", ("pad", "resized")),
-        Real("geometry.scale_low", 0.08, 1.0),
-        Real("geometry.aspect", 1, 2),
+        Real("geometry.scale_low", 0.08, 1.0, when=resized),
+        Real("geometry.aspect", 1, 2, when=resized),
     )
-    mirrors = base.hflip > 0
-    chances = tuple(Real(f"geometry.{name}", 0.0, highest) for name, highest in _CHANCES.items() if mirrors)
+    allowed = {name: highest for name, highest in _CHANCES.items() if base.hflip > 0 and name not in forbid}
+    chances = tuple(Real(f"geometry.{name}", 0.0, highest) for name, highest in allowed.items())
     parameters: tuple[Parameter, ...] = (*crops, *chances, Whole("geometry.resolution_percent", 50, 100, step=10))
-    left_out = () if mirrors else (f"left out, because these images are not to be mirrored: {', '.join(_CHANCES)}",)
-    return SearchSpace("geometry", parameters, partial(_decode, base), (_NOTE, *left_out))
+    left_out = ", ".join(name for name in _CHANCES if name not in allowed)
+    reason = "they are forbidden" if base.hflip > 0 else "these images are not to be mirrored"
+    notes = (_NOTE, f"left out, because {reason}: {left_out}") if left_out else (_NOTE,)
+    return SearchSpace("geometry", parameters, partial(_decode, without_moves(base, forbid)), notes)
 
 
 def _decode(base: Base, params: Mapping[str, Any]) -> Policy:
@@ -62,4 +66,5 @@ FAMILY = Family(
     source="Szegedy et al. 2014, arXiv 1409.4842 (resized crops); Touvron et al. 2019, arXiv 1906.06423 (training resolution)",
     build=build,
     searches_base=True,
+    leaves_out=True,
 )

@@ -20,9 +20,11 @@ from searchspaces.space import Real, SearchSpace, Whole
 LEAST_LOG10 = -2.0
 
 
-def build(channels: int, base: Base, shares: str = "one", ops: tuple[str, ...] | None = None) -> SearchSpace:
+def build(
+    channels: int, base: Base, shares: str = "one", ops: tuple[str, ...] | None = None, forbid: tuple[str, ...] = ()
+) -> SearchSpace:
     """The space for images with this many channels: `ops` (1 to 3), `strength` (0.1 to 1), and `<op>.weight_log10` (-2 to 0)."""
-    names, notes = useful_ops(ops or scale_ops("torchvision"), channels)
+    names, notes = useful_ops(ops or scale_ops("torchvision"), channels, forbid)
     weights = tuple(Real(_weight(name), LEAST_LOG10, 0.0) for name in names)
     return SearchSpace(
         name="mixture",
@@ -49,6 +51,7 @@ FAMILY = Family(
     summary="1 to 3 random ops an image, drawn by searched weights, at a strength uniform up to a searched maximum",
     source="this project: UniformAugment (arXiv 2003.14348) with its ops weighted; ranges of its published code",
     build=build,
+    leaves_out=True,
     options=(
         one_of("shares", "how many maxima are searched: one for all ops, one for each kind of op, or one for each op", SHARES),
         op_set("ops", "other ops than RandAugment's 14", ranged_ops, "rotate/shear_x"),

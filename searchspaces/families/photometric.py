@@ -34,9 +34,9 @@ _OPS = {
 }
 
 
-def build(channels: int, base: Base) -> SearchSpace:
+def build(channels: int, base: Base, forbid: tuple[str, ...] = ()) -> SearchSpace:
     """The space for images with this many channels: `<op>.centre`, `<op>.half_width` and `<op>.probability` for each op."""
-    names, notes = useful_ops(_OPS, channels)
+    names, notes = useful_ops(_OPS, channels, forbid)
     parameters = tuple(parameter for name in names for parameter in _parameters(name))
     return SearchSpace("photometric", parameters, partial(_decode, names, base), notes)
 
@@ -65,4 +65,5 @@ FAMILY = Family(
     summary="brightness, contrast, gamma, saturation and hue, each with a centre, a half width and a probability",
     source="this project: the usual colour jitter with its distributions set free, one op at a time in a fixed order",
     build=build,
+    leaves_out=True,
 )

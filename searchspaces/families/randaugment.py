@@ -18,9 +18,11 @@ from searchspaces.space import SearchSpace, Whole
 _LEVELS = {"torchvision": Whole("level", 3, 27, step=6), "paper": Whole("level", 2, 30, step=4)}
 
 
-def build(channels: int, base: Base, scale: Scale = "torchvision", ops: tuple[str, ...] | None = None) -> SearchSpace:
+def build(
+    channels: int, base: Base, scale: Scale = "torchvision", ops: tuple[str, ...] | None = None, forbid: tuple[str, ...] = ()
+) -> SearchSpace:
     """The space for images with this many channels: `ops` (1 to 3) and `level` (3, 9 ... 27; on the paper's 2, 6 ... 30)."""
-    names, notes = useful_ops(having_levels(ops, scale) or scale_ops(scale), channels)
+    names, notes = useful_ops(having_levels(ops, scale) or scale_ops(scale), channels, forbid)
     return SearchSpace(
         name="randaugment",
         parameters=(Whole("ops", 1, 3), _LEVELS[scale]),
@@ -44,6 +46,7 @@ FAMILY = Family(
     summary="N random ops on every image at one common strength: 15 settings of (N, M), torchvision's scale",
     source="Cubuk et al. 2019, arXiv 1909.13719; ranges of torchvision 0.29 v2.RandAugment",
     build=build,
+    leaves_out=True,
     options=(
         one_of("scale", "what M counts on: to 30 (torchvision), or to 10 and beyond (the paper's)", tuple(_LEVELS)),
         op_set("ops", "other ops than the paper's 14", levelled_ops, "rotate/shear_x"),

@@ -17,10 +17,10 @@ from searchspaces.space import Categorical, SearchSpace, Whole
 _SCALES: dict[str, Scale] = {"standard": "torchvision", "wide": "trivialaugment-wide"}
 
 
-def build(channels: int, base: Base) -> SearchSpace:
+def build(channels: int, base: Base, forbid: tuple[str, ...] = ()) -> SearchSpace:
     """The space for images with this many channels: `scale` (standard, wide) and `highest_level` (6, 12, 18, 24, 30)."""
-    names = {scale: useful_ops(scale_ops(levels), channels)[0] for scale, levels in _SCALES.items()}
-    _, notes = useful_ops(scale_ops("torchvision"), channels)
+    names = {scale: useful_ops(scale_ops(levels), channels, forbid)[0] for scale, levels in _SCALES.items()}
+    _, notes = useful_ops(scale_ops("torchvision"), channels, forbid)
     return SearchSpace(
         name="trivialaugment",
         parameters=(Categorical("scale", tuple(_SCALES)), Whole("highest_level", 6, 30, step=6)),
@@ -40,4 +40,5 @@ FAMILY = Family(
     summary="one random op an image at a random strength: the standard or the wide ranges, up to a share of them",
     source="Müller and Hutter 2021, arXiv 2103.10158; ranges of torchvision 0.29 v2.RandAugment and v2.TrivialAugmentWide",
     build=build,
+    leaves_out=True,
 )

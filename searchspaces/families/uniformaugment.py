@@ -26,9 +26,11 @@ OPS = (
 )
 
 
-def build(channels: int, base: Base, shares: str = "one", ops: tuple[str, ...] | None = None) -> SearchSpace:
+def build(
+    channels: int, base: Base, shares: str = "one", ops: tuple[str, ...] | None = None, forbid: tuple[str, ...] = ()
+) -> SearchSpace:
     """The space for images with this many channels: `ops` (1 to 3) and `range_fraction` (0.1 to 1 of each op's range)."""
-    names, notes = useful_ops(ops or OPS, channels)
+    names, notes = useful_ops(ops or OPS, channels, forbid)
     return SearchSpace(
         name="uniformaugment",
         parameters=(Whole("ops", 1, 3), *share_parameters("range_fraction", shares, names)),
@@ -48,6 +50,7 @@ FAMILY = Family(
     summary="1 to 3 random ops, each on half of the images, at a strength uniform over a share of its range",
     source="LingChen et al. 2020, arXiv 2003.14348; ranges of its published code",
     build=build,
+    leaves_out=True,
     options=(
         one_of("shares", "how many shares are searched: one for all ranges, one for each kind of op, or one for each op", SHARES),
         op_set("ops", "other ops than the published 15", ranged_ops, "rotate/shear_x"),

@@ -9,13 +9,20 @@ if TYPE_CHECKING:
 
 
 def distributions(space: SearchSpace) -> dict[str, "optuna.distributions.BaseDistribution"]:
-    """One distribution for each parameter, by our names."""
+    """One distribution for each parameter, by our names, whether or not it exists at every point."""
     return {parameter.name: _distribution(parameter) for parameter in space.parameters}
 
 
 def suggest(space: SearchSpace, trial: "optuna.trial.BaseTrial") -> dict[str, Value]:
-    """The params that a trial suggests, asked for in the space's order."""
-    return {parameter.name: _suggested(parameter, trial) for parameter in space.parameters}
+    """The params that a trial suggests: those that exist, asked for in the space's order, and no others.
+
+    A parameter's distribution is the same wherever it exists: Optuna allows no other, and a sampler learns across conditions.
+    """
+    point: dict[str, Value] = {}
+    for parameter in space.parameters:
+        if parameter.when is None or parameter.when.holds(point):
+            point[parameter.name] = _suggested(parameter, trial)
+    return point
 
 
 def _distribution(parameter: Parameter) -> "optuna.distributions.BaseDistribution":

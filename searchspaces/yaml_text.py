@@ -1,0 +1,116 @@
+"""YAML as text from outside: the one reader of it, as strict as that of JSON.
+
+Plain scalars mean what they look like: numbers as in JSON and Python (`1e-3` and `.5` too), `true`, `false`, `null`; all else is
+text, so that `no` is no truth value. Refuses aliases and anchors, tags, keys given twice, several documents, more than 1 MiB, deep
+nesting, and what may or may not be a number (`010`, `12:30`, `0x10`). The values are made from the parser's events: the library
+constructs nothing.
+"""
+
+import math
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from searchspaces.errors import BadInput
+from searchspaces.json_text import MAX_BYTES, MAX_DEPTH, decoded_text, one_line, shown
+
+if TYPE_CHECKING:
+    import yaml
+
+_WHOLE = re.compile(r"[-+]?(0|[1-9][0-9]{0,19})")
+_REAL = re.compile(r"[-+]?((0|[1-9][0-9]*)(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]{1,4})?")
+_NUMBER_LIKE = re.compile(r"[-+]?(\.?[0-9][0-9_,.:xobeE+-]*|0[xob].*|\.(inf|nan))", re.IGNORECASE)
+_WORDS = {"true": True, "false": False, "null": None, "~": None, "": None}
+
+
+def parse_yaml(data: bytes, thing: str) -> Any:
+    """The value of a YAML text from outside. `thing` names it in errors; every defect is a BadInput of one line."""
+    if len(data) > MAX_BYTES:
+        raise BadInput(f"{thing}: more than {MAX_BYTES} bytes; allowed is at most 1 MiB")
+    text = decoded_text(data, thing)
+    try:
+        import yaml
+    except ModuleNotFoundError:
+        raise BadInput('pyyaml: it is not installed; install it with: pip install "policysearch[search]"') from None
+    try:
+        return _Reader(thing, yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))).read()
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        problem = getattr(error, "problem", None) or str(error)
+        raise BadInput(f"{thing}: not YAML{place}: {one_line(problem, 120)}") from None
+
+
+class _Reader:
+    """Makes the value of one document out of events, and nothing that is not a number, a word, a list or a mapping."""
+
+    def __init__(self, thing: str, events: "Iterator[yaml.Event]") -> None:
+        self.thing, self.events, self.line = thing, events, 0
+
+    def read(self) -> Any:
+        import yaml
+
+        documents: list[Any] = []
+        for event in self.events:
+            if isinstance(event, yaml.DocumentStartEvent):
+                if documents:
+                    raise self._refused("a second document", "one document a file")
+                documents.append(self._value(next(self.events), 1))
+        return documents[0] if documents else None
+
+    def _value(self, event: "yaml.Event", depth: int) -> Any:
+        import yaml
+
+        self._check_plain(event)
+        if depth > MAX_DEPTH:
+            raise self._refused("nested too deep", f"at most {MAX_DEPTH} levels")
+        if isinstance(event, yaml.SequenceStartEvent):
+            return list(self._items(depth))
+        if isinstance(event, yaml.MappingStartEvent):
+            return self._mapping(depth)
+        assert isinstance(event, yaml.ScalarEvent)
+        return event.value if event.style else self._scalar(event.value)
+
+    def _check_plain(self, event: "yaml.Event") -> None:
+        import yaml
+
+        self.line = event.start_mark.line + 1 if event.start_mark else self.line
+        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
+            raise self._refused(f"an alias or anchor ({shown(getattr(event, 'anchor', ''))})", "values written out")
+        if getattr(event, "tag", None):
+            raise self._refused(f"a tag ({shown(getattr(event, 'tag', ''))})", "plain values without tags")
+
+    def _items(self, depth: int) -> Iterator[Any]:
+        import yaml
+
+        while not isinstance(event := next(self.events), yaml.SequenceEndEvent):
+            yield self._value(event, depth + 1)
+
+    def _mapping(self, depth: int) -> dict[str, Any]:
+        import yaml
+
+        found: dict[str, Any] = {}
+        while not isinstance(event := next(self.events), yaml.MappingEndEvent):
+            self._check_plain(event)
+            if not isinstance(event, yaml.ScalarEvent):
+                raise self._refused("a key that is no text", "words as keys")
+            if event.value in found:
+                raise self._refused(f"key {shown(event.value)} given twice", "each key once")
+            found[event.value] = self._value(next(self.events), depth + 1)
+        return found
+
+    def _scalar(self, text: str) -> Any:
+        if text in _WORDS:
+            return _WORDS[text]
+        if _WHOLE.fullmatch(text):
+            return int(text)
+        if _REAL.fullmatch(text):
+            if math.isfinite(number := float(text)):
+                return number
+            raise self._refused(f"{one_line(text, 40)} is beyond what a float holds", "finite numbers")
+        if _NUMBER_LIKE.fullmatch(text):
+            raise self._refused(f"{one_line(text, 40)} has several readings as a number", "such as 10, 0.5, 1e-3; quote text")
+        return text
+
+    def _refused(self, what: str, allowed: str) -> BadInput:
+        return BadInput(f"{self.thing}: line {self.line}: {what}; allowed are {allowed}")
