@@ -42,6 +42,7 @@ def execute(
     objective: Callable[..., Any] | None = None,
     clock: Callable[[], float] = time.monotonic,
     on_claim: Callable[[], None] = lambda: None,
+    on_result: Callable[[TrialResult], None] = lambda result: None,
 ) -> TrialResult:
     """Run the task's trial, or `objective` in its place, and commit the result; what is returned is what the ledger holds.
 
@@ -61,6 +62,7 @@ def execute(
     on_claim()
     with _Lease(ledger, task.trial_uid, fence) as lease, _limited(task.limit_seconds):
         result = _result(task, _Noting(ledger, lease, on_epoch, clock), objective)
+    on_result(result)
     reach("before_commit")
     with _ledger_trouble():
         stored = ledger.commit_result(result, fence)
