@@ -24,11 +24,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from marked_processes import Marked
 from plain_search import TRIAL_SECONDS, WITNESS, optuna_states
+
+Params: TypeAlias = tuple[float, float]
 
 MODES = ("memory", "sqlite")
 STUCK_AFTER = 3
@@ -129,29 +131,38 @@ class Loop:
     def _witness(self) -> Path:
         return self._directory / "witness.jsonl"
 
-    def _said(self, word: str) -> list[tuple[float, ...]]:
-        """The params of every line of the witness with that word."""
-        if not self._witness.exists():
-            return []
-        lines = [json.loads(line) for line in self._witness.read_text().splitlines() if line]
-        return [tuple(line["params"]) for line in lines if line["word"] == word]
+    def _said(self, word: str) -> list[Params]:
+        return said(self._witness.read_text() if self._witness.exists() else "", word)
 
     def _judge(self) -> None:
-        """Set the witness against the grid."""
-        found, finished = self._found, self._said("finished")
-        found.executions, found.acknowledged = len(finished), len(self._said("acknowledged"))
-        found.twice = sum(times - 1 for times in Counter(finished).values())
-        if self._found.mode == "sqlite":
+        found = self._found
+        if found.mode == "sqlite":
             found.optuna = dict(optuna_states(self._directory))
-        if not self._outcome.exists():
-            error = self._directory / "error.txt"
-            found.stuck = error.read_text() if error.exists() else f"no end within {LONGEST_SECONDS:.0f} s"
-            found.unreachable = len(finished)
+        if self._outcome.exists():
+            judge(found, self._witness.read_text(), json.loads(self._outcome.read_text())["grid"])
             return
-        grid = json.loads(self._outcome.read_text())["grid"]
-        found.in_grid, found.in_vain = len(grid), len(finished) - len(grid)
-        known = {(rate, strength) for rate, strength, _ in grid}
-        found.missing = sum(params not in known for params in finished)
+        error = self._directory / "error.txt"
+        found.stuck = error.read_text() if error.exists() else f"no end within {LONGEST_SECONDS:.0f} s"
+        judge(found, self._witness.read_text(), None)
+
+
+def said(witness: str, word: str) -> list[Params]:
+    """The params of every line of the witness with that word."""
+    lines = [json.loads(line) for line in witness.splitlines()]
+    return [(line["params"][0], line["params"][1]) for line in lines if line["word"] == word]
+
+
+def judge(found: Experiment, witness: str, grid: Sequence[Sequence[float]] | None) -> None:
+    """Set the witness against the grid (rate, strength, error), of which a stuck experiment has none."""
+    finished = said(witness, "finished")
+    found.executions, found.acknowledged = len(finished), len(said(witness, "acknowledged"))
+    found.twice = sum(times - 1 for times in Counter(finished).values())
+    if grid is None:
+        found.unreachable = len(finished)
+        return
+    known = {(rate, strength) for rate, strength, _ in grid}
+    found.in_grid, found.in_vain = len(grid), len(finished) - len(grid)
+    found.missing = sum(params not in known for params in finished)
 
 
 def table(found: Sequence[Experiment]) -> str:
