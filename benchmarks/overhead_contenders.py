@@ -105,8 +105,10 @@ def _study(directory: Path, workers: int, trials: int, driver: str) -> None:
     def objective(context: Any) -> tuple[int, int]:
         return trial()
 
-    kept = {"name": "overhead", "home": directory}
-    Study(objective=objective, space=SPACE, sampler="random", driver=driver, workers=workers, **kept).run(trials=trials)
+    study = Study(
+        objective=objective, space=SPACE, sampler="random", name="overhead", home=directory, driver=driver, workers=workers
+    )
+    study.run(trials=trials)
 
 
 CONTENDERS: dict[str, Callable[[Path, int, int], None]] = {
