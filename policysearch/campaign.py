@@ -1,25 +1,28 @@
 """What is run next: the tasks of a search, in order, over the ledger and a sampler.
 
 First the trials that an earlier search planned and didn't finish, then the free baselines, then the policies that the user
-enqueued, then suggestions. A trial is in the ledger before it is given out, and what came of it is read from the ledger.
-Refuses nothing; it stops at the number of trials, at the end of the space, and before a trial that would not finish in time.
+enqueued, then longer trainings of policies that have earned them, then suggestions. A trial is in the ledger before it is given out,
+and what came of it is read from the ledger. Refuses nothing; it stops at the number of policies, at the end of the space, and before a
+trial that would not finish in time.
 """
 
 import hashlib
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from statistics import median
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from policysearch.drivers import Event, Listener, Task
+from policysearch.drivers import LATER, Event, Later, Listener, Task
+from policysearch.drivers.limits import usual_limit
+from policysearch.history import History, Row
 from policysearch.kept_weights import KeptWeights
-from policysearch.ledger import ENQUEUED, Ledger, Role, StudyRecord, TrialRecord
-from policysearch.samplers import Sampler
-from policysearch.selection import winner
+from policysearch.ledger import ENQUEUED, Ledger, Role, Standing, StudyRecord
+from policysearch.rungs import ETA, EarlyStopping
+from policysearch.samplers import Sampler, key_of
+from policysearch.spare_time import SpareTime
 from policysearch.specs import placed, trial_spec
-from searchspaces.errors import NoTrialSucceeded
+from searchspaces.errors import BadInput
 from searchspaces.policy import Policy
 from searchspaces.policy_json import digest
 from searchspaces.space import SearchSpace
@@ -34,8 +37,9 @@ LABEL_PARAMS = 3
 class Setting:
     """What all trials of a study share, what it searches, and the policies by label that are run beside.
 
-    `objective` names the function of the user's own that trains in place of ours; only such a study may have no data. A trial
-    that runs longer than `limit_seconds` counts as hung.
+    `rungs` are the numbers of epochs that a searched policy may train for, ascending to `budget_epochs`; of each the best `1 / eta`
+    go on. Where `objective` names a trainer of the user's own, `data` may be None. A trial that takes longer than `limit_seconds`
+    hangs; None leaves it to `usual_limit`.
     """
 
     space: SearchSpace
@@ -45,12 +49,37 @@ class Setting:
     seed: int
     budget_epochs: int
     enqueued: Mapping[str, Policy] = field(default_factory=dict)
+    rungs: tuple[int, ...] = ()
+    eta: int = ETA
     objective: str | None = None
     limit_seconds: float | None = None
 
+    @property
+    def early_stopping(self) -> EarlyStopping:
+        """The rungs, of which there is at least the last."""
+        return EarlyStopping(self.rungs or (self.budget_epochs,), self.eta)
+
+    def overrides(self, params: Mapping[str, Any]) -> dict[str, float]:
+        """What of the recipe is another at a point of the space; nothing for params that are no point of it."""
+        try:
+            return self.space.recipe_overrides(params)
+        except BadInput:
+            return {}
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """A trial that may be run next. One without a policy is still to be suggested."""
+
+    role: Role
+    epochs: int
+    label: str = ""
+    params: Mapping[str, Any] = field(default_factory=dict)
+    policy: Policy | None = None
+
 
 class Campaign:
-    """A `TaskSource`: `wanted` searched trials beside baselines and enqueued policies, none started that can't end before
+    """A `TaskSource`: `wanted` searched policies beside baselines and enqueued ones, no trial started that can't end before
     `deadline`.
 
     `deadline` is a moment of `clock` (seconds); None for no limit. `keep` are trials whose weights stay besides the best
@@ -72,122 +101,167 @@ class Campaign:
     ) -> None:
         self._ledger, self._study, self._setting, self._sampler = ledger, study, setting, sampler
         self._weights, self._wanted, self._listener = weights, wanted, listener
-        self._deadline, self._keep, self._clock = deadline, frozenset(keep), clock
-        self._trials = {trial.trial_uid: trial for trial in ledger.trials(study.uid)}
+        self._keep = frozenset(keep)
+        self._spare = SpareTime(deadline, clock)
+        self._history = History(setting.early_stopping)
+        self._before = ledger.standings(study.uid)
+        for standing in self._before:
+            self._history.add(Row.of(standing, self._key(standing)))
+            if standing.status == "done" and standing.seconds is not None:
+                self._spare.took(standing.seconds, standing.budget_epochs)
         self._waiting = deque(self._unfinished())
-        finished = [trial for trial in self._trials.values() if trial.result is not None]
-        self._planned = sum(trial.role == "trial" for trial in (*finished, *self._waiting))
-        self._best = self._current_best()
+        left = {row.key for row in self._waiting if row.role == "trial"}
+        finished = {row.key for row in self._history if row.role == "trial" and row.status is not None}
+        self._planned = len(finished | left)
+        self._under_way: set[str] = set()
         self.stopped: Literal["space", "time"] | None = None
-        weights.sweep(self._keep | ({self._best} if self._best else set()))
+        best = self._history.best
+        weights.sweep(self._keep | ({best.trial_uid} if best else set()))
 
-    def _unfinished(self) -> list[TrialRecord]:
-        """What an earlier search left, but no more searched trials than are wanted now."""
-        records = list(self._trials.values())
-        room = self._wanted - sum(trial.role == "trial" and trial.result is not None for trial in records)
-        left = [trial for trial in records if trial.result is None]
-        searched = [trial for trial in left if trial.role == "trial"][: max(0, room)]
-        return [trial for trial in left if trial.role != "trial"] + searched
+    def _key(self, standing: Standing) -> str:
+        overrides = self._setting.overrides(standing.params) if standing.role == "trial" else {}
+        return key_of(standing.digest, overrides, self._setting.recipe)
+
+    def _unfinished(self) -> list[Row]:
+        """What an earlier search left, but no more searched policies than are wanted now."""
+        rows = list(self._history)
+        begun = {row.key for row in rows if row.role == "trial" and row.status is not None}
+        left = [row for row in rows if row.status is None]
+        new = [row.key for row in left if row.role == "trial" and row.key not in begun]
+        taken = begun.union(new[: max(0, self._wanted - len(begun))])
+        others = [row for row in left if row.role != "trial"]
+        return others + [row for row in left if row.role == "trial" and row.key in taken]
 
     @property
     def finished_before(self) -> int:
         """How many trials are over; before the first task, those that earlier searches finished."""
-        return sum(trial.result is not None for trial in self._trials.values())
+        return self._history.over
 
     def tell_finished(self) -> None:
         """Tell the listener of the trials that were over before this search began."""
-        for trial in self._trials.values():
-            if trial.result is not None:
-                self._tell_end(trial)
+        for standing in self._before:
+            if standing.status is not None:
+                self._tell_end(self._history[standing.trial_uid], standing.epochs, standing.reason)
 
-    def next_task(self) -> Task | None:
+    def next_task(self) -> Task | Later | None:
         """As `TaskSource.next_task` says; `stopped` then says whether time or the space ran out."""
-        if self._is_late():
-            self.stopped = "time"
-            return None
-        trial = self._waiting.popleft() if self._waiting else self._new()
-        if trial is None:
-            return None
-        weights = str(self._weights.path(trial.trial_uid))
-        return Task(placed(trial.spec, self._setting), self._ledger.url, weights, self._setting.limit_seconds)
+        if self._waiting:
+            if (late := self._late(self._waiting[0].epochs)) is not False:
+                return late
+            return self._given(self._waiting.popleft().trial_uid)
+        plan = self._plan()
+        while plan is not None and plan is not LATER:
+            if (late := self._late(plan.epochs)) is not False:
+                return late
+            found = plan if plan.policy is not None else self._suggested(plan)
+            if found is not None:
+                return self._given(self._add(found))
+            self._wanted, self.stopped = self._planned, "space"
+            plan = self._plan()
+        return plan
 
     def started(self, trial_uid: str) -> None:
-        """Tell the listener."""
-        self._listener(Event("started", trial_uid, label=self._trials[trial_uid].label))
+        """Tell the listener, and note that a worker has taken the trial up."""
+        self._spare.begun(trial_uid)
+        self._listener(Event("started", trial_uid, label=self._history[trial_uid].label))
 
     def finished(self, trial_uid: str) -> None:
         """Read the result, keep the weights of the best trial alone, tell the listener."""
-        trial = self._ledger.trial(trial_uid)
-        self._trials[trial_uid] = trial
-        before, self._best = self._best, self._current_best()
-        for other in {before, trial_uid} - {self._best, None} - self._keep:
-            assert other is not None
+        result = self._ledger.result(trial_uid)
+        assert result is not None, "a driver calls finished() after the result is in the ledger"
+        before = self._history.best
+        self._history.finish(trial_uid, result)
+        self._under_way.discard(trial_uid)
+        self._spare.ended(trial_uid)
+        row, best = self._history[trial_uid], self._history.best
+        if result.status == "done":
+            self._spare.took(result.span_seconds.get("total", 0.0), row.epochs)
+        kept = self._keep | ({best.trial_uid} if best else set())
+        for other in {trial_uid, *([before.trial_uid] if before else [])} - kept:
             self._weights.drop(other)
-        self._tell_end(trial)
+        self._tell_end(row, len(result.epochs), result.error)
 
-    def _tell_end(self, trial: TrialRecord) -> None:
-        assert trial.result is not None, "a driver calls finished() after the result is in the ledger"
-        if trial.result.score is None:
-            self._listener(Event("failed", trial.trial_uid, text=trial.result.error or "", label=trial.label))
+    def _tell_end(self, row: Row, epochs: int, reason: str | None) -> None:
+        if row.wrong is None or row.total is None:
+            self._listener(Event("failed", row.trial_uid, text=reason or "", label=row.label))
             return
-        score, epochs = trial.result.score, len(trial.result.epochs)
-        self._listener(Event("finished", trial.trial_uid, epochs, score.wrong, score.total, label=trial.label))
+        self._listener(Event("finished", row.trial_uid, epochs, row.wrong, row.total, label=row.label))
 
-    def _current_best(self) -> str | None:
-        try:
-            return winner(list(self._trials.values())).trial_uid
-        except NoTrialSucceeded:
-            return None
-
-    def _is_late(self) -> bool:
-        """Whether a trial of median length, started now, would end after the deadline."""
-        if self._deadline is None:
+    def _late(self, epochs: int) -> Literal[False] | Later | None:
+        """False where a trial of so many epochs would end in time; else what to answer instead."""
+        if self._spare.allows(epochs):
             return False
-        results = [trial.result for trial in self._trials.values() if trial.result is not None]
-        seconds = [result.span_seconds.get("total", 0.0) for result in results if result.status == "done"]
-        return self._clock() + (median(seconds) if seconds else 0.0) > self._deadline
-
-    def _new(self) -> TrialRecord | None:
-        return self._new_baseline() or self._new_enqueued() or self._new_trial()
-
-    def _new_baseline(self) -> TrialRecord | None:
-        labels = {trial.label for trial in self._trials.values() if trial.role == "baseline"}
-        for label, policy in self._setting.baselines.items():
-            if label not in labels:
-                return self._add("baseline", label, {}, policy)
+        if self._spare.may_allow(epochs):
+            return LATER
+        self.stopped = "time"
         return None
 
-    def _new_enqueued(self) -> TrialRecord | None:
-        """The first enqueued policy that the study has not, under whatever name it may have come before."""
-        known = {trial.digest for trial in self._trials.values()}
-        for label, policy in self._setting.enqueued.items():
-            if digest(policy) not in known:
-                return self._add("enqueued", label, {ENQUEUED: label}, policy)
+    def _given(self, trial_uid: str) -> Task:
+        epochs, spec = self._history[trial_uid].epochs, placed(self._ledger.trial(trial_uid).spec, self._setting)
+        self._under_way.add(trial_uid)
+        self._spare.given(trial_uid, epochs)
+        limit = self._setting.limit_seconds or usual_limit(self._spare.longest(epochs))
+        return Task(spec, self._ledger.url, str(self._weights.path(trial_uid)), limit)
+
+    def _plan(self) -> _Plan | Later | None:
+        """What to run next; LATER where that depends on a trial under way."""
+        if (plan := self._beside()) is not None:
+            return plan
+        if (promoted := self._history.ladder.promotable()) is not None:
+            return self._promotion(*promoted)
+        if self._planned < self._wanted:
+            return _Plan("trial", self._setting.early_stopping.rungs[0])
+        if len(self._setting.early_stopping.rungs) == 1:
+            return None
+        if any(self._history[uid].role == "trial" for uid in self._under_way):
+            return LATER  # its result may let a policy go on, or its failure another one
+        settled = self._history.ladder.to_settle()
+        return None if settled is None else self._promotion(*settled)
+
+    def _beside(self) -> _Plan | None:
+        """A baseline or an enqueued policy that the study has not, under whatever name it may have come before."""
+        given: tuple[tuple[Role, Mapping[str, Policy]], ...]
+        given = (("baseline", self._setting.baselines), ("enqueued", self._setting.enqueued))
+        for role, policies in given:
+            for label, policy in policies.items():
+                if not self._history.has(digest(policy), self._setting.budget_epochs):
+                    params = {ENQUEUED: label} if role == "enqueued" else {}
+                    return _Plan(role, self._setting.budget_epochs, label, params, policy)
         return None
 
-    def _new_trial(self) -> TrialRecord | None:
-        if self._planned >= self._wanted:
-            return None
-        number = self._next_number()
-        params = self._sampler.suggest(tuple(self._trials.values()), number)
-        if params is None:
-            self.stopped = "space"
-            return None
+    def _promotion(self, key: str, epochs: int) -> _Plan:
+        first = self._history.first_of(key)
+        label = self._label(first.number, first.params, epochs)
+        return _Plan("trial", epochs, label, first.params, self._setting.space.decode(first.params))
+
+    def _suggested(self, plan: _Plan) -> _Plan | None:
+        """The plan with the policy that the sampler suggests; None at the end of the space."""
+        number, space = self._history.next_number, self._setting.space
+        params = self._sampler.suggest(self._history.tried(), number)
         reach("after_suggest")
+        if params is None:
+            return None
         self._planned += 1
-        return self._add("trial", _label(self._setting.space.name, number, params), params, self._setting.space.decode(params))
+        return replace(plan, label=self._label(number, params, plan.epochs), params=params, policy=space.decode(params))
 
-    def _add(self, role: Role, label: str, params: Mapping[str, Any], policy: Policy) -> TrialRecord:
-        setting, number = self._setting, self._next_number()
+    def _add(self, plan: _Plan) -> str:
+        assert plan.policy is not None
+        setting, number = self._setting, self._history.next_number
+        overrides = setting.overrides(plan.params) if plan.role == "trial" else {}
+        fingerprint = digest(plan.policy)
+        key = key_of(fingerprint, overrides, setting.recipe)
+        words = "; ".join((policy_in_words(plan.policy), *(f"{name} {value:.4g}" for name, value in overrides.items())))
         uid = hashlib.sha256(f"{self._study.uid}/{number}".encode()).hexdigest()[:32]
-        spec = trial_spec(setting, uid, policy, params if role == "trial" else {}, {}, setting.budget_epochs)
-        fingerprint, words = digest(policy), policy_in_words(policy)
-        trial = self._ledger.add_trial(self._study.uid, number, role, label, params, fingerprint, words, spec)
-        self._trials[trial.trial_uid] = trial
-        return trial
+        point = plan.params if plan.role == "trial" else {}
+        spec = trial_spec(setting, uid, plan.policy, point, overrides, plan.epochs)
+        self._ledger.add_trial(self._study.uid, number, plan.role, plan.label, plan.params, fingerprint, words, spec)
+        self._history.add(Row(uid, number, plan.role, plan.label, key, plan.params, plan.epochs))
+        return uid
 
-    def _next_number(self) -> int:
-        return 1 + max((trial.number for trial in self._trials.values()), default=-1)
+    def _label(self, number: int, params: Mapping[str, Any], epochs: int) -> str:
+        full = self._setting.budget_epochs
+        label = _label(self._setting.space.name, number, params)
+        return label if epochs == full else f"{label}, {epochs} of {full} epochs"
 
 
 def _label(family: str, number: int, params: Mapping[str, Any]) -> str:

@@ -16,7 +16,12 @@ if TYPE_CHECKING:
 
 
 def trial_spec(
-    setting: "Setting", trial_uid: str, policy: Policy, params: Mapping[str, Any], overrides: Mapping[str, Any], budget_epochs: int
+    setting: "Setting",
+    trial_uid: str,
+    policy: Policy,
+    params: Mapping[str, Any],
+    overrides: Mapping[str, Any],
+    budget_epochs: int,
 ) -> dict[str, Any]:
     """The spec of one trial of a study. `params` are its point of the space ({} for policies from elsewhere), `overrides` what that
     changes in the recipe: all that a user's own trainer is told of one.

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from policysearch.packing import name_of
+from policysearch.rungs import read_early_stopping
 from searchspaces.errors import BadInput, StudyMismatch
 from searchspaces.json_text import canonical_json, one_line
 
@@ -97,6 +98,7 @@ class Study:
                 raise BadInput(f"{limit} {length}: allowed is a number above 0; leave it out for no limit")
         if self.gpus_per_trial is not None and not 0 < self.gpus_per_trial <= 1:
             raise BadInput(f"gpus_per_trial {self.gpus_per_trial}: allowed is above 0, at most 1; 0.25 puts four trials on a GPU")
+        read_early_stopping(self.early_stopping, self.epochs)
         self._check_what_trains()
 
     def _check_what_trains(self) -> None:
@@ -147,7 +149,9 @@ class Study:
             identity["image"] = {"channels": self.channels or 3, "domain": self.domain or "photos"}
         if setting.objective is None:
             identity["recipe"] = asdict(setting.recipe)
-        return identity | ({"early_stopping": self.early_stopping} if self.early_stopping else {})
+        if self.early_stopping is not None:
+            identity["early_stopping"] = {"rungs": list(setting.early_stopping.rungs), "eta": setting.early_stopping.eta}
+        return identity
 
     def name_for(self, identity: Mapping[str, Any], data_name: str) -> str:
         """The study's name: the wished one, or data-space-8 hex of the identity (without what the machine decided)."""

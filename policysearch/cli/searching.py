@@ -3,6 +3,8 @@
 They turn options into a `Study`, show its progress and look at the result; what is done, and in which order, is the study's.
 """
 
+import os
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from policysearch.study import Study
     from policysearch.tracking.shipper import Shipper
 
+CLOSED_OUTPUT = 141  # as a shell says it of a program that SIGPIPE ended
+GO_ON = "the same command goes on from there."
 DEMO_TRIALS = 8
 DEMO_EPOCHS = 30
 DEMO_TEXT = """\
@@ -99,10 +103,21 @@ def conduct(study: "Study", trials: int, test: bool) -> None:
         with progress(tally) as view:
             beside = Beside(home, view)
             outcome = study.run(trials, beside.hear, test)
-    except KeyboardInterrupt:
-        click.echo(f"\n{len(tally.over)} trials are finished and kept; the same command goes on from there.", err=True)
+    except BrokenPipeError:
+        _say_how_to_go_on("nobody reads the output any more: ", len(tally.over))
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what Python would still write there at its end
+        raise SystemExit(CLOSED_OUTPUT) from None
+    except (KeyboardInterrupt, SystemExit):
+        _say_how_to_go_on("", len(tally.over))
         raise
     show_outcome(study, outcome, beside)
+
+
+def _say_how_to_go_on(why: str, over: int) -> None:
+    from searchspaces.words import counted
+
+    with suppress(OSError):  # the terminal may be gone
+        click.echo(f"\n{why}{counted(over, 'trial')} {'is' if over == 1 else 'are'} finished and kept; {GO_ON}", err=True)
 
 
 class Beside:

@@ -1,9 +1,9 @@
 """How a worker carries out one task, whichever driver runs the worker.
 
-A trial whose result is in the ledger is not run again, and a result is committed before anybody is told of it. A worker claims its
-trial for a while (a lease, with the number of the attempt as its fence) and renews the claim as long as it lives. What goes wrong
-in a trial becomes its failed result; what the worker can't cope with (a ledger it can't reach, a trial that another one has taken
-over) is raised, for the driver to decide about.
+A trial whose result is in the ledger is not run again, and a result is committed before anybody is told of it. A worker claims
+its trial for a while (a lease, with the number of the attempt as its fence) and renews the claim as long as it lives. What goes
+wrong in a trial becomes its failed result; what the worker can't cope with (a ledger it can't reach, a trial that another one has
+taken over) is raised, for the driver to decide about.
 """
 
 import faulthandler
@@ -109,7 +109,9 @@ class _Lease:
 
     def _renew(self) -> None:
         while not (self.lost or self._over.wait(LEASE_SECONDS / RENEWALS_A_LEASE)):
-            with suppress(BadInput):  # the ledger is away: if it comes back in time nothing has happened, else the commit will tell
+            with suppress(
+                BadInput
+            ):  # the ledger is away: if it comes back in time nothing has happened, else the commit will tell
                 self.lost = not self._ledger.renew_lease(self.trial_uid, self.fence, LEASE_SECONDS)
 
 
@@ -123,7 +125,9 @@ class _Noting:
     def __call__(self, epoch: Epoch) -> None:
         if self._lease.lost:
             # Whatever came of it would be kept as a late result and never count; the processor is better used for another trial.
-            raise Superseded(f"trial {self._lease.trial_uid}: another worker has it now; this one stops after epoch {epoch.number}")
+            raise Superseded(
+                f"trial {self._lease.trial_uid}: another worker has it now; this one stops after epoch {epoch.number}"
+            )
         if self._clock() >= self._next_at:
             with _ledger_trouble():
                 self._ledger.note_progress(self._lease.trial_uid, epoch, self._lease.fence)

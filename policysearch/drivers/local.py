@@ -1,8 +1,8 @@
 """The local driver: a few worker processes on this machine, kept from trial to trial, fed over pipes.
 
-One task is kept in stock, so that a worker which is done goes on at once and the books are kept while it trains. A worker that dies,
-whose claim on its trial lapses (it was stopped, or swapped out) or that hangs costs its trial one more try in a new worker; the
-second loss fails the trial with its reason. No worker outlives `run`.
+One task is kept in stock, so that a worker which is done goes on at once and the books are kept while it trains. A worker that
+dies, whose claim on its trial lapses (it was stopped, or swapped out) or that hangs costs its trial one more try in a new worker;
+the second loss fails the trial with its reason. No worker outlives `run`.
 """
 
 import os
@@ -15,6 +15,7 @@ from typing import Any
 from policysearch.drivers import LATER, Event, Listener, Task, TaskSource
 from policysearch.drivers.execution import LEASE_SECONDS, ledger_at, one_thread_each, record_failure
 from policysearch.drivers.hired import Worker
+from policysearch.drivers.limits import usual_limit
 from searchspaces.errors import PolicysearchError
 
 TRIES = 2
@@ -66,6 +67,7 @@ class _Crew:
         self._elsewhere: dict[str, Task] = {}  # trials that a worker of somebody else has taken over
         self._losses: Counter[str] = Counter()
         self._failed_starts = 0
+        self._longest_seconds: float | None = None
         self._next_round_at = time.monotonic() + ROUND_SECONDS
         self._study_uid: str | None = None
 
@@ -163,6 +165,8 @@ class _Crew:
 
     def _go_on(self, worker: Worker, done: Task) -> None:
         """The worker first, then the books: it trains while they are kept."""
+        if worker.claimed_at is not None:
+            self._longest_seconds = max(self._longest_seconds or 0.0, time.monotonic() - worker.claimed_at)
         following, self._stock, worker.task = self._stock, None, None
         if following is not None:
             worker.give(following)
@@ -202,14 +206,16 @@ class _Crew:
             self._study_uid = ledger.trial(task.trial_uid).study_uid
         return frozenset(ledger.lapsed(self._study_uid))
 
-    @staticmethod
-    def _hearing_delay(worker: Worker) -> float:
+    def _limit(self, worker: Worker) -> float | None:
+        """What the task says; where it was given out before anybody knew, what has become usual since."""
+        return (worker.task.limit_seconds if worker.task else None) or usual_limit(self._longest_seconds)
+
+    def _hearing_delay(self, worker: Worker) -> float:
         """A claim is heard some time after it is made, so that a worker that ends itself at its limit seems to be early."""
-        limit = worker.task.limit_seconds if worker.task else None
-        return -min(2.0, (limit or 0.0) / 4)
+        return -min(2.0, (self._limit(worker) or 0.0) / 4)
 
     def _hung(self, worker: Worker, patience_seconds: float) -> str | None:
-        limit = worker.task.limit_seconds if worker.task else None
+        limit = self._limit(worker)
         if limit is None or worker.claimed_at is None or time.monotonic() < worker.claimed_at + limit + patience_seconds:
             return None
         return f"it ran longer than the {limit:.0f} s that a trial may take, so it is taken to hang"

@@ -39,9 +39,9 @@ def checked(address: str) -> URL:
 
 
 def checked_storage(address: str) -> str:
-    """An address as `--storage` gives it. BadInput for one that a ledger can't have."""
-    checked(address)
-    return address
+    """An address as `--storage` gives it, good from any folder. BadInput for one that a ledger can't have."""
+    url = checked(address)
+    return sqlite_url(Path(str(url.database))) if url.get_backend_name() == "sqlite" else address
 
 
 def password_from_file() -> str | None:

@@ -61,7 +61,9 @@ class Database:
     def require_ledger(self) -> None:
         """Raise BadInput unless this is a ledger that this program understands, or can bring up to date."""
         if self._file_is_missing() or not self._is_current():
-            raise BadInput(f"ledger {self.name}: there is none; start one with `policysearch search`, or name another --home")
+            raise BadInput(
+                f"ledger {self.name}: there is none; start one with `policysearch search`, or name another --home or --storage"
+            )
         self._is_open = True
 
     def create_ledger(self) -> None:
@@ -103,7 +105,8 @@ class Database:
                 f"ledger {self.name}: schema version {version}; this policysearch knows {tables.SCHEMA_VERSION};"
                 " install the policysearch that wrote it, or name another --home"
             )
-        return int(version)
+        assert isinstance(version, int)
+        return version
 
     def _with_patience(self, work: Callable[[Connection], Answer], writes: bool) -> Answer:
         give_up_at = time.monotonic() + PATIENCE_SECONDS

@@ -1,4 +1,4 @@
-"""Ledgers that an older policysearch wrote: read in full by this one, brought up to date whole or not at all, with a copy beside."""
+"""Ledgers that an older policysearch wrote: read in full by this one, brought up to date whole or not at all."""
 
 import json
 import shutil
@@ -65,7 +65,7 @@ def test_an_old_ledger_says_all_that_it_said(old_url: str) -> None:
     ledger = Ledger(old_url)
     study = ledger.study("sample-randaugment-0f3a9c21")
     assert study is not None and (study.identity["seed"], study.wishes, study.parent_uid) == (7, {}, None)
-    assert [known.name for known in ledger.studies()] == ["another", study.name] or ledger.studies()[0] == study
+    assert {known.name for known in ledger.studies()} == {"another", study.name}
     trials = ledger.trials(study.uid)
     roles: list[Role] = ["baseline", "baseline", "baseline", "enqueued", "trial", "trial", "trial", "trial"]
     assert [trial.role for trial in trials] == roles
