@@ -51,7 +51,7 @@ YARDSTICK = "ray-tune"
 
 @dataclass(frozen=True)
 class Run:
-    """One search: seconds to its first trial, the settled gaps, the wall beyond the trial's own time."""
+    """One search: seconds to its first trial, the settled gaps, the wall a trial beyond its own time."""
 
     name: str
     workers: int
@@ -89,9 +89,8 @@ def _measured(name: str, workers: int, lines: Sequence[str], began: float, load:
         spans[process].append((float(first), float(last)))
     each = [sorted(found) for found in spans.values()]
     gaps = [after[0] - before[1] for found in each for before, after in list(pairwise(found))[SETTLED_AFTER:]]
-    begun, ended = min(found[0][0] for found in each), max(found[-1][1] for found in each)
-    busy = sum(last - first for found in each for first, last in found)
-    wall = ((ended - begun) * workers - busy) / len(lines)
+    begun = min(found[0][0] for found in each)
+    wall = sum(found[-1][1] - found[0][0] - sum(last - first for first, last in found) for found in each) / len(lines)
     return Run(name, workers, len(lines), begun - began, tuple(gaps), wall, load)
 
 

@@ -52,7 +52,7 @@ def test_a_gap_lies_between_two_trials_of_the_same_worker(benchmark: Callable[[s
     found = overhead._measured("local", 2, [*second, *first], began=4.0, load=0.0)
     assert found.start_seconds == pytest.approx(6.0)
     assert found.gap_seconds == pytest.approx([0.1, 0.5])  # the first three of each worker are left out
-    assert found.wall_seconds == pytest.approx((4.5 * 2 - 10 * 0.5) / 10)
+    assert found.wall_seconds == pytest.approx((4 * 0.5 + 4 * 0.1) / 10)
 
 
 def test_only_processes_that_bear_the_mark_are_ended(benchmark: Callable[[str], Any], tmp_path: Path) -> None:
