@@ -7,7 +7,8 @@ The ledger (SQLite, big_ledger.py) is made first. Then a process of its own take
 task after task and finishes each at once with a made-up result. Resume is from opening the ledger to the campaign that knows
 every trial; the first suggestion may build what later ones use, and is given apart. A suggestion is the sampler's part; a
 step is all that a driver waits for between two trials: suggestion, decoding, recording. Status is the command as a person
-calls it, interpreter and imports included; beside it the same command in a home without a ledger.
+calls it, interpreter and imports included; beside it the same command in a home without a ledger. All times are given by the
+clock and, in brackets, in processor time, which a busy machine changes less.
 """
 
 import argparse
@@ -18,10 +19,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import median, quantiles
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from big_ledger import EPOCHS, NAME, error_at, imagined, setting_of, write_big_ledger
@@ -34,22 +35,34 @@ from policysearch.kept_weights import KeptWeights
 from policysearch.ledger import Ledger
 from policysearch.samplers import make_sampler
 
+Seconds: TypeAlias = tuple[float, float]
+
 STATUS_REPEATS = 3
+
+
+def moment() -> Seconds:
+    """Now, by the clock and in processor time of this process."""
+    return time.perf_counter(), time.process_time()
+
+
+def since(began: Seconds) -> Seconds:
+    """How long ago that moment was."""
+    return time.perf_counter() - began[0], time.process_time() - began[1]
 
 
 class Timed:
     """A sampler whose suggestions are timed."""
 
     def __init__(self, sampler: Any) -> None:
-        self._sampler, self.seconds = sampler, list[float]()
+        self._sampler, self.seconds = sampler, list[Seconds]()
 
     def suggest(self, *told: Any) -> Any:
         """As the sampler's own."""
-        began = time.perf_counter()
+        began = moment()
         try:
             return self._sampler.suggest(*told)
         finally:
-            self.seconds.append(time.perf_counter() - began)
+            self.seconds.append(since(began))
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._sampler, name)
@@ -62,19 +75,19 @@ def go_on(root: Path, space: str, sampler: str, suggestions: int) -> dict[str, A
     timed = Timed(make_sampler(sampler, setting.space, setting.seed))
     weights = KeptWeights(home.study_directory(NAME) / "weights")
     heard: list[Event] = []
-    began = time.perf_counter()
+    began = moment()
     ledger = Ledger(home.ledger_url)
     record = ledger.study(NAME)
     assert record is not None
     wanted = 10**6
     campaign: Any = Campaign(ledger, record, setting, timed, weights, wanted, heard.append)
     campaign.tell_finished()
-    resume = time.perf_counter() - began
+    resume = since(began)
     steps = []
     for _ in range(suggestions):
-        began = time.perf_counter()
+        began = moment()
         task = campaign.next_task()
-        steps.append(time.perf_counter() - began)
+        steps.append(since(began))
         assert isinstance(task, Task)
         campaign.started(task.trial_uid)
         ledger.start_attempt(task.trial_uid)
@@ -86,30 +99,51 @@ def go_on(root: Path, space: str, sampler: str, suggestions: int) -> dict[str, A
     return {"resume": resume, "suggestions": timed.seconds, "steps": steps, "heard": len(heard), "rss_mb": used}
 
 
-def status_seconds(root: Path) -> float:
-    """The command's wall time, median of a few."""
+def status_seconds(root: Path) -> Seconds:
+    """The command's time, median of a few."""
     seconds = []
     for _ in range(STATUS_REPEATS):
-        began = time.perf_counter()
+        began, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
         command = [sys.executable, "-m", "policysearch", "status", "--home", str(root)]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-        seconds.append(time.perf_counter() - began)
-    return median(seconds)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        seconds.append((time.perf_counter() - began, used))
+    return both(seconds, median)
+
+
+def both(seconds: Sequence[Seconds], of: Callable[[Sequence[float]], float]) -> Seconds:
+    """A statistic of the clock's times, and of the processor's."""
+    by_clock, by_processor = zip(*seconds, strict=True)
+    return of(by_clock), of(by_processor)
+
+
+def high(seconds: Sequence[float]) -> float:
+    """The 95th percentile."""
+    return quantiles(seconds, n=20)[-1]
+
+
+def shown(seconds: Seconds) -> str:
+    """For a table."""
+    return f"{seconds[0]:.3f} ({seconds[1]:.3f})"
 
 
 def measured(root: Path, options: argparse.Namespace, size: int, sampler: str) -> dict[str, Any]:
     """`go_on` in a process of its own, for its memory."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     command = [sys.executable, __file__, "--go-on", str(root), "--samplers", sampler]
     command += ["--space", options.space, "--suggestions", str(options.suggestions)]
-    found: dict[str, Any] = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
+    found: dict[str, Any] = json.loads(
+        subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=environment).stdout
+    )
     return {"trials": size, "sampler": sampler, **found}
 
 
 def row(found: dict[str, Any]) -> str:
     """One line of the table."""
     first, *later = found["suggestions"]
-    numbers = [found["resume"], first, median(later), quantiles(later, n=20)[-1], quantiles(found["steps"][1:], n=20)[-1]]
-    cells = [f"{found['trials']:,}", found["sampler"], *(f"{number:.3f}" for number in numbers), f"{found['rss_mb']:.0f}"]
+    times = [found["resume"], first, both(later, median), both(later, high), both(found["steps"][1:], high)]
+    cells = [f"{found['trials']:,}", found["sampler"], *map(shown, times), f"{found['rss_mb']:.0f}"]
     return f"| {' | '.join(cells)} |"
 
 
@@ -126,7 +160,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.go_on:
         print(json.dumps(go_on(options.go_on, options.space, options.samplers[0], options.suggestions)))
         return
-    where, found, status = circumstances(), list[dict[str, Any]](), dict[int, float]()
+    where, found, status = circumstances(), list[dict[str, Any]](), dict[int, Seconds]()
     print(", ".join(f"{name} {value}" for name, value in where.items()), flush=True)
     print(f"space {options.space}, {EPOCHS} epochs a trial; seconds\n")
     print(
@@ -142,8 +176,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 print(row(found[-1]), flush=True)
     with tempfile.TemporaryDirectory(prefix="suggest-") as directory:
         nothing = status_seconds(Path(directory))
-    listed = ", ".join(f"{seconds:.2f} with {size:,} trials" for size, seconds in status.items())
-    print(f"\npolicysearch status: {listed}, {nothing:.2f} without a ledger; load after {os.getloadavg()[0]:.1f}")
+    listed = ", ".join(f"{shown(seconds)} with {size:,} trials" for size, seconds in status.items())
+    print(f"\npolicysearch status: {listed}, {shown(nothing)} without a ledger; load after {os.getloadavg()[0]:.1f}")
     if options.json:
         facts = {"where": where, "space": options.space, "status": status, "status_without": nothing, "found": found}
         options.json.write_text(json.dumps(facts, indent=1))

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from policysearch.campaign import Campaign, Setting
-from policysearch.drivers import Event, Listener, Task
+from policysearch.drivers import LATER, Event, Listener, Task
 from policysearch.home import Home
 from policysearch.kept_weights import KeptWeights
 from policysearch.ledger import Ledger
@@ -58,20 +58,30 @@ class Study:
         hear: Callable[[Event], None] = listener or self.events.append
         return Campaign(self.ledger, self.study, self.setting, chosen, self.weights, wanted, hear, **more)
 
-    def finish(self, campaign: Campaign, task: Task, wrong: int, **more: Any) -> None:
+    def finish(self, campaign: Campaign, task: Task, wrong: int, started: bool = False, **more: Any) -> None:
         """Do as a worker and its driver do: weights, then result, then the word that it is over."""
-        campaign.started(task.trial_uid)
+        if not started:
+            campaign.started(task.trial_uid)
         self.ledger.start_attempt(task.trial_uid)
         Path(task.weights_path).write_bytes(b"weights")
         self.ledger.commit_result(imagined(task.trial_uid, wrong, **more))
         campaign.finished(task.trial_uid)
 
-    def run(self, campaign: Campaign, wrong: Callable[[int], int] = lambda number: 50) -> int:
-        """Finish every task; how many there were."""
-        count = 0
-        while (task := campaign.next_task()) is not None:
-            self.finish(campaign, task, wrong(self.ledger.trial(task.trial_uid).number))
+    def run(self, campaign: Campaign, wrong: Callable[[int], int] = lambda number: 50, ahead: bool = False) -> int:
+        """Finish every task, as a driver with one worker does; how many there were.
+
+        With `ahead` the next task is asked for when the worker takes up the one before, as drivers do to have it ready.
+        """
+        count, prepared = 0, None
+        while isinstance(task := prepared or campaign.next_task(), Task):
+            campaign.started(task.trial_uid)
+            asked = campaign.next_task() if ahead else None
+            self.finish(campaign, task, wrong(self.ledger.trial(task.trial_uid).number), started=True)
             count += 1
+            prepared = asked if isinstance(asked, Task) else None
+            if ahead and asked is None:
+                return count
+        assert task is not LATER, "with nothing under way there is nothing to wait for"
         return count
 
 

@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
 from policysearch.ledger import tables
 from policysearch.ledger.address import checked
-from policysearch.ledger.engines import engine_for, forget, is_of_its_file
+from policysearch.ledger.engines import connected, engine_for, forget, is_of_its_file
 from policysearch.ledger.migration import migrate
 from searchspaces.errors import BadInput
 from searchspaces.json_text import one_line
@@ -128,9 +128,8 @@ class Database:
     def _once(self, work: Callable[[Connection], Answer], writes: bool) -> tuple[Answer, bool]:
         """What `work` gives, and whether what it wrote is in the file that now has the ledger's name."""
         engine = self._current_engine()
-        with engine.connect() as connection:
+        with connected(engine, writes) as connection:
             self._reached = True
-            connection = connection.execution_options(writes=writes)
             with connection.begin():
                 answer = work(connection)
         return answer, not writes or is_of_its_file(engine)

@@ -1,8 +1,8 @@
 """How a process talks to a database: SQLite by a connection that is kept, PostgreSQL by one for each call.
 
 Opening a SQLite file and leaving it as the last one costs as much as several commits, so that its connections are kept from call
-to call, a few files' at a time. They are never used in a forked child, or after the file was replaced by another. PostgreSQL's
-connections are a server's resource: none is held between calls.
+to call, a few files' at a time. They are not used after the file was replaced by another, and closed before a fork: what SQLite
+knows of its own locks would be wrong in the child. PostgreSQL's connections are a server's resource: none is held between calls.
 """
 
 import atexit
@@ -10,6 +10,8 @@ import logging
 import os
 import threading
 from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ from searchspaces.errors import BadInput
 
 SQLITE_BUSY_SECONDS = 60
 MOST_FILES = 8  # SQLite files that are kept open; each has a few descriptors
+FORK_PATIENCE_SECONDS = 10.0  # how long a fork waits for transactions of other threads
 # What tells a server that is away from one that is slow: without them a cut cable is noticed after a quarter of an hour.
 POSTGRES_LIMITS = {
     "connect_timeout": 10,
@@ -38,13 +41,14 @@ FileIdentity = tuple[int, int] | None
 
 _engines: "OrderedDict[URL, Engine]" = OrderedDict()
 _opened: dict[Engine, FileIdentity] = {}  # which file a SQLite engine's connections are of, once there are any
-_inherited: list[Engine] = []
-_lock = threading.Lock()
+_turn = threading.Condition()
+_at_work = 0  # threads in a transaction
+_forking = False
 
 
 def engine_for(url: URL) -> Engine:
     """The process's engine for a checked address; another one than before when its file was replaced in between."""
-    with _lock:
+    with _turn:
         engine = _engines.get(url)
         if engine is not None and not is_of_its_file(engine):
             _drop(url)
@@ -64,8 +68,24 @@ def is_of_its_file(engine: Engine) -> bool:
 
 def forget(url: URL) -> None:
     """Close what is kept for an address. The last one to leave a SQLite file takes its journal away."""
-    with _lock:
+    with _turn:
         _drop(url)
+
+
+@contextmanager
+def connected(engine: Engine, writes: bool) -> Iterator[Connection]:
+    """A connection for one transaction. No fork begins inside."""
+    global _at_work
+    with _turn:
+        _turn.wait_for(lambda: not _forking)
+        _at_work += 1
+    try:
+        with engine.connect() as connection:
+            yield connection.execution_options(writes=writes)
+    finally:
+        with _turn:
+            _at_work -= 1
+            _turn.notify_all()
 
 
 def _drop(url: URL) -> None:
@@ -126,14 +146,25 @@ def _close_all() -> None:
         _drop(url)
 
 
+def _before_fork() -> None:
+    global _forking
+    _turn.acquire()
+    _forking = True
+    _turn.wait_for(lambda: _at_work == 0, FORK_PATIENCE_SECONDS)
+    _close_all()
+
+
+def _after_fork() -> None:
+    global _forking
+    _forking = False
+    _turn.notify_all()
+    _turn.release()
+
+
 def _begin_as_a_child() -> None:
-    """SQLite's connections must not cross a fork, not even to be closed: they are left alone for as long as the child lives."""
-    global _lock
-    _lock = threading.Lock()  # a thread of the parent may have held it
-    _inherited.extend(_engines.values())
-    _engines.clear()
-    _opened.clear()
+    global _turn, _at_work, _forking
+    _turn, _at_work, _forking = threading.Condition(), 0, False
 
 
-os.register_at_fork(after_in_child=_begin_as_a_child)
+os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_begin_as_a_child)
 atexit.register(_close_all)
