@@ -1,7 +1,7 @@
 """Which trial wins: the lowest validation error, then the lower log-loss, then the earlier trial.
 
-Baselines compete like any other trial. Failed and unfinished trials can't win, nor can those that trained for fewer epochs than the
-study's own, for the order of policies after few epochs is another one. Errors are compared as exact fractions.
+Baselines compete like any other trial. Failed and unfinished trials can't win, nor can those that trained for fewer epochs than
+the study's own, for the order of policies after few epochs is another one. Errors are compared as exact fractions.
 """
 
 import math
@@ -52,6 +52,8 @@ def _place_of_row(row: Standing) -> Place:
 def short_trials(rows: Sequence[TrialRecord | Standing]) -> dict[str, Literal["promoted", "stopped"]]:
     """The trials, by uid, of fewer epochs than the study's own: whether their policy went on to more epochs, or (yet) not."""
     full = max((row.budget_epochs for row in rows), default=0)
+    if all(row.budget_epochs == full for row in rows):
+        return {}
     furthest: dict[str, int] = {}
     for row in rows:
         furthest[_policy(row)] = max(furthest.get(_policy(row), 0), row.budget_epochs)
