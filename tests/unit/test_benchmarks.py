@@ -83,9 +83,10 @@ def test_the_overhead_of_optuna_and_the_local_driver_is_printed(tmp_path: Path) 
 @pytest.mark.slow
 def test_a_study_of_many_trials_is_taken_up_again_and_timed(tmp_path: Path) -> None:
     printed = run("suggest_speed.py", "--sizes", 40, "--suggestions", 4, "--json", tmp_path / "found.json")
-    assert "policysearch status: " in printed
-    found = json.loads((tmp_path / "found.json").read_text())["found"]
-    assert [(each["sampler"], each["heard"] >= 40, len(each["suggestions"]) >= 4) for each in found] == [
+    assert "search, to its next trial" in printed
+    search, *samplers = json.loads((tmp_path / "found.json").read_text())["found"]
+    assert min(*search["begin"], *search["status"]) > 0
+    assert [(each["part"], each["heard"] >= 40, len(each["suggestions"]) >= 4) for each in samplers] == [
         ("tpe", True, True),
         ("random", True, True),
     ]
