@@ -1,12 +1,14 @@
-"""What plain Ray Tune with OptunaSearch keeps when its driver is killed at random moments and restored as Ray's guide says.
+"""What is kept of a search whose driver is killed at random moments: plain Ray Tune with OptunaSearch, and ours.
 
-    python benchmarks/kill_loop_plain.py [--modes memory sqlite] [--experiments 5] [--seed 0] [--snapshot-seconds S] [--json FILE]
+    python benchmarks/kill_loop_plain.py [--modes memory sqlite local ray] [--experiments 5] [--seed 0]
+        [--snapshot-seconds S] [--json FILE]
 
-An experiment is a search of 24 trials of 0.25 s with known errors, two at once (plain_search.py). `kill -9` meets its driver
-once or twice, each time at a moment within the time that the trials left should take; `--seed` draws these moments and
-nothing else. Then it is begun again until it is through, or stuck: three drivers in a row ended with an error. What happened
-is taken from a witness that the trials write themselves, and set against the result grid. Prints a line for each experiment,
-and a table; half a minute to two minutes an experiment.
+An experiment is a search of 24 trials of 0.25 s, two at once: by Ray Tune with OptunaSearch in memory or on SQLite, restored as
+Ray's guide says (plain_search.py), or by our local or Ray driver (our_search.py). `kill -9` meets its driver once or twice, each
+time at a moment within the time that the trials left should take; `--seed` draws these moments and nothing else. Then it is begun
+again until it is through, or stuck: three drivers in a row ended with an error. What happened is taken from a witness that the
+trials write themselves, and set against the result grid, or the ledger. Prints a line for each experiment, and a table; half a
+minute to two minutes an experiment.
 """
 
 import argparse
@@ -24,15 +26,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from marked_processes import Marked
-from plain_search import TRIAL_SECONDS, WITNESS, optuna_states
+from plain_search import optuna_states
+from witness import TRIAL_SECONDS, WITNESS, said
 
-Params: TypeAlias = tuple[float, float]
-
-MODES = ("memory", "sqlite")
+SCRIPTS = {"memory": "plain_search.py", "sqlite": "plain_search.py", "local": "our_search.py", "ray": "our_search.py"}
 STUCK_AFTER = 3
 AT_ONCE = 2
 LONGEST_SECONDS = 240.0
@@ -105,8 +106,8 @@ class Loop:
 
     def _drive(self) -> bool:
         """Start a driver and wait for its end, or kill it; False when it ended with an error of its own."""
-        command = [sys.executable, str(Path(__file__).parent / "plain_search.py"), str(self._directory)]
-        command += ["--storage", self._found.mode, "--trials", str(self._found.trials)]
+        command = [sys.executable, str(Path(__file__).parent / SCRIPTS[self._found.mode]), str(self._directory)]
+        command += ["--mode", self._found.mode, "--trials", str(self._found.trials)]
         environment = {**self._environment, WITNESS: str(self._witness), "BENCHMARK_RAY": str(self._ray)}
         before = len(self._said("started"))
         driver = self._processes.start(command, self._directory / "log.txt", environment)
@@ -131,7 +132,7 @@ class Loop:
     def _witness(self) -> Path:
         return self._directory / "witness.jsonl"
 
-    def _said(self, word: str) -> list[Params]:
+    def _said(self, word: str) -> list[str]:
         return said(self._witness.read_text() if self._witness.exists() else "", word)
 
     def _judge(self) -> None:
@@ -146,23 +147,16 @@ class Loop:
         judge(found, self._witness.read_text(), None)
 
 
-def said(witness: str, word: str) -> list[Params]:
-    """The params of every line of the witness with that word."""
-    lines = [json.loads(line) for line in witness.splitlines()]
-    return [(line["params"][0], line["params"][1]) for line in lines if line["word"] == word]
-
-
-def judge(found: Experiment, witness: str, grid: Sequence[Sequence[float]] | None) -> None:
-    """Set the witness against the grid (rate, strength, error), of which a stuck experiment has none."""
+def judge(found: Experiment, witness: str, grid: Sequence[str] | None) -> None:
+    """Set the witness against the keys of the grid, of which a stuck experiment has none."""
     finished = said(witness, "finished")
     found.executions, found.acknowledged = len(finished), len(said(witness, "acknowledged"))
     found.twice = sum(times - 1 for times in Counter(finished).values())
     if grid is None:
         found.unreachable = len(finished)
         return
-    known = {(rate, strength) for rate, strength, _ in grid}
     found.in_grid, found.in_vain = len(grid), len(finished) - len(grid)
-    found.missing = sum(params not in known for params in finished)
+    found.missing = sum(key not in set(grid) for key in finished)
 
 
 def table(found: Sequence[Experiment]) -> str:
@@ -179,7 +173,7 @@ def table(found: Sequence[Experiment]) -> str:
     rows.append(("finished", [str(sum(not one.stuck for one in each[mode])) for mode in modes]))
     rows.append(("stuck for ever", [str(sum(bool(one.stuck) for one in each[mode])) for mode in modes]))
     rows.append(("executions that finished", sums("executions")))
-    rows.append(("acknowledged by Ray", sums("acknowledged")))
+    rows.append(("acknowledged", sums("acknowledged")))
     rows.append(("finished in vain: forgotten, then repeated or replaced", sums("in_vain")))
     rows.append(("finished, and missing from the result grid", sums("missing")))
     rows.append(("run twice", sums("twice")))
@@ -191,7 +185,7 @@ def table(found: Sequence[Experiment]) -> str:
 
 def _running(found: Sequence[Experiment]) -> str:
     if any(not experiment.optuna for experiment in found):
-        return "not kept"
+        return "no such table"
     return str(sum(experiment.optuna.get("RUNNING", 0) for experiment in found))
 
 
@@ -205,7 +199,7 @@ def circumstances() -> dict[str, Any]:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the experiments, say what came of them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--modes", choices=MODES, nargs="+", default=list(MODES))
+    parser.add_argument("--modes", choices=SCRIPTS, nargs="+", default=list(SCRIPTS))
     parser.add_argument("--experiments", type=int, default=5, help="of each mode")
     parser.add_argument("--trials", type=int, default=24)
     parser.add_argument("--seed", type=int, default=0)

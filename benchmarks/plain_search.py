@@ -1,6 +1,6 @@
 """A search as one would write it with Ray Tune and OptunaSearch alone, restored as Ray's guide says; kill_loop_plain.py kills it.
 
-    python benchmarks/plain_search.py DIRECTORY --storage memory|sqlite [--trials 24]
+    python benchmarks/plain_search.py DIRECTORY --mode memory|sqlite [--trials 24]
 
 The trial sleeps for 0.25 s and has a known error. It writes to the witness, a file of its own, when it starts, when it is
 finished (with fsync, before it reports), and once Ray has taken the report. At the end the result grid is written to
@@ -21,10 +21,9 @@ import optuna
 import ray
 from ray import tune
 from ray.tune.search.optuna import OptunaSearch
+from witness import TRIAL_SECONDS, bear_witness
 
-TRIAL_SECONDS = 0.25
 NAME = "search"
-WITNESS = "BENCHMARK_WITNESS"
 
 
 def known_error(rate: float, strength: float) -> float:
@@ -32,26 +31,18 @@ def known_error(rate: float, strength: float) -> float:
     return 0.1 + 0.3 * (rate - 0.6) ** 2 + 0.2 * (strength - 0.3) ** 2
 
 
-def bear_witness(word: str, rate: float, strength: float, sync: bool = False) -> None:
-    """Append a line to the witness: one write, so that lines of several processes stay whole."""
-    line = json.dumps({"word": word, "params": [rate, strength], "process": os.getpid()}) + "\n"
-    handle = os.open(os.environ[WITNESS], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-    try:
-        os.write(handle, line.encode())
-        if sync:
-            os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
 def trial(config: dict[str, Any]) -> None:
     """The trainable."""
-    params = config["rate"], config["strength"]
-    bear_witness("started", *params)
+    bear_witness("started", key_of(config))
     time.sleep(TRIAL_SECONDS)
-    bear_witness("finished", *params, sync=True)
-    tune.report({"error": known_error(*params)})
-    bear_witness("acknowledged", *params)
+    bear_witness("finished", key_of(config), sync=True)
+    tune.report({"error": known_error(config["rate"], config["strength"])})
+    bear_witness("acknowledged", key_of(config))
+
+
+def key_of(config: dict[str, Any]) -> str:
+    """What tells a trial from the others: Tune may give the same point another name."""
+    return f"{config['rate']!r} {config['strength']!r}"
 
 
 def search(directory: Path, storage: str, trials: int) -> dict[str, Any]:
@@ -76,8 +67,7 @@ def search(directory: Path, storage: str, trials: int) -> dict[str, Any]:
         )
     grid = tuner.fit()
     found = [grid[place] for place in range(len(grid))]
-    rows = [[one.config["rate"], one.config["strength"], one.metrics["error"]] for one in found if one.config and one.metrics]
-    return {"grid": rows, "failed": grid.num_errors}
+    return {"grid": [key_of(one.config) for one in found if one.config and one.metrics], "failed": grid.num_errors}
 
 
 def optuna_url(directory: Path) -> str:
@@ -100,13 +90,13 @@ def main() -> None:
     """Search, and write what came of it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("directory", type=Path)
-    parser.add_argument("--storage", choices=("memory", "sqlite"), required=True)
+    parser.add_argument("--mode", choices=("memory", "sqlite"), required=True)
     parser.add_argument("--trials", type=int, default=24)
     options = parser.parse_args()
     here: dict[str, Any] = {"include_dashboard": False, "log_to_driver": False, "logging_level": logging.ERROR}
     ray.init(num_cpus=2, object_store_memory=128 * 1024**2, _temp_dir=os.environ.get("BENCHMARK_RAY"), **here)
     try:
-        outcome = search(options.directory, options.storage, options.trials)
+        outcome = search(options.directory, options.mode, options.trials)
     except Exception as error:
         (options.directory / "error.txt").write_text(str(error).strip().splitlines()[-1])  # Tune's message is a traceback as text
         ray.shutdown()

@@ -25,20 +25,13 @@ def run(script: str, *arguments: object, seconds: float = 280) -> str:
     return subprocess.run(command, check=True, capture_output=True, text=True, timeout=seconds).stdout
 
 
-def witness(*lines: tuple[str, float, float]) -> str:
-    return "".join(json.dumps({"word": word, "params": params}) + "\n" for word, *params in lines)
-
-
 def test_what_the_grid_lacks_and_what_ran_twice_is_counted(benchmark: Callable[[str], Any]) -> None:
     loop = benchmark("kill_loop_plain")
-    seen = witness(
-        *(("started", 0.1, 0.2), ("finished", 0.1, 0.2), ("acknowledged", 0.1, 0.2)),
-        *(("finished", 0.3, 0.4), ("acknowledged", 0.3, 0.4)),  # forgotten
-        *(("finished", 0.1, 0.2), ("acknowledged", 0.1, 0.2)),  # once more
-        *(("started", 0.5, 0.6), ("finished", 0.5, 0.6)),
-    )
+    executions = [("a", True), ("b", True), ("a", True), ("c", False)]  # in their order, and whether the driver took the result
+    words = [(word, key) for key, taken in executions for word in ("started", "finished", "acknowledged")[: 2 + taken]]
+    seen = "".join(json.dumps({"word": word, "key": key}) + "\n" for word, key in words)
     found = loop.Experiment("memory", seed=0, trials=2)
-    loop.judge(found, seen, [[0.1, 0.2, 0.11], [0.5, 0.6, 0.13]])
+    loop.judge(found, seen, ["a", "c"])
     assert (found.executions, found.acknowledged, found.in_grid) == (4, 3, 2)
     assert (found.in_vain, found.missing, found.twice, found.unreachable) == (2, 1, 1, 0)
     loop.judge(stuck := loop.Experiment("sqlite", seed=0, trials=2), seen, None)
@@ -83,9 +76,10 @@ def test_the_overhead_of_optuna_and_the_local_driver_is_printed(tmp_path: Path) 
 @pytest.mark.slow
 def test_a_study_of_many_trials_is_taken_up_again_and_timed(tmp_path: Path) -> None:
     printed = run("suggest_speed.py", "--sizes", 40, "--suggestions", 4, "--json", tmp_path / "found.json")
-    assert "policysearch status: " in printed
-    found = json.loads((tmp_path / "found.json").read_text())["found"]
-    assert [(each["sampler"], each["heard"] >= 40, len(each["suggestions"]) >= 4) for each in found] == [
+    assert "search, to its next trial" in printed
+    search, *samplers = json.loads((tmp_path / "found.json").read_text())["found"]
+    assert min(*search["begin"], *search["status"]) > 0
+    assert [(each["part"], each["heard"] >= 40, len(each["suggestions"]) >= 4) for each in samplers] == [
         ("tpe", True, True),
         ("random", True, True),
     ]
