@@ -5,7 +5,7 @@ PYTEST ?=
 SOAK ?=
 BIN := .venv/bin
 PIP_INSTALL := -m pip install --no-input --disable-pip-version-check -c constraints.txt
-SEARCH_ONLY := albumentations cloudpickle ray mlflow optuna sqlalchemy click rich matplotlib platformdirs
+SEARCH_ONLY := albumentations cloudpickle ray mlflow optuna sqlalchemy click rich matplotlib platformdirs yaml
 EVERYTHING := .[search,dev,postgres,timm]
 
 .PHONY: help demo test slow soak core lowest docs constraints clean

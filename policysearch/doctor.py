@@ -93,7 +93,7 @@ def _compiled() -> dict[str, str]:
 
 
 def _home(home: Home) -> dict[str, str]:
-    facts = {"directory": str(home.root)}
+    facts = {"directory": str(home.root)} | ({"ledger": home.storage} if home.storage else {})
     if not home.root.exists():
         return facts | {"size": "nothing there yet"}
     if not home.root.is_dir():

@@ -14,6 +14,7 @@ from policysearch.ledger import ClaimedModel, Figure, Ledger, StudyRecord, Trial
 from searchspaces.errors import BadInput
 from trials.data import open_split, read_meta
 from trials.data.store import fingerprint
+from trials.failpoints import reach
 from trials.values import Recipe, Score
 
 if TYPE_CHECKING:
@@ -35,8 +36,11 @@ def disclose(ledger: Ledger, study: StudyRecord, heldout_directory: Path, weight
     claim = ledger.claim_test(study.uid, meta["fingerprints"]["test"], [model])
     if claim.figure is not None:
         return claim.figure
+    reach("gate_claimed")
     net = _net(weights_path, model, meta, recipe)
-    return ledger.commit_figure(study.uid, _evaluate(heldout_directory, meta, net, recipe))
+    evaluated = _evaluate(heldout_directory, meta, net, recipe)
+    reach("gate_evaluated")
+    return ledger.commit_figure(study.uid, evaluated)
 
 
 def _frozen(study: StudyRecord, winner: TrialRecord) -> ClaimedModel:

@@ -1,6 +1,7 @@
 """Where everything lives that studies write: one directory, its ledger and its folders. Refuses names that aren't plain.
 
-A study that is being searched is locked by its searching process; the lock goes with the process, however it ends.
+The ledger may be elsewhere: in a storage that `--storage` or `$POLICYSEARCH_STORAGE` names, for several machines to write to. A
+study that is being searched is locked by its searching process; the lock goes with the process, however it ends.
 """
 
 import fcntl
@@ -16,6 +17,7 @@ from pathlib import Path
 from searchspaces.errors import BadInput
 
 VARIABLE = "POLICYSEARCH_HOME"
+STORAGE_VARIABLE = "POLICYSEARCH_STORAGE"
 KERNELS_VARIABLE = "POLICYSEARCH_KERNELS"
 LOCK_PATIENCE_SECONDS = 1.0  # somebody who only looks (`is_locked`) holds the lock for a moment
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]{0,99}")
@@ -23,37 +25,59 @@ _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]{0,99}")
 
 @dataclass(frozen=True)
 class Home:
-    """A directory: `ledger.sqlite`, `data/`, `heldout/` (prepared images), `studies/NAME/` (weights, policy.json), `kernels/`."""
+    """A directory: `ledger.sqlite`, `data/`, `heldout/` (prepared images), `studies/NAME/` (weights, policy.json), `kernels/`.
+
+    With a `storage`, a database's address, the ledger is kept there instead.
+    """
 
     root: Path
+    storage: str | None = None
 
     @staticmethod
-    def locate(flag: str | Path | None = None) -> "Home":
+    def locate(flag: str | Path | None = None, storage: str | None = None) -> "Home":
         """The directory that `flag` names, else `$POLICYSEARCH_HOME`, else the user's data folder. Creates nothing.
 
-        Raises BadInput for a ~ of a user that there is not.
+        The ledger is in `storage`, else in `$POLICYSEARCH_STORAGE`, else in that directory. Raises BadInput for a ~ of a user
+        that there is not, and for a storage that a ledger can't be kept in, or whose address holds a password.
         """
+        storage = storage or os.environ.get(STORAGE_VARIABLE) or None
+        if storage is not None:
+            from policysearch.ledger import checked_storage
+
+            storage = checked_storage(storage)
         chosen = flag or os.environ.get(VARIABLE)
         if not chosen:
             from platformdirs import user_data_path
 
             chosen = user_data_path("policysearch", appauthor=False)
         try:
-            return Home(Path(chosen).expanduser().absolute())
+            return Home(Path(chosen).expanduser().absolute(), storage)
         except RuntimeError as error:  # "~name/" of a user that there is not
             raise BadInput(f"home {str(chosen)!r}: {error} Give another directory with --home or ${VARIABLE}") from error
 
     @property
     def ledger_url(self) -> str:
         """The SQLAlchemy URL of this home's ledger."""
+        if self.storage is not None:
+            return self.storage
         from policysearch.ledger import sqlite_url
 
         return sqlite_url(self._ledger_path)
 
     @property
     def has_ledger(self) -> bool:
-        """Whether anything has been searched here yet."""
-        return self._ledger_path.exists()
+        """Whether anything has been searched here yet; a storage says so itself when it is opened."""
+        return self.storage is not None or self._ledger_path.exists()
+
+    @property
+    def ledger_place(self) -> str:
+        """Where the ledger is, for people."""
+        return self.storage or str(self.root)
+
+    def environment(self) -> dict[str, str]:
+        """The environment for a process that works on this home: the storage is told by it, never by a command line."""
+        environment = {name: value for name, value in os.environ.items() if name != STORAGE_VARIABLE}
+        return environment if self.storage is None else environment | {STORAGE_VARIABLE: self.storage}
 
     @property
     def _ledger_path(self) -> Path:

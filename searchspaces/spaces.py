@@ -12,7 +12,7 @@ from os import PathLike
 from typing import Any
 
 from searchspaces.errors import BadInput
-from searchspaces.families import FILES, family_table, find_family
+from searchspaces.families import FILES, family_table, find_family, named_family
 from searchspaces.families.joining import joined
 from searchspaces.families.narrowing import read_space_file
 from searchspaces.families.option import LISTED
@@ -35,10 +35,10 @@ def build_space(wish: str | Mapping[str, Any], channels: int = 3, base: Base = P
 
 
 def joint(*families: str, channels: int = 3, base: Base = PHOTO_BASE) -> SearchSpace:
-    """Several families as one conditional space; the parameter `family` says which of them a point is of."""
+    """Several families, by name, as one conditional space; the parameter `family` says which of them a point is of."""
     if len(families) < 2:
         raise BadInput(f"joint space of {LISTED.join(families)!r}: give at least two families")
-    return joined([find_family(family) for family in families]).build(channels, base)
+    return joined([named_family(family) for family in families]).build(channels, base)
 
 
 def from_file(path: str | PathLike[str], channels: int = 3, base: Base = PHOTO_BASE) -> SearchSpace:

@@ -20,6 +20,7 @@ from searchspaces.mixing import draw_mixing
 from searchspaces.plan import Plan
 from trials.data import Split, data_fingerprint, open_split, read_meta
 from trials.evaluate import NotFinite, placed, score
+from trials.failpoints import reach
 from trials.machine import environment, reproducible
 from trials.models import build_model
 from trials.pixels import Normaliser
@@ -102,6 +103,7 @@ def _train_and_keep(
     for number in range(1, spec.budget_epochs + 1):
         order, plan = _order(spec, number, len(train.labels)), _plan(spec, number, train, spans)
         loss = trainer.train_epoch(order, plan, _mixing(spec, number))
+        reach("mid_epoch")
         with spans.timed("score"):
             scored = score(model, val, spec.recipe, meta["mean"], meta["std"])
         note(Epoch(number, loss, scored.wrong, scored.total))

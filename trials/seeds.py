@@ -5,9 +5,12 @@ Holds no state. The trial's number is never part of a seed, so every policy of a
 
 import hashlib
 import json
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
+
+if TYPE_CHECKING:  # a trainer of the user's own may do without torch
+    import torch
 
 
 def derive_seed(*parts: int | str) -> int:
@@ -21,6 +24,8 @@ def numpy_generator(*parts: int | str) -> np.random.Generator:
     return np.random.Generator(np.random.PCG64(derive_seed(*parts)))
 
 
-def torch_generator(*parts: int | str) -> torch.Generator:
+def torch_generator(*parts: int | str) -> "torch.Generator":
     """A fresh torch generator on the CPU seeded by `derive_seed`."""
+    import torch
+
     return torch.Generator().manual_seed(derive_seed(*parts))

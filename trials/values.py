@@ -86,15 +86,18 @@ class TrialSpec:
 
 @dataclass(frozen=True)
 class Epoch:
-    """One epoch's figures: mean training loss, and validation images wrong of total. `number` counts from 1."""
+    """One epoch's figures: validation images wrong of total, and the mean training loss (None where a trainer doesn't say).
+
+    `number` counts from 1.
+    """
 
     number: int
-    train_loss: float
+    train_loss: float | None
     wrong: int
     total: int
 
     def __post_init__(self) -> None:
-        if not math.isfinite(self.train_loss):
+        if self.train_loss is not None and not math.isfinite(self.train_loss):
             raise ValueError(f"epoch {self.number}: train loss {self.train_loss} is not finite")
         if not (self.total > 0 and 0 <= self.wrong <= self.total):
             raise ValueError(f"epoch {self.number}: {self.wrong} wrong of {self.total} images is impossible")
@@ -131,9 +134,8 @@ class Score:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values; the bits are packed, base64."""
-        bits = np.packbits(np.array(self.right, dtype=bool)).tobytes()
         return {
-            "right": base64.b64encode(bits).decode("ascii"),
+            "right": _packed(self.right),
             "total": self.total,
             "confusion": [list(row) for row in self.confusion],
             "log_loss_sum": self.log_loss_sum,
@@ -142,9 +144,8 @@ class Score:
     @staticmethod
     def from_dict(raw: Mapping[str, Any]) -> "Score":
         """The inverse of `to_dict`."""
-        packed = np.frombuffer(base64.b64decode(raw["right"]), dtype=np.uint8)
         return Score(
-            right=tuple(np.unpackbits(packed, count=raw["total"]).astype(bool).tolist()),
+            right=_unpacked(raw["right"], raw["total"]),
             confusion=tuple(tuple(row) for row in raw["confusion"]),
             log_loss_sum=raw["log_loss_sum"],
         )
@@ -152,19 +153,20 @@ class Score:
 
 @dataclass(frozen=True)
 class Counts:
-    """The score of a trainer that can't say which images it got wrong: how many of how many, and nothing else."""
+    """The score of a trainer of the user's own: how many images it got wrong of how many, and which, where it says so.
+
+    `right` has one bit per image (True = right), as `Score.right`; None where only the counts are known.
+    """
 
     wrong: int
     total: int
+    right: tuple[bool, ...] | None = None
 
     def __post_init__(self) -> None:
         if not (self.total > 0 and 0 <= self.wrong <= self.total):
             raise ValueError(f"{self.wrong} wrong of {self.total} images is impossible")
-
-    @property
-    def right(self) -> None:
-        """Not known image by image."""
-        return None
+        if self.right is not None and (len(self.right), self.right.count(False)) != (self.total, self.wrong):
+            raise ValueError(f"the bits of {len(self.right)} images are not {self.wrong} wrong of {self.total}")
 
     @property
     def confusion(self) -> None:
@@ -178,12 +180,13 @@ class Counts:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
-        return {"wrong": self.wrong, "total": self.total}
+        counts = {"wrong": self.wrong, "total": self.total}
+        return counts if self.right is None else counts | {"right": _packed(self.right)}
 
     @staticmethod
     def from_dict(raw: Mapping[str, Any]) -> "Counts":
         """The inverse of `to_dict`."""
-        return Counts(raw["wrong"], raw["total"])
+        return Counts(raw["wrong"], raw["total"], _unpacked(raw["right"], raw["total"]) if "right" in raw else None)
 
 
 @dataclass(frozen=True)
@@ -228,4 +231,13 @@ class TrialResult:
 def _score(raw: Mapping[str, Any] | None) -> Score | Counts | None:
     if raw is None:
         return None
-    return Score.from_dict(raw) if "right" in raw else Counts.from_dict(raw)
+    return Score.from_dict(raw) if "confusion" in raw else Counts.from_dict(raw)
+
+
+def _packed(right: tuple[bool, ...]) -> str:
+    return base64.b64encode(np.packbits(np.array(right, dtype=bool)).tobytes()).decode("ascii")
+
+
+def _unpacked(text: str, total: int) -> tuple[bool, ...]:
+    bits = np.unpackbits(np.frombuffer(base64.b64decode(text), dtype=np.uint8), count=total)
+    return tuple(bits.astype(bool).tolist())

@@ -5,6 +5,7 @@ Refuses a file that is missing, changed, or holds other tensors than the net has
 
 import hashlib
 import io
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -12,6 +13,7 @@ from torch import nn
 
 from searchspaces.errors import BadInput
 from searchspaces.whole_files import FOR_THE_OWNER, write_whole
+from trials.failpoints import reach
 
 
 def save_weights(model: nn.Module, path: Path) -> str:
@@ -20,7 +22,8 @@ def save_weights(model: nn.Module, path: Path) -> str:
     torch.save({name: tensor.cpu() for name, tensor in model.state_dict().items()}, buffer)
     data = buffer.getvalue()
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, data, FOR_THE_OWNER)
+    write_whole(path, data, FOR_THE_OWNER, halfway=partial(reach, "checkpoint_half_written"))
+    reach("checkpoint_renamed")
     return hashlib.sha256(data).hexdigest()
 
 

@@ -19,13 +19,35 @@ if TYPE_CHECKING:
 
 MIRROR_PATIENCE_SECONDS = 60.0  # how long a command waits at its end for MLflow to follow; the ledger has everything anyway
 
+_STORAGE_GIVEN = "policysearch.storage"
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def home_option(command: Command) -> Command:
-    """`--home DIR`: where studies live."""
+    """`--home DIR`: where studies live; and `--storage URL`: where their ledger is."""
     text = "Where studies live (default: $POLICYSEARCH_HOME, else your data folder; `policysearch doctor` shows it)."
-    return click.option("--home", metavar="DIR", help=text)(command)
+    ledger = "The ledger's database, without a password (default: $POLICYSEARCH_STORAGE, else a file in the home)."
+    storage = click.option("--storage", metavar="URL", help=ledger, expose_value=False, callback=_use_storage)
+    return click.option("--home", metavar="DIR", help=text)(storage(command))
+
+
+def _use_storage(context: click.Context, _parameter: click.Parameter, storage: str | None) -> None:
+    """The option says for one command and the processes that it starts what the variable says for all."""
+    from policysearch.home import STORAGE_VARIABLE
+
+    if storage is None:
+        return
+    from policysearch.ledger import checked_storage
+
+    before = os.environ.get(STORAGE_VARIABLE)
+    os.environ[STORAGE_VARIABLE] = context.meta[_STORAGE_GIVEN] = checked_storage(storage)
+
+    def put_back() -> None:
+        os.environ.pop(STORAGE_VARIABLE, None)
+        if before is not None:
+            os.environ[STORAGE_VARIABLE] = before
+
+    context.call_on_close(put_back)
 
 
 def json_option(command: Command) -> Command:
@@ -39,11 +61,14 @@ def print_json(facts: object) -> None:
 
 
 def spoken(words: str, home: str | Path | None) -> str:
-    """A command as this person can type it here: `words` after the program's name or path, and with --home where it was given."""
+    """A command as this person can type it here: `words` after the program's name or path, with --home and --storage as given."""
     program = "policysearch"
     if shutil.which(program) is None:  # an environment that is not activated, as after `make demo`
         program = shlex.quote(os.path.relpath(Path(sys.executable).with_name(program)))
-    return f"{program} {words}" + (f" --home {shlex.quote(str(home))}" if home else "")
+    context = click.get_current_context(silent=True)
+    storage = context.meta.get(_STORAGE_GIVEN) if context else None
+    given = (("--home", home), ("--storage", storage))
+    return f"{program} {words}" + "".join(f" {option} {shlex.quote(str(value))}" for option, value in given if value)
 
 
 def open_home(home: str | None) -> "Home":
@@ -61,5 +86,5 @@ def open_study(home: "Home", name: str) -> "tuple[Ledger, StudyRecord]":
     study = ledger.study(name)
     if study is None:
         names = ", ".join(known.name for known in ledger.studies()) or "none yet"
-        raise BadInput(f"study {name!r}: not in {home.root}; there are: {names}; `policysearch status` lists them")
+        raise BadInput(f"study {name!r}: not in {home.ledger_place}; there are: {names}; `policysearch status` lists them")
     return ledger, study

@@ -12,11 +12,15 @@ from typing import Any, Literal, Protocol, TypeAlias
 
 @dataclass(frozen=True)
 class Task:
-    """One trial to run: its spec as plain JSON values, the ledger its result belongs in, the file its weights belong in."""
+    """One trial to run: its spec as plain JSON values, the ledger its result belongs in, the file its weights belong in.
+
+    A trial that runs longer than `limit_seconds` hangs: its worker is ended and counts as lost. None: it may take for ever.
+    """
 
     spec: Mapping[str, Any]
     ledger_url: str
     weights_path: str
+    limit_seconds: float | None = None
 
     @property
     def trial_uid(self) -> str:
@@ -27,7 +31,8 @@ class Task:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values; `Task(**values)` is the inverse."""
-        return {"spec": dict(self.spec), "ledger_url": self.ledger_url, "weights_path": self.weights_path}
+        places = {"ledger_url": self.ledger_url, "weights_path": self.weights_path}
+        return {"spec": dict(self.spec), **places, "limit_seconds": self.limit_seconds}
 
 
 class Later(Enum):

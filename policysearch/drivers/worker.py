@@ -1,7 +1,9 @@
 """A worker of the local driver: `python -m policysearch.drivers.worker`.
 
-Takes tasks from standard input, one JSON line each, and answers on standard output, one JSON line each: `ready`, `epoch`, `done`
-(the result is in the ledger) or `lost` (it isn't, and why).
+Takes lines of JSON from standard input: first {"objective": TEXT or null}, what its trials run in place of a training, then
+tasks. Answers in lines of JSON on standard output: `ready`, `claimed` (the trial is this worker's), `epoch`, `done` (the result
+is in the ledger), `late` (another worker has the trial now) or `lost` (there is no result, and why; `ledger` says whether that is
+the ledger's trouble).
 
 It never outlives its driver: when standard input ends or the parent is gone it exits at once, even in the middle of a trial. It
 ignores Ctrl-C, which is the driver's to decide about. Nothing but the answers can reach standard output.
@@ -14,7 +16,10 @@ import select
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from typing import Any, NoReturn, TextIO
+
+from trials.failpoints import reach
 
 PARENT_CHECK_SECONDS = 1.0
 
@@ -22,14 +27,14 @@ PARENT_CHECK_SECONDS = 1.0
 def main() -> None:
     """Serve until standard input ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a terminal that closes tells the driver, who ends its workers in good order
     answers = _private_stdout()
     tasks: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
     threading.Thread(target=_watch, args=(tasks, os.getppid()), daemon=True).start()
-    import trials.run  # noqa: F401  what takes long to import is there before the first task
-
+    objective = _prepared(tasks.get()["objective"])
     _answer(answers, {"kind": "ready"})
     while True:
-        _serve(tasks.get(), answers)
+        _serve(tasks.get(), objective, answers)
 
 
 def _private_stdout() -> TextIO:
@@ -39,8 +44,21 @@ def _private_stdout() -> TextIO:
     return answers
 
 
+def _prepared(packed: str | None) -> Callable[..., Any] | None:
+    """Import what takes long before the first task; the objective, where there is one."""
+    import policysearch.drivers.execution  # noqa: F401
+
+    if packed is None:
+        import trials.run  # noqa: F401
+
+        return None
+    from policysearch.objective import unpack
+
+    return unpack(packed)
+
+
 def _watch(tasks: "queue.SimpleQueue[dict[str, Any]]", parent: int) -> NoReturn:
-    """Pass the tasks on, and end the process as soon as nobody is left to work for."""
+    """Pass the lines on, and end the process as soon as nobody is left to work for."""
     pending = b""
     while os.getppid() == parent:
         readable, _, _ = select.select([0], [], [], PARENT_CHECK_SECONDS)
@@ -55,21 +73,28 @@ def _watch(tasks: "queue.SimpleQueue[dict[str, Any]]", parent: int) -> NoReturn:
     os._exit(0)
 
 
-def _serve(values: dict[str, Any], answers: TextIO) -> None:
+def _serve(values: dict[str, Any], objective: Callable[..., Any] | None, answers: TextIO) -> None:
     from policysearch.drivers import Task
-    from policysearch.drivers.execution import execute
+    from policysearch.drivers.execution import LedgerAway, execute
+    from policysearch.ledger import Superseded
 
-    task = Task(**values)
+    def claimed() -> None:
+        _answer(answers, {"kind": "claimed"})
 
     def tell(epoch: Any) -> None:
         _answer(answers, {"kind": "epoch", "epoch": epoch.number, "wrong": epoch.wrong, "total": epoch.total})
 
     try:
-        execute(task, tell)
+        execute(Task(**values), tell, objective, on_claim=claimed)
+    except Superseded:
+        _answer(answers, {"kind": "late"})
+    except LedgerAway as away:
+        _answer(answers, {"kind": "lost", "reason": str(away), "ledger": True})
     except Exception as error:  # whatever it is, the driver must hear of it rather than wait
-        _answer(answers, {"kind": "lost", "reason": f"{type(error).__name__}: {error}"})
+        _answer(answers, {"kind": "lost", "reason": f"{type(error).__name__}: {error}", "ledger": False})
     else:
         _answer(answers, {"kind": "done"})
+        reach("after_report")
 
 
 def _answer(answers: TextIO, message: dict[str, Any]) -> None:

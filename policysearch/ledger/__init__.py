@@ -1,6 +1,6 @@
 """The ledger: studies, trials, results and looks at the test set, in SQLite or PostgreSQL. The only home of SQLAlchemy."""
 
-from policysearch.ledger.connect import sqlite_url
+from policysearch.ledger.address import checked_storage, sqlite_url
 from policysearch.ledger.leases import LEASE_SECONDS, StudyHeld, Superseded
 from policysearch.ledger.ledger import Ledger
 from policysearch.ledger.records import (
@@ -29,5 +29,6 @@ __all__ = [
     "StudyRecord",
     "Superseded",
     "TrialRecord",
+    "checked_storage",
     "sqlite_url",
 ]

@@ -96,8 +96,16 @@ class LeaseTables:
         return taken
 
     def renew_hold(self, study_uid: str, fence: int, lease_seconds: float) -> bool:
-        """Hold the study so much longer from now; False when another has it."""
+        """Hold the study so much longer from now; False when another has it, or it was released."""
         return self._set_hold(study_uid, fence, tables.database_seconds() + lease_seconds)
+
+    def holder(self, study_uid: str) -> tuple[str, float] | None:
+        """Who holds the study, and for how many seconds more; None when nobody does."""
+        hold = tables.study_hold.c
+        left = (hold.hold_until - tables.database_seconds()).label("left")
+        query = select(hold.owner, left).where(hold.study_uid == study_uid, left > 0)
+        row = self._database.read(lambda connection: connection.execute(query).one_or_none())
+        return None if row is None else (row.owner, row.left)
 
     def release_hold(self, study_uid: str, fence: int) -> None:
         """End the hold, if it is still this one."""
@@ -105,7 +113,8 @@ class LeaseTables:
 
     def _set_hold(self, study_uid: str, fence: int, until: Any) -> bool:
         hold = tables.study_hold.c
-        update = tables.study_hold.update().where(hold.study_uid == study_uid, hold.fence == fence).values(hold_until=until)
+        mine = (hold.study_uid == study_uid, hold.fence == fence, hold.hold_until > 0)
+        update = tables.study_hold.update().where(*mine).values(hold_until=until)
         return self._database.write(lambda connection: connection.execute(update).rowcount) == 1
 
     def _unknown(self, trial_uid: str) -> BadInput:

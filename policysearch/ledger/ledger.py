@@ -56,6 +56,10 @@ class Ledger(GateTables, LeaseTables):
         Database(url).create_ledger()
         return cls(url)
 
+    def close(self) -> None:
+        """Let go of the database in this process; the next call reaches it again. Only those who move files about need it."""
+        self._database.close()
+
     def create_study(
         self,
         name: str,

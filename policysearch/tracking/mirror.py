@@ -18,6 +18,7 @@ from policysearch.tracking.runs import best_of, data_name, study_run, trial_run
 from policysearch.tracking.store import Store
 from policysearch.tracking.target import Target
 from searchspaces.errors import BadInput
+from trials.failpoints import reach
 
 Answer = TypeVar("Answer")
 
@@ -91,6 +92,7 @@ def _copy(ledger: Ledger, study: StudyRecord, trial: TrialRecord, target: Target
     assert trial.result is not None
     if not store.has(trial.trial_uid):
         store.put(trial_run(study, trial, trial.result))
+    reach("mirrored_not_marked")
     ledger.mark_mirrored(trial.trial_uid, target.label)
     return True
 

@@ -57,7 +57,7 @@ def start_shipper(home: Home, study_name: str) -> Shipper:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        env=PATIENCE | os.environ,
+        env=PATIENCE | home.environment(),
         start_new_session=True,
         text=True,
     )
@@ -91,7 +91,7 @@ def main() -> None:
 
     threading.Thread(target=wait_for_the_end, daemon=True).start()
     with suppress(BadInput):  # nothing was ever recorded
-        print(json.dumps(asdict(ship(Home(wishes.home), wishes.study, stop))))
+        print(json.dumps(asdict(ship(Home.locate(wishes.home), wishes.study, stop))))
 
 
 if __name__ == "__main__":

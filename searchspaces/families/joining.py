@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 from searchspaces.errors import BadInput
+from searchspaces.families.composing import AND
 from searchspaces.families.family import Family
 from searchspaces.families.option import LISTED, NAMED
 from searchspaces.json_text import shown
@@ -40,6 +41,8 @@ def joined(families: Sequence[Family]) -> Family:
     """The family whose points are those of all of them. BadInput for one given twice, and for one that is several."""
     names = [family.name for family in families]
     for name in names:
+        if AND in name:
+            raise BadInput(f"space {LISTED.join(names)!r}: the base goes with all or none; write it last, behind all families")
         if names.count(name) > 1:
             raise BadInput(f"space {LISTED.join(names)!r}: {name} given twice; give each family once")
     name, summary = LISTED.join(names), "one of: " + "; ".join(family.summary for family in families)
@@ -84,4 +87,4 @@ def _prefixes(families: Sequence[Family]) -> list[str]:
 
 def _decode(parts: Mapping[str, tuple[str, SearchSpace]], params: Mapping[str, Any]) -> Policy:
     prefix, space = parts[params[WHICH]]
-    return space.decode({name.removeprefix(prefix): value for name, value in params.items() if name.startswith(prefix)})
+    return space.decode_with({name.removeprefix(prefix): value for name, value in params.items() if name.startswith(prefix)})

@@ -171,7 +171,10 @@ class TestHolds:
             ledger.hold_study(study.uid, "b:2", 60)
         assert caught.value.owner == "a:1" and 0 < caught.value.seconds_left <= 60
         assert ledger.renew_hold(study.uid, first, 60)
+        assert (ledger.holder(study.uid) or ("", 0))[0] == "a:1"
         ledger.release_hold(study.uid, first)
+        assert ledger.holder(study.uid) is None
+        assert not ledger.renew_hold(study.uid, first, 60)  # a renewal that comes after the end does not bring it back
         second = ledger.hold_study(study.uid, "b:2", 60)
         assert second > first and not ledger.renew_hold(study.uid, first, 60)
         ledger.release_hold(study.uid, first)  # which it is not any more

@@ -256,12 +256,15 @@ class TestLedger:
         assert ledger.mirrored(study.uid, "sqlite:///mlflow.db") == {"uid1"}
         assert ledger.mirrored(study.uid, "elsewhere") == set()
 
-    def test_no_connection_is_held_between_calls(self, ledger: Ledger, study: StudyRecord, engine: Engine) -> None:
+    def test_no_connection_to_a_server_is_held_between_calls_and_a_file_is_let_go_of_when_told_to(
+        self, ledger: Ledger, study: StudyRecord, engine: Engine
+    ) -> None:
         add(ledger, study, 1)
         if engine.dialect.name == "postgresql":
             count = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
             assert execute(engine, count) == [(0,)]
         else:  # the last one to leave a SQLite database takes its journal away
+            ledger.close()
             path = Path(str(engine.url.database))
             assert [found.name for found in path.parent.iterdir()] == [path.name]
 

@@ -94,3 +94,33 @@ def test_inside_a_search_kernels_are_kept_in_its_home_unless_a_place_is_named(
     with Home(tmp_path).keeping_kernels():
         assert os.environ["POLICYSEARCH_KERNELS"] == "/elsewhere"
     assert os.environ["POLICYSEARCH_KERNELS"] == "/elsewhere"
+
+
+STORAGE = "postgresql://me@db.example/studies"
+
+
+def test_the_storage_is_the_flags_then_the_variables_else_a_file_in_the_home(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("POLICYSEARCH_STORAGE", raising=False)
+    assert Home.locate(tmp_path).ledger_url == f"sqlite:///{tmp_path}/ledger.sqlite"
+    monkeypatch.setenv("POLICYSEARCH_STORAGE", "postgresql://variable/db")
+    assert Home.locate(tmp_path).ledger_url == "postgresql://variable/db"
+    home = Home.locate(tmp_path, STORAGE)
+    assert home.ledger_url == home.ledger_place == STORAGE and home.has_ledger and home.root == tmp_path
+    assert home.environment()["POLICYSEARCH_STORAGE"] == STORAGE
+    assert "POLICYSEARCH_STORAGE" not in Home(tmp_path).environment()
+
+
+@pytest.mark.parametrize(
+    "address", ["postgresql://me:canary@db.example/studies", "postgresql://db.example/studies?password=canary&user=me"]
+)
+def test_a_storage_with_a_password_is_refused_with_the_cure_and_without_the_password(tmp_path: Path, address: str) -> None:
+    with pytest.raises(BadInput, match=r"holds a password.*PGPASSWORD, ~/.pgpass.*POLICYSEARCH_STORAGE_PASSWORD_FILE") as caught:
+        Home.locate(tmp_path, address)
+    assert "canary" not in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_storage_in_a_file_is_meant_from_where_the_user_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert Home.locate(tmp_path, "sqlite:///here.sqlite").ledger_url == f"sqlite:///{tmp_path}/here.sqlite"

@@ -1,0 +1,319 @@
+"""A trainer of the user's own as a trial: what its function is given, and what is made of what it returns.
+
+Whole images are the only truth: a function that returns anything else, or raises, has a failed result with a one-line reason.
+Importing this module doesn't import torch, and neither does running a function that asks for nothing that needs it.
+"""
+
+import math
+import operator
+import platform
+import sys
+import tempfile
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from policysearch.packing import name_of, pack, unpack
+from searchspaces.errors import BadInput
+from searchspaces.json_text import one_line
+from trials.seeds import derive_seed, numpy_generator
+from trials.spans import Spans
+from trials.values import Counts, Epoch, Score, TrialResult
+
+if TYPE_CHECKING:
+    from searchspaces.arrays import ImageBatch
+    from searchspaces.export.albumentations import PolicyTransform as AlbumentationsTransform
+    from searchspaces.export.collating import MixingCollate
+    from searchspaces.export.loading import LoadedPolicy
+    from searchspaces.export.torchvision import PolicyTransform
+    from searchspaces.policy import Policy
+    from trials.data import Split
+
+__all__ = ["Context", "StudyData", "name_of", "pack", "run_objective", "unpack"]
+
+ALLOWED = "allowed are (wrong, total) in whole images, or one bool for each validation image (True = right)"
+LONGEST_REASON = 400
+
+
+class NotWhole(Exception):
+    """What a function returned or reported is not a count of images; the message says what is allowed, in one line."""
+
+
+@dataclass(frozen=True)
+class StudyData:
+    """The prepared images of a study that was given data, memory-mapped. There is no test split to be had here."""
+
+    directory: Path
+    fingerprint: str
+
+    @cached_property
+    def train(self) -> "Split":
+        """`images` (uint8, images x channels x height x width), `labels` (int64) and `classes` to train on."""
+        return self._split("train")
+
+    @cached_property
+    def val(self) -> "Split":
+        """The same to validate on: all of them, once, is what the function's result is counted on."""
+        return self._split("val")
+
+    def _split(self, name: Any) -> "Split":
+        from trials.data import data_fingerprint, open_split, read_meta
+
+        if data_fingerprint(read_meta(self.directory)) != self.fingerprint:
+            raise BadInput(f"{str(self.directory)!r} holds other data than the trial was planned for; delete it and search again")
+        return open_split(self.directory, name)
+
+
+@dataclass(eq=False)
+class Context:
+    """What the function of a trial is given.
+
+    `params` are the point of the space (empty for baselines and policies of files), `recipe` the training hyper-parameters that
+    the space searches, by name. `seed` (0 to 2**32 - 1) is for weights and order: it derives from the study's seed and
+    `replicate`, never from the trial, so that all policies meet the same ones. `budget_epochs` is how long to train, annealed to
+    its end; `data` the study's images, if it was given any.
+    """
+
+    trial_uid: str
+    params: Mapping[str, Any]
+    recipe: Mapping[str, float]
+    seed: int
+    replicate: int
+    budget_epochs: int
+    data: StudyData | None
+    _spec: Mapping[str, Any] = field(repr=False)
+    _hear: Callable[[Epoch], None] | None = field(repr=False)
+    _directory: Path | None = field(repr=False)
+    _calls: int = field(default=0, repr=False)
+    _ran: set[str] = field(default_factory=set, repr=False)
+    _complaint: str | None = field(default=None, repr=False)
+
+    @cached_property
+    def policy(self) -> "Policy":
+        """The policy to train with."""
+        from searchspaces.policy_json import policy_from_dict
+
+        return policy_from_dict(self._spec["policy"])
+
+    @cached_property
+    def directory(self) -> Path:
+        """A folder for this trial's files, such as checkpoints. It stays as it is when the trial is tried again after a crash."""
+        place = self._directory or Path(tempfile.mkdtemp(prefix="trial-"))
+        place.mkdir(parents=True, exist_ok=True)
+        return place
+
+    def augment(self, images: "ImageBatch") -> "ImageBatch":
+        """New images, each augmented by a draw of its own: uint8, (images, channels, height, width), on any device.
+
+        Successive calls draw anew, by hash from (seed, replicate, number of the call), so the same function has the same draws in
+        every process. In a DataLoader's worker they also depend on the seed that torch gives the worker, which is another one
+        in each epoch: seed the loader's generator, or torch, with `seed` to repeat them. Mixing of images is `collate`'s.
+        """
+        from searchspaces.draw import draw
+        from searchspaces.engines import apply
+
+        if images.ndim != 4:
+            raise BadInput(f"augment: tensor of {images.ndim} dimensions; allowed is a batch (images, channels, height, width)")
+        self._calls += 1
+        generator = numpy_generator("objective", self._spec["seed"], self.replicate, *_loader_worker(), self._calls)
+        count, channels, height, width = images.shape
+        return apply(images, draw(self.policy, (count, channels, height, width), generator), ran=self._ran)
+
+    def to_torchvision(self) -> "PolicyTransform":
+        """The policy as a transform of single images or batches, as `load_policy(...).to_torchvision()`; it reads torch's seed."""
+        return self._loaded.to_torchvision()
+
+    def to_albumentations(self) -> "AlbumentationsTransform":
+        """The policy as a transform for `A.Compose`, as `load_policy(...).to_albumentations()`."""
+        return self._loaded.to_albumentations()
+
+    def collate(self, classes: int) -> "MixingCollate":
+        """A `collate_fn` that mixes images and labels as the policy says (mixup, CutMix); it mixes nothing where the policy doesn't."""
+        return self._loaded.collate(classes)
+
+    @property
+    def _loaded(self) -> "LoadedPolicy":
+        from searchspaces.export.loading import LoadedPolicy
+
+        return LoadedPolicy(self.policy, {})
+
+    def report(self, epoch: int, wrong: int, total: int, train_loss: float | None = None) -> None:
+        """Say how far the training is: `wrong` of `total` validation images after `epoch`, from 1. It judges nothing.
+
+        It is for progress and curves; the trial's score is what the function returns. A loss that is not finite is left out. What
+        can't be counts of images fails the trial when the function is over.
+        """
+        try:
+            heard = _epoch(epoch, wrong, total, train_loss)
+        except NotWhole as refused:
+            self._complaint = self._complaint or str(refused)
+            return
+        if self._hear is not None:
+            self._hear(heard)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For workers of a DataLoader, which report nothing."""
+        return {**self.__dict__, "_hear": None}
+
+
+def _loader_worker() -> tuple[int | str, ...]:
+    """What sets this process's draws apart from those of a loader's other workers and epochs; nothing outside of one."""
+    torch = sys.modules.get("torch")
+    worker = torch.utils.data.get_worker_info() if torch is not None else None
+    return () if worker is None else ("worker", int(worker.seed))
+
+
+def run_objective(
+    spec: Mapping[str, Any],
+    fn: Callable[[Context], Any],
+    on_epoch: Callable[[Epoch], None],
+    directory: Path | None = None,
+) -> TrialResult:
+    """Call the function with the trial of `spec` and make a result of what it returns; `directory` is for its files.
+
+    `on_epoch` hears of what is reported; what it raises passes through, even where the function swallows it, and so does
+    KeyboardInterrupt. All else that goes wrong is a failed result.
+    """
+    heard, spans = _Heard(on_epoch), Spans()
+    context = _context(spec, heard.hear, directory)
+    score, error = None, None
+    with spans.timed("total"):
+        try:
+            score = _score(fn(context))
+        except (NotWhole, BadInput) as refused:
+            error = one_line(str(refused), LONGEST_REASON)
+        except (Exception, SystemExit) as failure:  # whatever a stranger's code raises is its trial's failure, and no more
+            error = _reason(failure, fn)
+    if heard.raised is not None:
+        raise heard.raised
+    if error is None and context._complaint is not None:
+        score, error = None, context._complaint
+    return TrialResult(
+        trial_uid=spec["trial_uid"],
+        status="failed" if score is None else "done",
+        epochs=tuple(heard.epochs[number] for number in sorted(heard.epochs)),
+        score=score,
+        error=error,
+        span_seconds=spans.seconds,
+        environment=_environment(),
+        engine="+".join(sorted(context._ran)),
+    )
+
+
+class _Heard:
+    """What was reported, and what the listener raised: it is no failure of the trial, whatever the function makes of it."""
+
+    def __init__(self, on_epoch: Callable[[Epoch], None]) -> None:
+        self.epochs: dict[int, Epoch] = {}  # an epoch that is reported again is corrected
+        self.raised: BaseException | None = None
+        self._on_epoch = on_epoch
+
+    def hear(self, epoch: Epoch) -> None:
+        self.epochs[epoch.number] = epoch
+        try:
+            self._on_epoch(epoch)
+        except BaseException as raised:
+            self.raised = raised
+            raise
+
+
+def _context(spec: Mapping[str, Any], hear: Callable[[Epoch], None], directory: Path | None) -> Context:
+    data = spec.get("data")
+    replicate = spec.get("replicate", 0)
+    return Context(
+        trial_uid=spec["trial_uid"],
+        params=dict(spec.get("params") or {}),
+        recipe=dict(spec.get("recipe") or {}),
+        seed=derive_seed("objective", spec["seed"], replicate) % 2**32,
+        replicate=replicate,
+        budget_epochs=spec["budget_epochs"],
+        data=None if data is None else StudyData(Path(data["directory"]), data["fingerprint"]),
+        _spec=spec,
+        _hear=hear,
+        _directory=directory,
+    )
+
+
+def _epoch(number: int, wrong: int, total: int, train_loss: float | None) -> Epoch:
+    said = f"report(epoch={number!r}, wrong={wrong!r}, total={total!r})"
+    counts = _whole(number), _whole(wrong), _whole(total)
+    if counts[0] is None or counts[1] is None or counts[2] is None or counts[0] < 1 or not 0 <= counts[1] <= counts[2] != 0:
+        raise NotWhole(f"{one_line(said, 120)}: allowed are whole numbers, epoch from 1 and wrong from 0 to total")
+    loss = None if train_loss is None else float(train_loss)
+    return Epoch(counts[0], loss if loss is not None and math.isfinite(loss) else None, counts[1], counts[2])
+
+
+def _score(returned: Any) -> Score | Counts:
+    """What the function returned as a score. Raises NotWhole for all that is no count of whole images."""
+    if isinstance(returned, Score | Counts):
+        return returned
+    right = _bits(returned)
+    if right:
+        return Counts(right.count(False), len(right), right)
+    pair = tuple(map(_whole, returned)) if isinstance(returned, Sequence) and len(returned) == 2 else ()
+    if not pair or pair[0] is None or pair[1] is None:
+        raise NotWhole(f"the objective returned {_shown(returned)}: {ALLOWED}")
+    wrong, total = pair
+    if not 0 <= wrong <= total or total == 0:
+        raise NotWhole(f"the objective returned {_shown(returned)}: {wrong} wrong of {total} images is impossible; {ALLOWED}")
+    return Counts(wrong, total)
+
+
+def _bits(returned: Any) -> tuple[bool, ...] | None:
+    """One bool an image, from a list, a numpy array or a tensor; None for anything else."""
+    if str(getattr(returned, "dtype", "")).rpartition(".")[2] == "bool" and getattr(returned, "ndim", 0) == 1:
+        return tuple(map(bool, returned.tolist()))
+    if isinstance(returned, list | tuple) and all(_is_bool(bit) for bit in returned):
+        return tuple(map(bool, returned))
+    return None
+
+
+def _is_bool(value: Any) -> bool:
+    return isinstance(value, bool) or type(value).__name__ in ("bool_", "bool") and getattr(value, "ndim", 1) == 0
+
+
+def _whole(value: Any) -> int | None:
+    """A whole number, whichever library's; None for anything else, True and False included."""
+    if _is_bool(value):
+        return None
+    try:
+        return operator.index(value)
+    except (TypeError, ValueError):
+        return None
+
+
+def _shown(value: Any) -> str:
+    try:
+        return one_line(" ".join(repr(value).split()), 60)
+    except Exception:  # a stranger's object may not even have a text
+        return f"a {type(value).__name__}"
+
+
+def _reason(failure: BaseException, fn: Callable[..., Any]) -> str:
+    """One line for what the function raised: memory said plainly, all else by type and message, and where in the user's file."""
+    names = {kind.__name__ for kind in type(failure).__mro__}
+    message = " ".join(str(failure).split())
+    if "OutOfMemoryError" in names:
+        return f"out of memory on the GPU; give smaller batches, or fewer trials a GPU ({one_line(message, 120)})"
+    if isinstance(failure, MemoryError) or "can't allocate memory" in message:
+        return "out of memory; give smaller batches or images"
+    if "AcceleratorError" in names or (isinstance(failure, RuntimeError) and message.startswith("CUDA error")):
+        return f"the GPU failed ({one_line(message, 160)}); a label out of range is the usual cause{_place(failure, fn)}"
+    said = f"{type(failure).__name__}: {message}" if message else type(failure).__name__
+    return one_line(said, LONGEST_REASON - 80) + _place(failure, fn)
+
+
+def _place(failure: BaseException, fn: Callable[..., Any]) -> str:
+    """The last line of the function's own file that the failure came through, as " (train.py, line 12)"."""
+    file = getattr(getattr(fn, "__code__", None), "co_filename", None)
+    lines = [frame.lineno for frame in traceback.extract_tb(failure.__traceback__) if frame.filename == file]
+    return f" ({Path(str(file)).name}, line {lines[-1]})" if lines else ""
+
+
+def _environment() -> dict[str, str]:
+    loaded = {name: sys.modules[name] for name in ("torch", "lightning", "timm") if name in sys.modules}
+    versions = {name: str(getattr(module, "__version__", "")) for name, module in loaded.items()}
+    return {"python": platform.python_version(), **versions, "platform": platform.platform()}
