@@ -46,7 +46,7 @@ def _content(view: StudyView, home: Home, ledger: Ledger) -> dict[str, Any]:
     """What the page shows, ready to be set."""
     trials = ledger.trials(view.study.uid)
     best = view.best_trial
-    ranked = [*view.done, *(row for row in view.rows if row.error is None)]
+    ranked = [*view.done, *(row for row in view.rows if row.status != "done")]
     return {
         "view": view,
         "caveat": caveat(view),
