@@ -8,6 +8,7 @@ its seed is printed, and the exit code is 1.
 """
 
 import argparse
+import math
 import os
 import shutil
 import sys
@@ -82,14 +83,15 @@ def play(number: int, seed: int, root: Path) -> tuple[str, Scene, Books | None, 
         return name, scene, None, f"study {number} of seed {seed}, {name}: {type(error).__name__}: {error}"
 
 
-def soak(wanted_kills: int, seed: int, folder: Path, at_once: int, tell: bool = False) -> Tally:
-    """Play studies until so many kills are delivered."""
+def soak(wanted_kills: int, seed: int, folder: Path, at_once: int, minutes: float = math.inf, tell: bool = False) -> Tally:
+    """Play studies until so many kills are delivered, or begin no more after so many minutes."""
     tally, said_at = Tally(), time.monotonic()
+    give_up_at = said_at + 60 * minutes
     numbers: Iterator[int] = iter(range(10**9))
     with ThreadPoolExecutor(at_once) as threads:
         running: set[Future[tuple[str, Scene, Books | None, str]]] = set()
-        while running or kills(tally.faults) < wanted_kills:
-            while len(running) < at_once and kills(tally.faults) < wanted_kills:
+        while running or (kills(tally.faults) < wanted_kills and time.monotonic() < give_up_at):
+            while len(running) < at_once and kills(tally.faults) < wanted_kills and time.monotonic() < give_up_at:
                 number = next(numbers)
                 running.add(threads.submit(play, number, seed, folder / f"study-{number}"))
             over, running = wait(running, return_when=FIRST_COMPLETED)
@@ -152,13 +154,14 @@ def main() -> int:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--kills", type=int, default=1_000)
     options.add_argument("--seed", type=int, default=1)
+    options.add_argument("--minutes", type=float, default=math.inf, help="begin no study after so many")
     options.add_argument("--at-once", type=int, default=os.cpu_count() or 2, help="studies at once")
     options.add_argument("--folder", type=Path, default=None, help="where studies that break a statement are kept")
     given = options.parse_args()
     folder = given.folder or Path(tempfile.mkdtemp(prefix="policysearch-faults-"))
     prepare_drivers()
     began = time.monotonic()
-    tally = soak(given.kills, given.seed, folder, given.at_once, tell=True)
+    tally = soak(given.kills, given.seed, folder, given.at_once, given.minutes, tell=True)
     print(summary(tally, given.seed, time.monotonic() - began))
     return 1 if tally.broken else 0
 

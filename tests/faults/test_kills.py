@@ -1,6 +1,6 @@
 """Processes of pretended studies are killed, stopped and interrupted; every study is done in the end, and nothing is lost.
 
-The programmes are in `programmes.py`, what is checked after each in `checking.py`; `soak.py` plays the same for as long as one likes.
+The programmes are in `programmes.py`, what is checked after each in `checking.py`; `soak.py` plays the same for longer.
 """
 
 from collections.abc import Callable
