@@ -143,7 +143,7 @@ def _data(identity: dict[str, Any]) -> list[tuple[str, str]]:
     image = identity["image"]
     channels = f"{image['channels']} channel{'s' if image['channels'] > 1 else ''}"
     if "data" not in identity:
-        return [("images", f"the trainer's own, {channels}")]
+        return [("images", f"the trainer’s own, {channels}")]
     counts = ", ".join(f"{identity['splits'][split]:,} {split}" for split in ("train", "val", "test"))
     return [
         ("data set", identity["data"]["name"]),

@@ -10,7 +10,7 @@ import sys
 import sysconfig
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -76,13 +76,13 @@ def unpack(text: str) -> Callable[..., Any]:
     return fn
 
 
-@lru_cache(maxsize=1)
+@cache
 def _installed() -> tuple[Path, ...]:
     names = ("stdlib", "platstdlib", "purelib", "platlib")
     return tuple(dict.fromkeys(Path(path).resolve() for name, path in sysconfig.get_paths().items() if name in names))
 
 
-@lru_cache(maxsize=None)
+@cache
 def _is_own(place: Path) -> bool:
     """Whether a file or directory is the user's own: not of Python's library, of no installed package."""
     place = place.resolve()

@@ -3,11 +3,12 @@
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,15 @@ class PostgresServer:
         """As a crash would, but for the shared memory, which the server then cleans up by itself."""
         assert self.process is not None
         self.process.send_signal(3)  # SIGQUIT: immediate shutdown, recovery at the next start
+        self.process.wait(timeout=60)
+
+    def kill_at_once(self) -> None:
+        """With -9, as when the machine goes down: first the server, so that it starts no others, then all that it had started."""
+        assert self.process is not None
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        for pid in (self.process.pid, *map(int, children)):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         self.process.wait(timeout=60)
 
     def new_database(self) -> str:

@@ -1,4 +1,4 @@
-"""Programmes of faults: each takes a scene and a generator, and leaves a study that is done, with the faults delivered counted."""
+"""Programmes of faults: each takes a scene and a generator and leaves a study that is done, with the delivered faults counted."""
 
 import os
 import signal
@@ -34,7 +34,7 @@ def kill_workers(scene: Scene, generator: np.random.Generator) -> None:
     """Kill -9 random workers, at random times, as long as the driver runs."""
     driver = scene.start()
     while driver.is_alive():
-        time.sleep(float(generator.exponential(0.5)))
+        time.sleep(float(generator.exponential(0.4)))
         workers = scene.workers()
         if workers:
             _signal(scene, int(generator.choice(workers)), signal.SIGKILL, "worker killed")

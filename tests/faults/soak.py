@@ -3,11 +3,12 @@
     python tests/faults/soak.py --kills 1000 --seed 1
 
 Every study goes through one programme of faults and is then searched until it is done, without a human; all that
-docs/reliability.md states is recomputed from the tables and from independent witnesses. A study that breaks a statement is kept, its
-seed is printed, and the exit code is 1.
+docs/reliability.md states is recomputed from the tables and from independent witnesses. A study that breaks a statement is kept,
+its seed is printed, and the exit code is 1.
 """
 
 import argparse
+import math
 import os
 import shutil
 import sys
@@ -74,7 +75,7 @@ def play(number: int, seed: int, root: Path) -> tuple[str, Scene, Books | None, 
     """One study, number `number` of the soak: programme, scene, books, and what is broken."""
     names = list(PROGRAMMES)
     name = names[number % len(names)]
-    scene = Scene(Wishes(str(root), trials=24 if name in LONG else 10, seconds=0.05, seed=number))
+    scene = Scene(Wishes(str(root), trials=30 if name in LONG else 10, seconds=0.04, seed=number))
     try:
         PROGRAMMES[name](scene, np.random.default_rng([seed, number]))
         return name, scene, check(scene), ""
@@ -82,14 +83,15 @@ def play(number: int, seed: int, root: Path) -> tuple[str, Scene, Books | None, 
         return name, scene, None, f"study {number} of seed {seed}, {name}: {type(error).__name__}: {error}"
 
 
-def soak(wanted_kills: int, seed: int, folder: Path, at_once: int, tell: bool = False) -> Tally:
-    """Play studies until so many kills are delivered."""
+def soak(wanted_kills: int, seed: int, folder: Path, at_once: int, minutes: float = math.inf, tell: bool = False) -> Tally:
+    """Play studies until so many kills are delivered, or begin no more after so many minutes."""
     tally, said_at = Tally(), time.monotonic()
+    give_up_at = said_at + 60 * minutes
     numbers: Iterator[int] = iter(range(10**9))
     with ThreadPoolExecutor(at_once) as threads:
         running: set[Future[tuple[str, Scene, Books | None, str]]] = set()
-        while running or kills(tally.faults) < wanted_kills:
-            while len(running) < at_once and kills(tally.faults) < wanted_kills:
+        while running or (kills(tally.faults) < wanted_kills and time.monotonic() < give_up_at):
+            while len(running) < at_once and kills(tally.faults) < wanted_kills and time.monotonic() < give_up_at:
                 number = next(numbers)
                 running.add(threads.submit(play, number, seed, folder / f"study-{number}"))
             over, running = wait(running, return_when=FIRST_COMPLETED)
@@ -97,7 +99,11 @@ def soak(wanted_kills: int, seed: int, folder: Path, at_once: int, tell: bool = 
                 _count(tally, *future.result())
             if tell and time.monotonic() > said_at + TELL_SECONDS:
                 said_at = time.monotonic()
-                print(f"{kills(tally.faults)} kills, {tally.studies} studies, {len(tally.broken)} broken", file=sys.stderr, flush=True)
+                print(
+                    f"{kills(tally.faults)} kills, {tally.studies} studies, {len(tally.broken)} broken",
+                    file=sys.stderr,
+                    flush=True,
+                )
     return tally
 
 
@@ -120,20 +126,25 @@ def bound(events: int, of: int) -> str:
 
 def summary(tally: Tally, seed: int, seconds: float) -> str:
     """The tally for docs/reliability.md."""
+    delivered, unrecovered = kills(tally.faults), tally.studies - tally.recovered
     recovery = sorted(tally.recovery_seconds) or [0.0]
-    at = lambda share: recovery[min(len(recovery) - 1, int(share * len(recovery)))]  # noqa: E731
-    delivered = kills(tally.faults)
+    p50, p95 = (recovery[min(len(recovery) - 1, int(share * len(recovery)))] for share in (0.5, 0.95))
+    repeated = f"{tally.repeated:,} of {tally.executions:,} ({100 * tally.repeated / max(1, tally.executions):.1f} %)"
+    rows = [
+        ("kills delivered", f"{delivered:,}", ""),
+        ("studies not recovered", f"{unrecovered} of {tally.studies:,}", bound(unrecovered, tally.studies)),
+        ("acknowledged results lost", f"{tally.lost} of {tally.acknowledged:,}", bound(tally.lost, tally.acknowledged)),
+        ("the same, a kill", f"{tally.lost} in {delivered:,}", bound(tally.lost, delivered)),
+        ("results counted twice", f"{tally.counted_twice} of {tally.trials:,}", bound(tally.counted_twice, tally.trials)),
+        ("executions repeated", f"{repeated}; {tally.spared:,} may have been under way at a fault", ""),
+        ("trials failed, two workers lost", f"{tally.failed:,}", ""),
+        ("late results kept", f"{tally.late:,}", ""),
+        ("new search to its first new trial", f"p50 {p50:.1f} s, p95 {p95:.1f} s, longest {recovery[-1]:.1f} s", ""),
+    ]
     lines = ["| fault | delivered |", "|---|---|"]
     lines += [f"| {fault} | {count:,} |" for fault, count in sorted(tally.faults.items())]
     lines += ["", "| figure | value | upper bound of the rate, 95 % |", "|---|---|---|"]
-    lines += [f"| kills delivered | {delivered:,} | |"]
-    not_recovered = tally.studies - tally.recovered
-    lines += [f"| studies that recovered without a human | {tally.recovered:,} of {tally.studies:,} | failures: {bound(not_recovered, tally.studies)} |"]
-    lines += [f"| acknowledged results lost | {tally.lost} of {tally.acknowledged:,} | {bound(tally.lost, tally.acknowledged)} a result; {bound(tally.lost, delivered)} a kill |"]
-    lines += [f"| results counted twice | {tally.counted_twice} of {tally.trials:,} | {bound(tally.counted_twice, tally.trials)} a result |"]
-    lines += [f"| executions repeated | {tally.repeated:,} of {tally.executions:,} ({100 * tally.repeated / max(1, tally.executions):.1f} %); {tally.spared:,} were under way at a fault | |"]
-    lines += [f"| trials failed because they lost two workers | {tally.failed:,} | |", f"| late results kept | {tally.late:,} | |"]
-    lines += [f"| from a new search to its first new trial | p50 {at(0.5):.1f} s, p95 {at(0.95):.1f} s, longest {recovery[-1]:.1f} s | |"]
+    lines += [f"| {' | '.join(row)} |" for row in rows]
     lines += ["", f"Seed {seed}, {seconds:.0f} s; {len(tally.broken)} broken."]
     return "\n".join(lines)
 
@@ -143,13 +154,14 @@ def main() -> int:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--kills", type=int, default=1_000)
     options.add_argument("--seed", type=int, default=1)
+    options.add_argument("--minutes", type=float, default=math.inf, help="begin no study after so many")
     options.add_argument("--at-once", type=int, default=os.cpu_count() or 2, help="studies at once")
     options.add_argument("--folder", type=Path, default=None, help="where studies that break a statement are kept")
     given = options.parse_args()
     folder = given.folder or Path(tempfile.mkdtemp(prefix="policysearch-faults-"))
     prepare_drivers()
     began = time.monotonic()
-    tally = soak(given.kills, given.seed, folder, given.at_once, tell=True)
+    tally = soak(given.kills, given.seed, folder, given.at_once, given.minutes, tell=True)
     print(summary(tally, given.seed, time.monotonic() - began))
     return 1 if tally.broken else 0
 
