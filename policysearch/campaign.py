@@ -1,9 +1,9 @@
 """What is run next: the tasks of a search, in order, over the ledger and a sampler.
 
 First the trials that an earlier search planned and didn't finish, then the free baselines, then the policies that the user
-enqueued, then longer trainings of policies that have earned them, then suggestions. A trial is in the ledger before it is given out,
-and what came of it is read from the ledger. Refuses nothing; it stops at the number of policies, at the end of the space, and before a
-trial that would not finish in time.
+enqueued, then longer trainings of policies that have earned them, then suggestions. A trial is in the ledger before it is given
+out, and what came of it is read from the ledger. Refuses nothing; it stops at the number of policies, at the end of the space,
+and before a trial that would not finish in time.
 """
 
 import hashlib
@@ -37,9 +37,9 @@ LABEL_PARAMS = 3
 class Setting:
     """What all trials of a study share, what it searches, and the policies by label that are run beside.
 
-    `rungs` are the numbers of epochs that a searched policy may train for, ascending to `budget_epochs`; of each the best `1 / eta`
-    go on. Where `objective` names a trainer of the user's own, `data` may be None. A trial that takes longer than `limit_seconds`
-    hangs; None leaves it to `usual_limit`.
+    `rungs` are the numbers of epochs that a searched policy may train for, ascending to `budget_epochs`; of each the best
+    `1 / eta` go on. Where `objective` names a trainer of the user's own, `data` may be None. A trial that takes longer than
+    `limit_seconds` hangs; None leaves it to `usual_limit`.
     """
 
     space: SearchSpace

@@ -1,7 +1,7 @@
 """Which trial wins: the lowest validation error, then the lower log-loss, then the earlier trial.
 
-Baselines compete like any other trial. Failed and unfinished trials can't win, nor can those that trained for fewer epochs than the
-study's own, for the order of policies after few epochs is another one. Errors are compared as exact fractions.
+Baselines compete like any other trial. Failed and unfinished trials can't win, nor can those that trained for fewer epochs than
+the study's own, for the order of policies after few epochs is another one. Errors are compared as exact fractions.
 """
 
 import math

@@ -1,8 +1,8 @@
 """A study's history in Optuna's words, and how much of it is told.
 
-A done policy is a COMPLETE trial with its error. A stopped one is PRUNED, with its errors at the rungs it reached: never COMPLETE, for
-an error after few epochs is not comparable with one after all of them. One under way is RUNNING. A failed one has nothing to say and is
-not told, nor are baselines and enqueued policies, which are no points of the space.
+A done policy is a COMPLETE trial with its error. A stopped one is PRUNED, with its errors at its rungs, and never COMPLETE:
+an error after few epochs is not comparable with one after all of them. One under way is RUNNING. A failed one has nothing to
+say and is not told, nor are baselines and enqueued policies, which are no points of the space.
 """
 
 import warnings
