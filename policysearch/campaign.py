@@ -165,7 +165,8 @@ class Campaign:
     def started(self, trial_uid: str) -> None:
         """Tell the listener, and note that a worker has taken the trial up."""
         self._spare.begun(trial_uid)
-        self._listener(Event("started", trial_uid, label=self._history[trial_uid].label))
+        row = self._history[trial_uid]
+        self._listener(Event("started", trial_uid, label=row.label, budget_epochs=row.epochs))
 
     def finished(self, trial_uid: str) -> None:
         """Read the result, keep the weights of the best trial alone, tell the listener."""
@@ -185,9 +186,10 @@ class Campaign:
 
     def _tell_end(self, row: Row, epochs: int, reason: str | None) -> None:
         if row.wrong is None or row.total is None:
-            self._listener(Event("failed", row.trial_uid, text=reason or "", label=row.label))
+            self._listener(Event("failed", row.trial_uid, text=reason or "", label=row.label, budget_epochs=row.epochs))
             return
-        self._listener(Event("finished", row.trial_uid, epochs, row.wrong, row.total, label=row.label))
+        score = (row.wrong, row.total)
+        self._listener(Event("finished", row.trial_uid, epochs, *score, label=row.label, budget_epochs=row.epochs))
 
     def _late(self, epochs: int) -> Literal[False] | Later | None:
         """False where a trial of so many epochs would end in time; else what to answer instead."""

@@ -6,10 +6,13 @@ text goes over a driver's own pipe or Ray's object store and is never stored: no
 """
 
 import base64
+import importlib
+import io
 import sys
 import sysconfig
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -43,21 +46,34 @@ def _module_name(name: str) -> str:
     return Path(file).stem if file else name
 
 
-def pack(fn: Callable[..., Any]) -> str:
-    """The function as text for `unpack`. BadInput where it, or something it uses, can't travel."""
+def _pickled(value: Any) -> bytes:
+    """As `cloudpickle.dumps`, which stumbles over modules that are no plain ones: `torch.classes`, where a function says `.classes`."""
     import cloudpickle
 
+    class Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # the base has no types
+        def reducer_override(self, obj: Any) -> Any:
+            if isinstance(obj, ModuleType) and type(obj) is not ModuleType:
+                return importlib.import_module, (obj.__name__,)
+            return super().reducer_override(obj)
+
+    file = io.BytesIO()
+    Pickler(file).dump(value)
+    return file.getvalue()
+
+
+def pack(fn: Callable[..., Any]) -> str:
+    """The function as text for `unpack`. BadInput where it, or something it uses, can't travel."""
     try:
-        imported = cloudpickle.dumps(fn)
+        imported = _pickled(fn)
     except Exception as error:  # whatever the user's objects raise when they are asked to be pickled
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         raise BadInput(f"objective {name_of(fn)}: it can't be sent to workers ({one_line(reason, 200)}); {CURE}") from error
     with _by_value(_own_modules()):
         try:
-            copied = cloudpickle.dumps(fn)
+            copied = _pickled(fn)
         except Exception:  # modules that can't be copied must be where the workers are
             copied = None
-    return base64.b64encode(cloudpickle.dumps((_own_path(), imported, copied))).decode("ascii")
+    return base64.b64encode(_pickled((_own_path(), imported, copied))).decode("ascii")
 
 
 def unpack(text: str) -> Callable[..., Any]:
@@ -75,11 +91,13 @@ def unpack(text: str) -> Callable[..., Any]:
     return fn
 
 
+@cache
 def _installed() -> tuple[Path, ...]:
     names = ("stdlib", "platstdlib", "purelib", "platlib")
     return tuple(dict.fromkeys(Path(path).resolve() for name, path in sysconfig.get_paths().items() if name in names))
 
 
+@cache
 def _is_own(place: Path) -> bool:
     """Whether a file or directory is the user's own: not of Python's library, of no installed package."""
     place = place.resolve()
@@ -97,7 +115,7 @@ def _own_modules() -> list[ModuleType]:
         file = getattr(module, "__file__", None)
         if name.partition(".")[0] in (*OURS, "__main__", "__mp_main__") or not isinstance(file, str):
             continue
-        if isinstance(module, ModuleType) and _is_own(Path(file)):
+        if isinstance(module, ModuleType) and _is_own(Path(file).parent):
             found.append(module)
     return found
 

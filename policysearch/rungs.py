@@ -49,6 +49,11 @@ def read_early_stopping(wish: str | None, epochs: int) -> EarlyStopping:
     return EarlyStopping(_rungs(epochs, eta, fewest), eta)
 
 
+def expected_trials(stopping: EarlyStopping, policies: int) -> int:
+    """How many trials so many policies are likely to come to: one for each, and one for each that goes on from a rung."""
+    return sum(max(1, policies // stopping.eta**place) for place in range(len(stopping.rungs)))
+
+
 def _options(wish: str, parts: Sequence[str]) -> dict[str, int]:
     options: dict[str, int] = {}
     for part in parts:

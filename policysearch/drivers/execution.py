@@ -47,8 +47,9 @@ def execute(
     """Run the task's trial, or `objective` in its place, and commit the result; what is returned is what the ledger holds.
 
     `on_claim` is told when the trial is this worker's, `on_epoch` of every epoch. Before that the ledger notes it, the first and
-    then at most one each `NOTE_SECONDS` of `clock`; the result has them all. A spec that this machine can't follow is a failed
-    trial with the reason. Raises what stops the worker itself: LedgerAway; Superseded when another worker has the trial now.
+    then at most one each `NOTE_SECONDS` of `clock`; the result has them all. `on_result` has the result before it is committed. A
+    spec that this machine can't follow is a failed trial with the reason. Raises what stops the worker itself: LedgerAway;
+    Superseded when another worker has the trial now.
     """
     with _ledger_trouble():
         ledger = ledger_at(task.ledger_url)
@@ -62,7 +63,7 @@ def execute(
     on_claim()
     with _Lease(ledger, task.trial_uid, fence) as lease, _limited(task.limit_seconds):
         result = _result(task, _Noting(ledger, lease, on_epoch, clock), objective)
-    on_result(result)
+        on_result(result)
     reach("before_commit")
     with _ledger_trouble():
         stored = ledger.commit_result(result, fence)

@@ -29,6 +29,7 @@ QUIET = {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "TUNE_DISABLE_SIGINT_HANDLER": "1",  # Tune would finish its own bookkeeping first, and say how to restore from it
     "TUNE_WARN_THRESHOLD_S": "60",
+    "TUNE_GLOBAL_CHECKPOINT_S": "1000000",  # nothing is restored from Tune's record, so it needn't be written
 }
 HERE_ONLY = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}  # means: listen on 127.0.0.1
 AUTH_MODE = "RAY_AUTH_MODE"  # Ray sets it itself, to "token", when it starts a cluster here

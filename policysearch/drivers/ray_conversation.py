@@ -50,7 +50,7 @@ class Conversation:
         self._late: set[str] = set()
         self._given_up: set[str] = set()
         self._said: set[str] = set()
-        self._refusals = 0
+        self._refusals = self._failed_starts = 0
         self._losses, self._nodes_lost = Counter[str](), Counter[str]()
         self._attempts = {first.trial_uid: self._ledger(first).trial(first.trial_uid).attempts}
         self._lapsed_since: dict[str, float] = {}
@@ -78,14 +78,14 @@ class Conversation:
             return {"task": json.dumps(task.to_dict())}
         return LATER if self._tasks or self._elsewhere or not self._source_is_empty else None
 
-    def step(self) -> list[str]:
-        """To be called now and then: keeps the books. Gives the trials whose workers are to be ended by force."""
+    def step(self) -> list[str] | None:
+        """To be called now and then: keeps the books. Every few seconds gives the trials whose workers are to be ended by force."""
         if self._over and self._stock and not self._postponed:
             self._postponed = True  # the worker that is done is given its next trial first
-            return []
+            return None
         self._keep_books()
         self._supply()
-        return self._make_round() if self._clock() >= self._next_round_at else []
+        return self._make_round() if self._clock() >= self._next_round_at else None
 
     def close(self) -> None:
         """Tell the source of what it hasn't been told. Raises what was kept."""
@@ -106,7 +106,7 @@ class Conversation:
 
     def started(self, trial_id: str) -> None:
         """A worker has taken up the trial."""
-        self._started_at[trial_id] = self._clock()
+        self._started_at[trial_id], self._failed_starts = self._clock(), 0
         uid = self._tasks[trial_id].trial_uid
         if uid not in self._given_up:
             self._source.started(uid)
@@ -121,23 +121,38 @@ class Conversation:
         elif "late" in result:
             self._late.add(trial_id)
 
-    def lost(self, trial_id: str, reason: str, with_node: bool) -> None:
-        """The trial's worker was lost, and Tune starts it again; what is given up has its result before that."""
+    def lost(self, trial_id: str, reason: str, with_node: bool) -> bool:
+        """The trial's worker was lost, and Tune starts it again; whether it shall do so without end, because it isn't given up.
+
+        What is given up has its result before that, which its next worker finds.
+        """
         task = self._tasks[trial_id]
         uid, reason = task.trial_uid, self._reasons.pop(trial_id, None) or self._hung(trial_id, task) or reason
         self._lapsed_since.pop(trial_id, None)
+        self._count_failed_start(trial_id, reason, with_node)
         counts = self._nodes_lost if with_node else self._losses
         counts[uid] += 1
         record = self._ledger(task).trial(uid)
         self._attempts[uid] = record.attempts
         if record.result is not None or uid in self._given_up:
-            return
+            return False
         if self._losses[uid] < TRIES and self._nodes_lost[uid] < NODES_PER_TRIAL:
             what = "a node" if with_node else "a worker"
             self._listener(Event("note", uid, text=f"{what} was lost ({reason}); its trial is tried again in a new one"))
-            return
+            return True
         self._given_up.add(uid)
         record_failure(task, f"its {'node' if with_node else 'worker'} was lost {counts[uid]} times: {reason}")
+        return False
+
+    def _count_failed_start(self, trial_id: str, reason: str, with_node: bool) -> None:
+        if with_node or self._started_at.pop(trial_id, None) is not None:
+            self._failed_starts = 0
+            return
+        self._failed_starts += 1
+        if self._failed_starts >= max(REFUSALS, 2 * self._at_once):
+            raise PolicysearchError(
+                f"workers: they can't start on the Ray cluster ({reason}); mend what it says, and search again"
+            )
 
     def ended(self, trial_id: str, reason: str | None) -> None:
         """The trial is over for Tune; `reason` says why Tune gave it up."""
@@ -155,6 +170,11 @@ class Conversation:
             if reason is not None:
                 record_failure(task, f"Ray gave it up: {reason}")
             self._over.append(task)
+
+    def vanished(self, trial_id: str) -> None:
+        """The trial is over for Tune, which has not said so."""
+        if trial_id in self._tasks:
+            self._put_back(self._tasks.pop(trial_id), "Ray could not use a worker again")
 
     def _put_back(self, task: Task, refusal: str) -> None:
         self._stock.append(task)

@@ -80,10 +80,14 @@ class Relayed:
         found: dict[str, Any] | Later | None = self._ask("next_config", trial_id)
         return found
 
-    def step(self) -> list[str]:
+    def step(self) -> list[str] | None:
         """As `Conversation.step` says."""
-        doomed: list[str] = self._ask("step")
+        doomed: list[str] | None = self._ask("step")
         return doomed
+
+    def vanished(self, trial_id: str) -> None:
+        """As `Conversation.vanished` says."""
+        self._ask("vanished", trial_id)
 
     def started(self, trial_id: str) -> None:
         """As `Conversation.started` says."""
@@ -93,9 +97,10 @@ class Relayed:
         """As `Conversation.reported` says."""
         self._ask("reported", trial_id, result)
 
-    def lost(self, trial_id: str, reason: str, with_node: bool) -> None:
+    def lost(self, trial_id: str, reason: str, with_node: bool) -> bool:
         """As `Conversation.lost` says."""
-        self._ask("lost", trial_id, reason, with_node)
+        is_tried_again: bool = self._ask("lost", trial_id, reason, with_node)
+        return is_tried_again
 
     def ended(self, trial_id: str, reason: str | None) -> None:
         """As `Conversation.ended` says; weights that came to this node go on to the driver first."""

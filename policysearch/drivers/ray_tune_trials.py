@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 import ray
 from ray import tune
+from ray.tune.progress_reporter import TrialProgressCallback
 from ray.tune.search import Searcher
 
 from policysearch.drivers import Later
@@ -26,10 +27,11 @@ class Ends(Protocol):
     raised: BaseException | None
 
     def next_config(self, trial_id: str) -> dict[str, Any] | Later | None: ...  # noqa: D102
-    def step(self) -> list[str]: ...  # noqa: D102
+    def step(self) -> list[str] | None: ...  # noqa: D102
+    def vanished(self, trial_id: str) -> None: ...  # noqa: D102
     def started(self, trial_id: str) -> None: ...  # noqa: D102
     def reported(self, trial_id: str, result: dict[str, Any]) -> None: ...  # noqa: D102
-    def lost(self, trial_id: str, reason: str, with_node: bool) -> None: ...  # noqa: D102
+    def lost(self, trial_id: str, reason: str, with_node: bool) -> bool: ...  # noqa: D102
     def ended(self, trial_id: str, reason: str | None) -> None: ...  # noqa: D102
     def keeping(self, call: Any, *values: Any) -> Any: ...  # noqa: D102
 
@@ -67,9 +69,11 @@ class PassingOn(tune.Callback):
     def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:
         """As `Conversation.step` says; workers that show no life are ended."""
         doomed = self._conversation.keeping(self._conversation.step)
-        for trial in trials if doomed else []:
+        for trial in trials if doomed is not None else []:
             if trial.trial_id in doomed and trial.temporary_state.ray_actor is not None:
                 ray.kill(trial.temporary_state.ray_actor)
+            if trial.status == "ERROR":  # of those whose worker could not be taken up again Tune tells nobody
+                self._conversation.keeping(self._conversation.vanished, trial.trial_id)
 
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         """As `Conversation.started` says."""
@@ -84,7 +88,8 @@ class PassingOn(tune.Callback):
         """As `Conversation.lost` says."""
         reason = _last_line(trial)
         with_node = any(words in reason for words in WITH_ITS_NODE)
-        self._conversation.keeping(self._conversation.lost, trial.trial_id, one_line(reason), with_node)
+        if not self._conversation.keeping(self._conversation.lost, trial.trial_id, one_line(reason), with_node):
+            trial.max_failures = 0  # once more, to find the result that it has now; if that fails, never again
 
     def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         """As `Conversation.ended` says."""
@@ -99,6 +104,16 @@ def _last_line(trial: Any) -> str:
     error = trial.get_pickled_error()
     words = str(error).strip().splitlines() if error is not None else []
     return words[-1] if words else "no reason given"
+
+
+class Silence(TrialProgressCallback):  # type: ignore[misc]
+    """In the place of Tune's own, which prints of every trial that it is completed."""
+
+    def _print(self, msg: str) -> None:
+        pass
+
+    def log_result(self, trial: Any, result: dict[str, Any], error: bool = False) -> None:
+        """Nothing."""
 
 
 class WhenRaised(tune.Stopper):
@@ -132,7 +147,7 @@ def fit(conversation: Ends, common: Common, at_once: int, gpus_per_trial: float,
         run_config=tune.RunConfig(
             name="search",
             storage_path=directory,
-            callbacks=[PassingOn(conversation)],
+            callbacks=[PassingOn(conversation), Silence()],
             failure_config=tune.FailureConfig(max_failures=-1),  # the conversation counts, and gives up
             stop=WhenRaised(conversation),
             verbose=0,
