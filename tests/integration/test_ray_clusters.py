@@ -83,8 +83,14 @@ def test_it_searches_from_outside_of_the_cluster(guarded: Head, tmp_path: Path) 
 
 
 def test_what_is_refused_before_a_search_from_outside_is_said_in_one_line(guarded: Head, tmp_path: Path) -> None:
-    told = search(tmp_path, guarded.environment, address=guarded.client, gpus=0.25, ledger=sqlite_url(tmp_path / "l"), data={
-        "directory": str(tmp_path / "nowhere"), "fingerprint": "0" * 64})
+    told = search(
+        tmp_path,
+        guarded.environment,
+        address=guarded.client,
+        gpus=0.25,
+        ledger=sqlite_url(tmp_path / "l"),
+        data={"directory": str(tmp_path / "nowhere"), "fingerprint": "0" * 64},
+    )
     assert "nowhere" in told["error"] and "\n" not in told["error"]
 
 
