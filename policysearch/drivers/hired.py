@@ -97,6 +97,11 @@ class Worker:
                 with contextlib.suppress(OSError):
                     pipe.close()
 
+    @property
+    def was_killed(self) -> bool:
+        """Whether a signal ended it."""
+        return (self.process.returncode or 0) < 0
+
     def cause_of_death(self) -> str:
         """Why it is gone, in one line."""
         code, words = self.process.wait(), self._last_words()

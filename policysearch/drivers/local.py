@@ -19,6 +19,7 @@ from policysearch.drivers.limits import usual_limit
 from searchspaces.errors import PolicysearchError
 
 TRIES = 2
+KILLED_STARTS = 5  # in a row; that somebody kills workers while they start says less about this installation than that they end
 STOP_SECONDS = 2.0
 ROUND_SECONDS = min(2.0, LEASE_SECONDS / 3)
 LAPSE_PATIENCE_SECONDS = LEASE_SECONDS / 2  # after a sleep of the whole machine workers need a moment to renew their claims
@@ -265,7 +266,7 @@ class _Crew:
             self._losses[task.trial_uid] += 1
             return
         self._failed_starts += 1
-        if self._failed_starts >= TRIES:
+        if self._failed_starts >= (KILLED_STARTS if worker.was_killed else TRIES):
             command = f"{sys.executable} -m policysearch.drivers.worker"
             raise PolicysearchError(f"workers: they can't start ({reason}); `{command}` should wait for input: mend what it says")
 

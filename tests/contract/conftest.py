@@ -1,106 +1,16 @@
 """Databases for the contract tests: SQLite in a file, and a real PostgreSQL server where its programs are installed."""
 
-import os
-import pwd
-import shutil
-import subprocess
-import tempfile
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-from uuid import uuid4
 
 import pytest
-
-
-@dataclass
-class PostgresServer:
-    """A server of our own, on a Unix socket in its own directory; nothing else can reach it."""
-
-    directory: Path
-    programs: Path
-    account: dict[str, Any]
-    process: subprocess.Popen[Any] | None = None
-
-    def run(self, program: str, *arguments: str) -> None:
-        subprocess.run([self.programs / program, *arguments], check=True, capture_output=True, cwd=self.directory, **self.account)
-
-    def start(self) -> None:
-        # No fsync: the tests kill processes, never the machine.
-        options = ["-k", str(self.directory), "-c", "listen_addresses=", "-c", "fsync=off"]
-        command = [str(self.programs / "postgres"), "-D", str(self.directory / "data"), *options]
-        with (self.directory / "log").open("ab") as log:
-            process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self.directory, **self.account)
-        self.process = process
-        give_up_at = time.monotonic() + 60
-        while not self.answers():
-            assert process.poll() is None and time.monotonic() < give_up_at, (self.directory / "log").read_text()
-            time.sleep(0.05)
-
-    def answers(self) -> bool:
-        import psycopg
-
-        try:
-            psycopg.connect(f"postgresql://ledger@/postgres?host={self.directory}").close()
-        except psycopg.OperationalError:
-            return False
-        return True
-
-    def kill(self) -> None:
-        """As a crash would, but for the shared memory, which the server then cleans up by itself."""
-        assert self.process is not None
-        self.process.send_signal(3)  # SIGQUIT: immediate shutdown, recovery at the next start
-        self.process.wait(timeout=60)
-
-    def new_database(self) -> str:
-        name = f"ledger_{uuid4().hex}"
-        self.run("createdb", "-h", str(self.directory), "-U", "ledger", name)
-        return f"postgresql://ledger@/{name}?host={self.directory}"
-
-
-def _programs() -> Path | None:
-    """The directory of the newest server's programs."""
-    on_path = [Path(found).resolve().parent for found in [shutil.which("initdb")] if found]
-    installed = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: path.parent.name, reverse=True)
-    complete = (
-        path for path in [*on_path, *installed] if all((path / name).exists() for name in ("initdb", "postgres", "createdb"))
-    )
-    return next(complete, None)
+from postgres_server import PostgresServer, running_server
 
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[PostgresServer]:
-    programs = _programs()
-    if programs is None:
-        pytest.skip("no PostgreSQL server is installed (looked for initdb, postgres and createdb)")
-    pytest.importorskip("psycopg")
-    directory = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))  # short: a socket's path has at most 107 characters
-    server = PostgresServer(directory, programs, _unprivileged(directory))
-    try:
-        server.run("initdb", "-D", str(directory / "data"), "-U", "ledger", "-A", "trust", "-E", "UTF8", "--no-sync")
-        server.start()
+    with running_server() as server:
         yield server
-    finally:
-        if server.process is not None and server.process.poll() is None:
-            server.process.terminate()
-            server.process.wait(timeout=60)
-        shutil.rmtree(directory)
-
-
-def _unprivileged(directory: Path) -> dict[str, Any]:
-    """PostgreSQL refuses to run as root; then it runs as another account, which must own its directory."""
-    if os.geteuid() != 0:
-        return {}
-    for name in ("postgres", "nobody"):
-        try:
-            account = pwd.getpwnam(name)
-        except KeyError:
-            continue
-        os.chown(directory, account.pw_uid, account.pw_gid)
-        return {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
-    pytest.skip("PostgreSQL refuses to run as root, and there is no account postgres or nobody")
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -1,4 +1,4 @@
-"""Programmes of faults: each takes a scene and a generator, and leaves a study that is done, with the faults delivered counted."""
+"""Programmes of faults: each takes a scene and a generator and leaves a study that is done, with the delivered faults counted."""
 
 import os
 import signal
@@ -34,11 +34,12 @@ def kill_workers(scene: Scene, generator: np.random.Generator) -> None:
     """Kill -9 random workers, at random times, as long as the driver runs."""
     driver = scene.start()
     while driver.is_alive():
-        time.sleep(float(generator.exponential(0.5)))
+        time.sleep(float(generator.exponential(0.4)))
         workers = scene.workers()
         if workers:
             _signal(scene, int(generator.choice(workers)), signal.SIGKILL, "worker killed")
-    assert scene.end(driver) == 0, scene.said()
+    # Workers that are killed five times in a row while they start end the search, with that reason; it goes on as any other.
+    assert scene.end(driver) in (0, 2), scene.said()
     scene.finish()
 
 
@@ -78,7 +79,6 @@ def stop_worker(scene: Scene, generator: np.random.Generator) -> None:
     workers = scene.workers()
     stopped = int(generator.choice(workers))
     _signal(scene, stopped, signal.SIGSTOP, "worker stopped beyond its lease")
-    scene.count("", 0)
     time.sleep(float(generator.uniform(2, 6)))
     _signal(scene, stopped, signal.SIGCONT, "")
     assert scene.end(driver) == 0, scene.said()
@@ -89,11 +89,15 @@ def two_drivers(scene: Scene, generator: np.random.Generator) -> None:
     """A second driver of the same study is refused while the first one works, and says who that is."""
     first = scene.start()
     scene.until(finished=1)
-    second = scene.start()
-    code = scene.end(second)
+    asleep = scene.workers()  # else a quick machine is done before the second one has begun
+    for pid in asleep:
+        _signal(scene, pid, signal.SIGSTOP, "")
+    code = scene.end(scene.start())
+    for pid in asleep:
+        _signal(scene, pid, signal.SIGCONT, "")
     assert code == 2, f"exit code {code}: {scene.said()}"
     assert str(first.pid) in scene.lines("stderr")[-1] and "is at work on it" in scene.lines("stderr")[-1]
-    scene.count("second driver", 1, 0)
+    scene.count("second driver", 1, len(asleep))
     assert scene.end(first) == 0, scene.said()
     scene.finish()
 
