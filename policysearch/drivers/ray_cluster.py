@@ -1,8 +1,8 @@
 """How the driver reaches a Ray cluster: one that it starts here for the search, or one that is there, with its token.
 
-A cluster started here listens on 127.0.0.1 only and ends with the search; one that was there before is left as it was. Refuses, in
-one line and within seconds, addresses where no cluster answers and clusters whose token this account hasn't got: Ray itself would
-wait for minutes, or say it in a page.
+A cluster started here listens on 127.0.0.1 only and ends with the search; one that was there before is left as it was. Refuses,
+in one line and within seconds, addresses where no cluster answers and clusters whose token this account hasn't got: Ray itself
+would wait for minutes, or say it in a page.
 """
 
 import logging
@@ -121,7 +121,8 @@ def own_cluster(cores: int) -> Iterator[int]:
             ray.init(address="local", num_cpus=cores, log_to_driver=False, logging_level=logging.CRITICAL, **here)
         _protect_token()
         _restore(on_termination)
-        yield int(ray.cluster_resources().get("CPU", 1))
+        with _silent_raylets():
+            yield int(ray.cluster_resources().get("CPU", 1))
     finally:
         ray.shutdown()
         if sockets is not None:
@@ -138,7 +139,8 @@ def joined(address: Address) -> Iterator[None]:
     try:
         _connect(ray, address)
         _restore(on_termination)
-        yield
+        with _silent_raylets():
+            yield
     finally:
         ray.shutdown()
 
@@ -280,6 +282,19 @@ def _loopback_only() -> Iterator[None]:
         yield
     finally:
         ray_constants.ENABLE_RAY_CLUSTER = before
+
+
+@contextmanager
+def _silent_raylets() -> Iterator[None]:
+    """Inside, a node that loses a worker prints no page about it on standard output, which Ray has it do whatever it is told."""
+    from ray._private import worker
+
+    before = worker.print_to_stdstream
+    worker.print_to_stdstream = lambda *values, **more: None
+    try:
+        yield
+    finally:
+        worker.print_to_stdstream = before
 
 
 def _nobody(address: str, reason: str) -> BadInput:

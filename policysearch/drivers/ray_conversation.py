@@ -79,7 +79,7 @@ class Conversation:
         return LATER if self._tasks or self._elsewhere or not self._source_is_empty else None
 
     def step(self) -> list[str] | None:
-        """To be called now and then: keeps the books. Every few seconds gives the trials whose workers are to be ended by force."""
+        """To be called now and then: keeps the books. Every few seconds gives the trials whose workers are to be killed."""
         if self._over and self._stock and not self._postponed:
             self._postponed = True  # the worker that is done is given its next trial first
             return None

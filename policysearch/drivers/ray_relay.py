@@ -1,5 +1,5 @@
-"""A search from a machine outside of the cluster (ray://): Tune runs in a task on the head, and what it asks and tells goes to the
-driver over an actor that the driver polls, because nothing on a cluster can call a client.
+"""A search from a machine outside of the cluster (ray://): Tune runs in a task on the head, and what it asks and tells goes to
+the driver over an actor that the driver polls, because nothing on a cluster can call a client.
 """
 
 import shutil

@@ -1,4 +1,5 @@
-"""The Ray driver on clusters that were there before it: doors and tokens, shares of a GPU, from inside and outside, jobs, and losses.
+"""The Ray driver on clusters that were there before it: doors and tokens, shares of a GPU, from inside and outside, jobs, and
+losses.
 
 The clusters are real, of one machine, each in a process group of its own; the trials are imagined.
 """
@@ -12,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -83,8 +85,14 @@ def test_it_searches_from_outside_of_the_cluster(guarded: Head, tmp_path: Path) 
 
 
 def test_what_is_refused_before_a_search_from_outside_is_said_in_one_line(guarded: Head, tmp_path: Path) -> None:
-    told = search(tmp_path, guarded.environment, address=guarded.client, gpus=0.25, ledger=sqlite_url(tmp_path / "l"), data={
-        "directory": str(tmp_path / "nowhere"), "fingerprint": "0" * 64})
+    told = search(
+        tmp_path,
+        guarded.environment,
+        address=guarded.client,
+        gpus=0.25,
+        ledger=sqlite_url(tmp_path / "l"),
+        data={"directory": str(tmp_path / "nowhere"), "fingerprint": "0" * 64},
+    )
     assert "nowhere" in told["error"] and "\n" not in told["error"]
 
 
@@ -135,10 +143,8 @@ def test_a_worker_that_sleeps_loses_its_trial_and_the_search_goes_on(guarded: He
     sleeper = first_worker(tmp_path)
     os.kill(sleeper, signal.SIGSTOP)
     told = outcome(process)
-    try:
+    with suppress(ProcessLookupError):
         os.kill(sleeper, signal.SIGCONT)
-    except ProcessLookupError:
-        pass
     assert len(in_ledger(tmp_path)) == 3 and max(in_ledger(tmp_path).values()) == 2
     assert any("gave no sign of life" in note for note in told["notes"])
 
