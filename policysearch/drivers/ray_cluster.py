@@ -193,12 +193,12 @@ def open_door(address: Address) -> str | None:
 
 
 def _take_token(address: Address, chosen: str | None) -> None:
-    from ray._raylet import AuthenticationTokenLoader
+    from ray import _raylet
 
     refusal = f"address {address.said!r}: the Ray cluster wants its token"
     if chosen is not None and chosen.lower() != "token":
         raise BadInput(f"{refusal}, and {AUTH_MODE} is {chosen!r} here; unset it, or set it to token")
-    loader = AuthenticationTokenLoader.instance()
+    loader: Any = getattr(_raylet, "AuthenticationTokenLoader").instance()  # noqa: B009  # compiled, so unknown to mypy
     loader.reset_cache()
     cure = "copy ~/.ray/auth_token from the cluster's head to this machine, mode 600, or name its copy with RAY_AUTH_TOKEN_PATH"
     if not loader.has_token(ignore_auth_mode=True):
@@ -218,7 +218,8 @@ def _ask(address: Address) -> str:
         if address.is_client:
             from ray.core.generated import ray_client_pb2, ray_client_pb2_grpc
 
-            question = ray_client_pb2.ClusterInfoRequest(type=ray_client_pb2.ClusterInfoType.PING)
+            messages: Any = ray_client_pb2
+            question = messages.ClusterInfoRequest(type=messages.ClusterInfoType.PING)
             ray_client_pb2_grpc.RayletDriverStub(channel).ClusterInfo(question, timeout=CONNECT_SECONDS)
         else:
             channel.unary_unary("/ray.rpc.NodeInfoGcsService/GetClusterId")(b"", timeout=CONNECT_SECONDS)
@@ -246,9 +247,9 @@ def _read_mode_again() -> None:
     import sys
 
     if "ray" in sys.modules:
-        from ray._raylet import Config
+        from ray import _raylet
 
-        Config.initialize("")
+        getattr(_raylet, "Config").initialize("")  # noqa: B009  # compiled, so unknown to mypy
 
 
 def _protect_token() -> None:

@@ -102,6 +102,10 @@ class Relayed:
         is_tried_again: bool = self._ask("lost", trial_id, reason, with_node)
         return is_tried_again
 
+    def begun_again(self, reason: str) -> None:
+        """As `Conversation.begun_again` says."""
+        self._ask("begun_again", reason)
+
     def ended(self, trial_id: str, reason: str | None) -> None:
         """As `Conversation.ended` says; weights that came to this node go on to the driver first."""
         for file in self._weights_directory.glob("[!.]*"):

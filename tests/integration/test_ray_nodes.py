@@ -1,7 +1,7 @@
 """Clusters of several nodes that see different disks, run different versions, are different machines, or die.
 
-They are all on this machine: a node with mounts of its own sees empty folders where the search keeps its data, one with a host name of
-its own is another machine. The ledger is PostgreSQL over TCP.
+They are all on this machine: a node with mounts of its own sees empty folders where the search keeps its data, one with a host
+name of its own is another machine. The ledger is PostgreSQL over TCP.
 """
 
 import json
@@ -18,9 +18,8 @@ from pathlib import Path
 
 import pytest
 from postgres_server import PostgresServer, running_server
-from ray_fixture import RAY, Head, head
+from ray_fixture import RAY, Head, begin, head, outcome, search
 from search_fixture import write_bars
-from test_ray_clusters import begin, outcome, search
 
 from policysearch.kept_weights import KeptWeights
 from policysearch.ledger import Ledger

@@ -200,3 +200,10 @@ def test_what_the_source_raises_is_kept_and_ends_the_search(scene: Callable[...,
     assert played.talk.next_config("a") is None
     with pytest.raises(ZeroDivisionError):
         played.talk.close()
+
+
+def test_when_tune_begins_again_what_was_under_way_is_given_out_again(scene: Callable[..., Scene]) -> None:
+    played = scene(2)
+    uid = played.begin("a")
+    played.talk.begun_again("a node died")
+    assert {played.begin("b"), played.begin("c")} == {uid, "trial00001"}
