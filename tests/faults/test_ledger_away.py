@@ -78,7 +78,7 @@ def test_postgresql_is_killed_and_started_again_and_the_search_goes_on(
 
 
 @pytest.mark.slow
-def test_a_driver_and_postgresql_are_killed_together(scene: Callable[..., Scene], server: PostgresServer) -> None:
+def test_a_driver_and_postgresql_are_killed_together(scene: Callable[..., Scene], postgres_server: PostgresServer) -> None:
     played = scene(trials=12, seconds=0.1, storage=postgres_server.new_database())
     driver = played.start()
     played.until(3)
