@@ -21,4 +21,6 @@ def test_and_so_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(cli, ["spaces", "--json"]) == 0
     facts = {fact["name"]: fact for fact in json.loads(capsys.readouterr().out)}
     assert (facts["trivialaugment"]["dimensions"], facts["trivialaugment"]["points"]) == (2, 10)
+    level = {"kind": "whole", "name": "level", "low": 3, "high": 27, "step": 6}
+    assert level in facts["randaugment"]["parameters"]
     assert (facts["photometric"]["dimensions"], facts["photometric"]["points"]) == (15, None)
