@@ -102,6 +102,24 @@ def test_another_seed_gives_another_order(sampler: str) -> None:
     assert len({json.dumps(first) for first in firsts}) > 1
 
 
+def test_one_that_has_been_asked_before_answers_as_a_new_one_does() -> None:
+    """What it keeps to be quick must not be what a trial was before."""
+    used, points = make_sampler("tpe", LINE, 0), Points(LINE)
+    history = [done(points, {"x": place / 40}, place / 40) for place in range(20)]
+    states = (("running", None, {}), ("stopped", None, {3: 0.9}), ("running", None, {3: 0.9}), ("done", 0.0, {3: 0.9, 9: 0.0}))
+    for state, error, rungs in states:
+        best = [Tried({"x": place / 40}, points.key({"x": place / 40}), state, error, rungs) for place in range(30, 38)]  # type: ignore[arg-type]
+        told = (*history, *best)
+        answers = [used.suggest(told, number) for number in range(40, 46)]
+        assert answers == [make_sampler("tpe", LINE, 0).suggest(told, number) for number in range(40, 46)]
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "random", "ray:random"])
+def test_the_trials_number_is_in_the_seed(sampler: str) -> None:
+    chosen = make_sampler(sampler, LINE, 0)
+    assert len({str(chosen.suggest((), number)) for number in range(8)}) == 8
+
+
 def test_trials_under_way_and_failed_ones_are_not_suggested_again(tmp_path: Path) -> None:
     study = Study(tmp_path)
     campaign = study.campaign(15, "tpe")
