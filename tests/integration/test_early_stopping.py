@@ -21,8 +21,8 @@ def by_brightness(context: Any) -> tuple[int, int]:
 
 def run(home: Path, **wishes: Any) -> tuple[tuple[TrialRecord, ...], TrialRecord, list[Event]]:
     events: list[Event] = []
-    stopping = {"epochs": EPOCHS, "early_stopping": "asha:min_epochs=1", "sampler": "random"}
-    given = {"objective": by_brightness, "space": "photometric", "home": home, "name": "stopping", "workers": 1}
+    stopping: dict[str, Any] = {"epochs": EPOCHS, "early_stopping": "asha:min_epochs=1", "sampler": "random"}
+    given: dict[str, Any] = {"objective": by_brightness, "space": "photometric", "home": home, "name": "stopping", "workers": 1}
     outcome = Study(**(given | stopping | wishes)).run(trials=POLICIES, listener=events.append)
     return outcome.trials, outcome.winner, events
 

@@ -106,9 +106,14 @@ def test_one_that_has_been_asked_before_answers_as_a_new_one_does() -> None:
     """What it keeps to be quick must not be what a trial was before."""
     used, points = make_sampler("tpe", LINE, 0), Points(LINE)
     history = [done(points, {"x": place / 40}, place / 40) for place in range(20)]
-    states = (("running", None, {}), ("stopped", None, {3: 0.9}), ("running", None, {3: 0.9}), ("done", 0.0, {3: 0.9, 9: 0.0}))
+    states: Any = (
+        ("running", None, {}),
+        ("stopped", None, {3: 0.9}),
+        ("running", None, {3: 0.9}),
+        ("done", 0.0, {3: 0.9, 9: 0.0}),
+    )
     for state, error, rungs in states:
-        best = [Tried({"x": place / 40}, points.key({"x": place / 40}), state, error, rungs) for place in range(30, 38)]  # type: ignore[arg-type]
+        best = [Tried({"x": place / 40}, points.key({"x": place / 40}), state, error, rungs) for place in range(30, 38)]
         told = (*history, *best)
         answers = [used.suggest(told, number) for number in range(40, 46)]
         assert answers == [make_sampler("tpe", LINE, 0).suggest(told, number) for number in range(40, 46)]
