@@ -28,12 +28,13 @@ from trials.values import DataRef, TrialSpec
 IN_TRAINING = ("mid_epoch", "checkpoint_half_written", "checkpoint_renamed", "before_commit", "after_commit")
 IN_THE_GATE = ("gate_claimed", "gate_evaluated")
 NAME = "bars"
+UNCOMPILED = {"POLICYSEARCH_ENGINE": "grouped"}  # kernels that are compiled again after each kill would be all that is tested
 ROOT = Path(__file__).parents[2]
 
 
 def step(*words: str, failpoint: str = "") -> int:
     """Run a step in its own process; its exit code."""
-    environment = os.environ | {VARIABLE: failpoint, "GIT_PYTHON_REFRESH": "quiet"}
+    environment = os.environ | UNCOMPILED | {VARIABLE: failpoint, "GIT_PYTHON_REFRESH": "quiet"}
     environment.pop("MLFLOW_TRACKING_URI", None)
     command = [sys.executable, str(Path(__file__).with_name("at_points.py")), *words]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, cwd=ROOT)
@@ -89,7 +90,10 @@ def searched(root: Path) -> tuple[Home, tuple[TrialRecord, ...]]:
 
 @pytest.fixture(scope="module")
 def done(tmp_path_factory: pytest.TempPathFactory) -> Home:
-    return searched(tmp_path_factory.mktemp("done"))[0]
+    with pytest.MonkeyPatch.context() as patched:
+        for name, value in UNCOMPILED.items():
+            patched.setenv(name, value)
+        return searched(tmp_path_factory.mktemp("done"))[0]
 
 
 @pytest.fixture
