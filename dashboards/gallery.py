@@ -3,7 +3,9 @@
 Deterministic: the same policy, images and seed give the same pictures. Reads training images only.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,6 +13,7 @@ from PIL import Image
 
 from dashboards.contact_sheet import Row, Tile, contact_sheet
 from dashboards.queries import read_study
+from dashboards.scene import scene
 from policysearch.home import Home
 from policysearch.ledger import Ledger
 from searchspaces.arrays import Images
@@ -77,13 +80,20 @@ def write_pictures(ledger: Ledger, home: Home, study_name: str) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for row in view.done[:BEST_WITH_PICTURES]:
-        images, titles = originals(home.data_directory(specs[row.uid]["data"]["directory"]), COLUMNS)
+        images, titles = _images(home, specs[row.uid]["data"])
         picture = picture_grid(
             policy_from_dict(specs[row.uid]["policy"]), images, SEED, titles, heading=f"{study_name}: {row.name}"
         )
         paths.append(folder / f"{row.uid}.png")
         picture.save(paths[-1])
     return paths
+
+
+def _images(home: Home, data: Mapping[str, Any] | None) -> tuple[Images, tuple[str, ...]]:
+    """The study's own training images; where its trainer brings its own, which nobody here knows, the drawn scene."""
+    if data is None:
+        return scene().repeat(COLUMNS, axis=0), ("drawn scene",) * COLUMNS
+    return originals(home.data_directory(data["directory"]), COLUMNS)
 
 
 def is_switch(parameter: Parameter) -> bool:

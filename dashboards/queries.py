@@ -6,6 +6,7 @@ what there is.
 
 import math
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Literal, TypeAlias
 
 from policysearch.ledger import Claim, Figure, Ledger, Role, StudyRecord, TrialRecord
@@ -148,17 +149,16 @@ def _comparisons(trials: tuple[TrialRecord, ...], rows: tuple[Row, ...], best: T
     for trial, row in zip(trials, rows, strict=True):
         score = _score(trial)
         if trial.role == "baseline" and trial != best and score is not None:
-            apart = _disagreement(best_score, score)
-            difference = (score.wrong - best_score.wrong) / best_score.total
-            found.append(Comparison(row, difference, resolvable_difference(apart, best_score.total)))
+            difference = float(Fraction(score.wrong, score.total) - Fraction(best_score.wrong, best_score.total))
+            found.append(Comparison(row, difference, resolvable_difference(_apart(best_score, score), best_score.total)))
     return tuple(found)
 
 
-def _disagreement(a: Score | Counts, b: Score | Counts) -> float:
-    """The share of images that exactly one gets right; where it isn't known which those are, the most that it can be."""
-    if a.right is None or b.right is None:
-        return min(1.0, (a.wrong + b.wrong) / a.total)
-    return disagreement(a.right, b.right)
+def _apart(one: Score | Counts, other: Score | Counts) -> float:
+    """The share of images that exactly one of two models gets right; the largest it can be where it isn't known which they are."""
+    if one.right is None or other.right is None or one.total != other.total:
+        return min(1.0, one.wrong / one.total + other.wrong / other.total)
+    return disagreement(one.right, other.right)
 
 
 def _row(trial: TrialRecord, short: Literal["promoted", "stopped"] | None) -> Row:

@@ -67,6 +67,8 @@ def _both(draw: Callable[[StudyView, Shape], str], view: StudyView) -> list[tupl
 
 def _gallery(best: TrialRecord, home: Home) -> list[tuple[str, list[tuple[str, Tile]]]] | None:
     """Rows of tiles with their heads; None when the training images are gone."""
+    if best.spec["data"] is None:  # its trainer brings its own images
+        return None
     try:
         images, classes = originals(home.data_directory(best.spec["data"]["directory"]), IMAGES_SHOWN)
     except BadInput:
@@ -101,24 +103,14 @@ def _policy_json(view: StudyView, study_directory: Path) -> str:
 
 def _making(view: StudyView, trials: Sequence[TrialRecord]) -> list[tuple[str, list[tuple[str, str]]]]:
     """How the study was made, as headed lists of names and values."""
-    identity, image = view.study.identity, view.study.identity["image"]
+    identity = view.study.identity
     results = [trial.result for trial in trials if trial.result is not None]
     seconds = sum(result.span_seconds.get("total", 0.0) for result in results)
-    counts = ", ".join(f"{identity['splits'][split]:,} {split}" for split in ("train", "val", "test"))
     parameters = "; ".join(_range_in_words(parameter) for parameter in identity["space"]["parameters"])
-    data = [
-        ("data set", identity["data"]["name"]),
-        ("images", counts),
-        (
-            "size",
-            f"{image['height']} × {image['width']} pixels, {image['channels']} channel{'s' if image['channels'] > 1 else ''}",
-        ),
-        ("fingerprint of train and val", identity["data"]["fingerprint"]),
-        ("fingerprint of test", identity["test"] or "there is no test set"),
-    ]
     search = [
         ("space", f"{identity['space']['name']}: {parameters}"),
         ("sampler", identity["sampler"]),
+        *_stopping(identity),
         ("seed", str(identity["seed"])),
         ("epochs a trial", str(identity["epochs"])),
         ("objective", identity["objective"]),
@@ -133,8 +125,33 @@ def _making(view: StudyView, trials: Sequence[TrialRecord]) -> list[tuple[str, l
         ("engine", ", ".join(sorted({r.engine for r in results if r.engine})) or "none yet"),
     ]
     machine += [(key.replace("_", " "), ", ".join(values)) for key, values in environments.items()]
-    recipe = [(key.replace("_", " "), str(value)) for key, value in identity["recipe"].items()]
-    return [("Data", data), ("Search", search), ("Recipe", recipe), ("Made with", machine)]
+    recipe = [(key.replace("_", " "), str(value)) for key, value in identity.get("recipe", {}).items()]
+    making = [("Data", _data(identity)), ("Search", search), ("Recipe", recipe), ("Made with", machine)]
+    return [(head, values) for head, values in making if values]
+
+
+def _stopping(identity: dict[str, Any]) -> list[tuple[str, str]]:
+    """The rungs of a study that stops policies early."""
+    if "early_stopping" not in identity:
+        return []
+    rungs = ", ".join(map(str, identity["early_stopping"]["rungs"]))
+    return [("early stopping", f"trainings of {rungs} epochs; of each the best 1 in {identity['early_stopping']['eta']} go on")]
+
+
+def _data(identity: dict[str, Any]) -> list[tuple[str, str]]:
+    """What the images are, as far as they are ours to know."""
+    image = identity["image"]
+    channels = f"{image['channels']} channel{'s' if image['channels'] > 1 else ''}"
+    if "data" not in identity:
+        return [("images", f"the trainer’s own, {channels}")]
+    counts = ", ".join(f"{identity['splits'][split]:,} {split}" for split in ("train", "val", "test"))
+    return [
+        ("data set", identity["data"]["name"]),
+        ("images", counts),
+        ("size", f"{image['height']} × {image['width']} pixels, {channels}"),
+        ("fingerprint of train and val", identity["data"]["fingerprint"]),
+        ("fingerprint of test", identity["test"] or "there is no test set"),
+    ]
 
 
 def _keys(results: Sequence[Any]) -> list[str]:

@@ -10,23 +10,25 @@ import hashlib
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from policysearch.drivers import LATER, Event, Later, Listener, Task
+from policysearch.drivers.limits import usual_limit
 from policysearch.history import History, Row
 from policysearch.kept_weights import KeptWeights
 from policysearch.ledger import ENQUEUED, Ledger, Role, Standing, StudyRecord
 from policysearch.rungs import ETA, EarlyStopping
 from policysearch.samplers import Sampler, key_of
 from policysearch.spare_time import SpareTime
+from policysearch.specs import placed, trial_spec
 from searchspaces.errors import BadInput
 from searchspaces.policy import Policy
 from searchspaces.policy_json import digest
 from searchspaces.space import SearchSpace
 from searchspaces.words import policy_in_words
 from trials.failpoints import reach
-from trials.values import DataRef, Recipe, TrialSpec
+from trials.values import DataRef, Recipe
 
 LABEL_PARAMS = 3
 
@@ -36,7 +38,8 @@ class Setting:
     """What all trials of a study share, what it searches, and the policies by label that are run beside.
 
     `rungs` are the numbers of epochs that a searched policy may train for, ascending to `budget_epochs`; of each the best `1 / eta`
-    go on. Where `objective` names a trainer of the user's own, `data` may be None.
+    go on. Where `objective` names a trainer of the user's own, `data` may be None. A trial that takes longer than `limit_seconds`
+    hangs; None leaves it to `usual_limit`.
     """
 
     space: SearchSpace
@@ -49,6 +52,7 @@ class Setting:
     rungs: tuple[int, ...] = ()
     eta: int = ETA
     objective: str | None = None
+    limit_seconds: float | None = None
 
     @property
     def early_stopping(self) -> EarlyStopping:
@@ -193,13 +197,11 @@ class Campaign:
         return None
 
     def _given(self, trial_uid: str) -> Task:
-        spec = self._ledger.trial(trial_uid).spec
+        epochs, spec = self._history[trial_uid].epochs, placed(self._ledger.trial(trial_uid).spec, self._setting)
         self._under_way.add(trial_uid)
-        self._spare.given(trial_uid, self._history[trial_uid].epochs)
-        if self._setting.data is not None:
-            # Where the prepared data lies may have changed since the trial was planned; what it holds has not.
-            spec = spec | {"data": asdict(self._setting.data)}
-        return Task(spec, self._ledger.url, str(self._weights.path(trial_uid)))
+        self._spare.given(trial_uid, epochs)
+        limit = self._setting.limit_seconds or usual_limit(self._spare.longest(epochs))
+        return Task(spec, self._ledger.url, str(self._weights.path(trial_uid)), limit)
 
     def _plan(self) -> _Plan | Later | None:
         """What to run next; LATER where that depends on a trial under way."""
@@ -239,7 +241,6 @@ class Campaign:
         reach("after_suggest")
         if params is None:
             return None
-        reach("after_suggest")
         self._planned += 1
         return replace(plan, label=self._label(number, params, plan.epochs), params=params, policy=space.decode(params))
 
@@ -251,20 +252,11 @@ class Campaign:
         key = key_of(fingerprint, overrides, setting.recipe)
         words = "; ".join((policy_in_words(plan.policy), *(f"{name} {value:.4g}" for name, value in overrides.items())))
         uid = hashlib.sha256(f"{self._study.uid}/{number}".encode()).hexdigest()[:32]
-        spec = self._spec(uid, plan, replace(setting.recipe, **overrides))
+        point = plan.params if plan.role == "trial" else {}
+        spec = trial_spec(setting, uid, plan.policy, point, overrides, plan.epochs)
         self._ledger.add_trial(self._study.uid, number, plan.role, plan.label, plan.params, fingerprint, words, spec)
         self._history.add(Row(uid, number, plan.role, plan.label, key, plan.params, plan.epochs))
         return uid
-
-    def _spec(self, uid: str, plan: _Plan, recipe: Recipe) -> dict[str, Any]:
-        assert plan.policy is not None
-        setting = self._setting
-        spec = TrialSpec(uid, plan.policy, recipe, setting.data or DataRef("", ""), setting.seed, plan.epochs).to_dict()
-        if setting.data is None:
-            spec["data"] = None
-        if setting.objective is not None:
-            spec |= {"objective": setting.objective, "params": dict(plan.params)}
-        return spec
 
     def _label(self, number: int, params: Mapping[str, Any], epochs: int) -> str:
         full = self._setting.budget_epochs

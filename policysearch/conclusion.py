@@ -43,6 +43,10 @@ def disclose_test(home: Home, ledger: Ledger, study: StudyRecord) -> Figure:
 
 def _test_images(home: Home, study: StudyRecord, trial: TrialRecord) -> Path:
     """Where the study's test images are. Raises BadInput if they are nowhere."""
+    if "recipe" not in study.identity:
+        raise BadInput(
+            f"study {study.name!r}: its model is its own trainer's, and policysearch keeps none to test; test it there"
+        )
     if study.identity["test"] is None:
         raise BadInput(f"study {study.name!r}: its data has no test set; search again with data that has one")
     images = home.heldout_directory(trial.spec["data"]["directory"])
@@ -61,24 +65,33 @@ def write_policy(home: Home, ledger: Ledger, study: StudyRecord) -> Path:
 
 
 def provenance(study: StudyRecord, trial: TrialRecord, figure: Figure | None) -> dict[str, Any]:
-    """Where a trial's policy comes from, as JSON values. Errors are whole images; a test figure goes with its own model only."""
+    """Where a trial's policy comes from, as JSON values. Errors are whole images; a test figure goes with its own model only.
+
+    A study without data or a recipe of ours has nothing to say of them.
+    """
     assert trial.result is not None and trial.result.score is not None
     identity, score = study.identity, trial.result.score
     image = identity["image"]
     tested = figure is not None and any(model["trial_uid"] == trial.trial_uid for model in figure.models)
-    return {
+    known = {
         "family": identity["space"]["name"] if trial.role == "trial" else trial.label,
         "params": trial.params,
         "words": trial.words,
         "study": study.name,
         "trial": {"uid": trial.trial_uid, "number": trial.number, "role": trial.role},
-        "data": {**identity["data"], "test_fingerprint": identity["test"], "images": identity["splits"]},
-        "size": [image["height"], image["width"]],
         "channels": image["channels"],
         "dtype": "uint8",
         "epochs": identity["epochs"],
         "seed": identity["seed"],
-        "recipe": {**identity["recipe"], "digest": hashlib.sha256(canonical_json(identity["recipe"]).encode()).hexdigest()},
         "validation": {"wrong": score.wrong, "total": score.total, "log_loss_sum": score.log_loss_sum},
         "test": {"wrong": figure.wrong, "total": figure.total} if figure is not None and tested else None,
     }
+    if "data" in identity:
+        known["data"] = {**identity["data"], "test_fingerprint": identity["test"], "images": identity["splits"]}
+        known["size"] = [image["height"], image["width"]]
+    if "recipe" in identity:
+        digest = hashlib.sha256(canonical_json(identity["recipe"]).encode()).hexdigest()
+        known["recipe"] = {**identity["recipe"], "digest": digest}
+    else:
+        known["objective"] = identity["objective"]
+    return known

@@ -10,6 +10,7 @@ import sys
 import sysconfig
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -75,11 +76,13 @@ def unpack(text: str) -> Callable[..., Any]:
     return fn
 
 
+@cache
 def _installed() -> tuple[Path, ...]:
     names = ("stdlib", "platstdlib", "purelib", "platlib")
     return tuple(dict.fromkeys(Path(path).resolve() for name, path in sysconfig.get_paths().items() if name in names))
 
 
+@cache
 def _is_own(place: Path) -> bool:
     """Whether a file or directory is the user's own: not of Python's library, of no installed package."""
     place = place.resolve()
@@ -97,7 +100,7 @@ def _own_modules() -> list[ModuleType]:
         file = getattr(module, "__file__", None)
         if name.partition(".")[0] in (*OURS, "__main__", "__mp_main__") or not isinstance(file, str):
             continue
-        if isinstance(module, ModuleType) and _is_own(Path(file)):
+        if isinstance(module, ModuleType) and _is_own(Path(file).parent):
             found.append(module)
     return found
 

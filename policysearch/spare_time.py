@@ -22,10 +22,16 @@ class SpareTime:
         self._given: dict[str, int] = {}
         self._begun: dict[str, tuple[float, int]] = {}
         self._workers = 0
+        self._slowest = 0.0
 
     def took(self, seconds: float, epochs: int) -> None:
         """A trial was over after so many seconds."""
         self._seconds_an_epoch.append(seconds / max(1, epochs))
+        self._slowest = max(self._slowest, self._seconds_an_epoch[-1])
+
+    def longest(self, epochs: int) -> float | None:
+        """How long the slowest trial so far would have taken for so many epochs; None before one is over."""
+        return self._slowest * max(1, epochs) or None
 
     def given(self, trial: str, epochs: int) -> None:
         """A driver has the trial and will begin it when a worker is free."""

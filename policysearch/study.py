@@ -6,12 +6,14 @@ much to run, and where, is free to change from one run to the next.
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from os import PathLike, fspath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from policysearch.packing import name_of
+from policysearch.rungs import read_early_stopping
 from searchspaces.errors import BadInput, StudyMismatch
 from searchspaces.json_text import canonical_json, one_line
 
@@ -19,10 +21,18 @@ if TYPE_CHECKING:
     from policysearch.campaign import Setting
     from policysearch.drivers import Listener
     from policysearch.ledger import StudyRecord
+    from policysearch.objective import Context
     from policysearch.search import Outcome
     from trials.data import Prepared, Source
 
 DRIVERS = ("local", "ray")
+DOMAINS = ("photos", "digits")
+SPACE_FILES = (".yaml", ".yml")
+# The wishes that are kept for `extend` as they are.
+KEPT_WISHES = (
+    *("image_size", "train_images", "val_images", "val_folder", "epochs", "sampler", "early_stopping", "seed"),
+    *("max_trial_minutes", "gpus_per_trial", "channels", "domain"),
+)
 OBJECTIVE = "validation error of the last epoch"
 # What a recipe owes to the machine the study began on, not to a wish: no part of a study's name, and kept when the study goes on.
 MACHINE_PARTS = ("precision", "channels_last", "device")
@@ -32,17 +42,22 @@ LONGEST_SPACE = 40  # letters of a study's made-up name
 
 @dataclass(frozen=True)
 class Study:
-    """Wishes: what to search, on which data, and how to run it.
+    """Wishes: what to search, on which data or in which trainer, and how to run it.
 
-    Part of the identity: the data and its splits, `space` (a family's name), `epochs` a trial, `sampler`, `seed`. Not part of
-    it: `enqueue` (policies to run beside: zoo:NAME or a file's path), `home` (where everything is kept), `driver` ("local" or
-    "ray"), `address` of a Ray cluster, `workers` (trials at once; default and most: the cores), `gpus_per_trial` (default: a
-    quarter where trials run on a GPU), `max_hours`. `name` defaults to data, space and a part of the identity's hash. Raises
-    BadInput for a wish that can't be.
+    Part of the identity: the data and its splits, `space` (what `--space` takes, a space file's path or its content), `epochs` a
+    trial, `sampler`, `early_stopping`, `seed`. Not part of it: `enqueue` (policies to run beside: zoo:NAME or a file's path),
+    `home` (where everything is kept), `storage` (a database for the ledger), `driver` ("local" or "ray"), `address` of a Ray
+    cluster, `workers` (trials at once; default and most: the cores), `gpus_per_trial` (default: a quarter where trials run on a
+    GPU, a whole one for an objective), `max_hours`, `max_trial_minutes` (a trial that takes longer hangs, and fails). `name`
+    defaults to data, space and a part of the identity's hash.
+
+    `objective` is a function of your own that trains in place of ours (`policysearch.objective.Context` is what it gets); then
+    `data` may be left out, and `channels` and `domain` say what images it has (3 and "photos" unless they are given). Its name is
+    part of the identity, its code is not. Raises BadInput for a wish that can't be.
     """
 
-    data: str | PathLike[str]
-    space: str = "randaugment"
+    data: str | PathLike[str] | None = None
+    space: str | PathLike[str] | Mapping[str, Any] = "randaugment"
     data_root: str | PathLike[str] | None = None
     image_size: int = 64
     train_images: int | None = None
@@ -59,6 +74,12 @@ class Study:
     gpus_per_trial: float | None = None
     max_hours: float | None = None
     enqueue: Sequence[str] = ()
+    objective: Callable[["Context"], Any] | None = None
+    channels: int | None = None
+    domain: str | None = None
+    early_stopping: str | None = None
+    max_trial_minutes: float | None = None
+    storage: str | None = None
 
     def __post_init__(self) -> None:
         check_count("epochs", self.epochs, 1, 100_000)
@@ -71,44 +92,97 @@ class Study:
             raise BadInput(f"driver {self.driver!r}: allowed are {', '.join(DRIVERS)}")
         if self.address is not None and self.driver != "ray":
             raise BadInput(f"address {self.address!r}: it is a Ray cluster's; give it with driver ray, or leave it out")
-        if self.max_hours is not None and not self.max_hours > 0:
-            raise BadInput(f"max_hours {self.max_hours}: allowed is a number above 0; leave it out for no limit")
+        for limit in ("max_hours", "max_trial_minutes"):
+            length = getattr(self, limit)
+            if length is not None and not length > 0:
+                raise BadInput(f"{limit} {length}: allowed is a number above 0; leave it out for no limit")
         if self.gpus_per_trial is not None and not 0 < self.gpus_per_trial <= 1:
             raise BadInput(f"gpus_per_trial {self.gpus_per_trial}: allowed is above 0, at most 1; 0.25 puts four trials on a GPU")
+        read_early_stopping(self.early_stopping, self.epochs)
+        self._check_what_trains()
+
+    def _check_what_trains(self) -> None:
+        if self.data is None and self.objective is None:
+            raise BadInput("data: none given; give images, or an objective: a function of your own that trains")
+        if self.objective is not None:
+            name_of(self.objective)
+        for name, allowed in (("channels", (1, 3)), ("domain", DOMAINS)):
+            value = getattr(self, name)
+            if value is not None and self.data is not None:
+                raise BadInput(f"{name} {value!r}: the data says it; leave it out, or leave the data out and give an objective")
+            if value is not None and value not in allowed:
+                raise BadInput(f"{name} {value!r}: allowed are {', '.join(map(str, allowed))}")
 
     def source(self) -> "Source":
         """The data wishes, as preparing takes them."""
         from trials.data import Source
 
+        assert self.data is not None
         root = None if self.data_root is None else fspath(self.data_root)
         return Source(fspath(self.data), root, self.image_size, self.train_images, self.val_images, self.val_folder, self.seed)
 
-    def identity(self, prepared: "Prepared", setting: "Setting") -> dict[str, Any]:
-        """All that the study's results depend on, as JSON values."""
+    @property
+    def space_wish(self) -> str | Mapping[str, Any]:
+        """The space as `build_space` takes it."""
+        return fspath(self.space) if isinstance(self.space, PathLike) else self.space
+
+    def identity(self, prepared: "Prepared | None", setting: "Setting") -> dict[str, Any]:
+        """All that the study's results depend on, as JSON values; what a study without data or recipe of ours lacks is left out."""
         from searchspaces.policy_json import digest
 
-        return {
+        identity = {
             "epochs": self.epochs,
             "sampler": self.sampler,
             "seed": self.seed,
-            "objective": OBJECTIVE,
+            "objective": setting.objective or OBJECTIVE,
             "space": setting.space.to_dict(),
             "baselines": {label: digest(policy) for label, policy in setting.baselines.items()},
-            "splits": dict(prepared.counts),
-            "image": {name: getattr(prepared, name) for name in ("channels", "height", "width", "domain")},
-            "data": {"name": prepared.name, "fingerprint": prepared.fingerprint},
-            "test": prepared.heldout_fingerprint,
-            "recipe": asdict(setting.recipe),
         }
+        if prepared is not None:
+            identity |= {
+                "splits": dict(prepared.counts),
+                "image": {name: getattr(prepared, name) for name in ("channels", "height", "width", "domain")},
+                "data": {"name": prepared.name, "fingerprint": prepared.fingerprint},
+                "test": prepared.heldout_fingerprint,
+            }
+        else:
+            identity["image"] = {"channels": self.channels or 3, "domain": self.domain or "photos"}
+        if setting.objective is None:
+            identity["recipe"] = asdict(setting.recipe)
+        if self.early_stopping is not None:
+            identity["early_stopping"] = {"rungs": list(setting.early_stopping.rungs), "eta": setting.early_stopping.eta}
+        return identity
 
     def name_for(self, identity: Mapping[str, Any], data_name: str) -> str:
         """The study's name: the wished one, or data-space-8 hex of the identity (without what the machine decided)."""
         if self.name is not None:
             return self.name
-        recipe = {part: value for part, value in identity["recipe"].items() if part not in MACHINE_PARTS}
-        fingerprint = hashlib.sha256(canonical_json(dict(identity) | {"recipe": recipe}).encode()).hexdigest()[:8]
-        space = re.sub(r"[^A-Za-z0-9+]+", "-", self.space)[:LONGEST_SPACE]
+        named = dict(identity)
+        if "recipe" in named:
+            named["recipe"] = {part: value for part, value in named["recipe"].items() if part not in MACHINE_PARTS}
+        fingerprint = hashlib.sha256(canonical_json(named).encode()).hexdigest()[:8]
+        wish = self.space_wish if isinstance(self.space_wish, str) else str(identity["space"]["name"])
+        space = re.sub(r"[^A-Za-z0-9+]+", "-", Path(wish).stem if wish.endswith(SPACE_FILES) else wish)[:LONGEST_SPACE]
         return f"{data_name}-{space}-{fingerprint}"
+
+    def wishes(self) -> dict[str, Any]:
+        """What a later `extend` needs to search on, as JSON values: paths absolute, the content of a space file instead of its path.
+
+        A function of the user's own is there by name only.
+        """
+        from searchspaces.spaces import lasting_wish
+        from trials.data.source import NAMED
+
+        data = None if self.data is None else fspath(self.data)
+        kept = {name: getattr(self, name) for name in KEPT_WISHES if getattr(self, name) is not None}
+        kept |= {"space": lasting_wish(self.space_wish)}
+        if data is not None:
+            kept["data"] = data if data in NAMED else str(Path(data).expanduser().absolute())
+        if self.data_root is not None:
+            kept["data_root"] = str(Path(self.data_root).expanduser().absolute())
+        if self.objective is not None:
+            kept["objective"] = name_of(self.objective)
+        return kept
 
     def run(self, trials: int = 32, listener: "Listener | None" = None, test: bool = False) -> "Outcome":
         """Search until `trials` policies have been tried beside the baselines, or go on where an earlier run stopped.
@@ -120,6 +194,16 @@ class Study:
 
         check_count("trials", trials, 1, 1_000_000)
         return search(self, trials, listener or (lambda event: None), test)
+
+    def extend(self, trials: int | str, listener: "Listener | None" = None, test: bool = False) -> "Outcome":
+        """Go on with a study that is there: "+50" tries so many policies more, a number so many in all.
+
+        One whose test figure has been disclosed goes on as a child study of another name, which counts that look. BadInput where
+        there is no such study.
+        """
+        from policysearch.search import search
+
+        return search(self, 0, listener or (lambda event: None), test, extend=str(trials))
 
 
 def check_count(name: str, value: int, low: int, high: int) -> None:

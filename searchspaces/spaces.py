@@ -12,9 +12,9 @@ from os import PathLike
 from typing import Any
 
 from searchspaces.errors import BadInput
-from searchspaces.families import FILES, family_table, find_family
+from searchspaces.families import FILES, family_table, find_family, named_family
 from searchspaces.families.joining import joined
-from searchspaces.families.narrowing import read_space_file
+from searchspaces.families.narrowing import family_from_file, read_space_file
 from searchspaces.families.option import LISTED
 from searchspaces.policy import Base, PadCrop
 from searchspaces.space import SearchSpace
@@ -35,15 +35,15 @@ def build_space(wish: str | Mapping[str, Any], channels: int = 3, base: Base = P
 
 
 def joint(*families: str, channels: int = 3, base: Base = PHOTO_BASE) -> SearchSpace:
-    """Several families as one conditional space; the parameter `family` says which of them a point is of."""
+    """Several families, by name, as one conditional space; the parameter `family` says which of them a point is of."""
     if len(families) < 2:
         raise BadInput(f"joint space of {LISTED.join(families)!r}: give at least two families")
-    return joined([find_family(family) for family in families]).build(channels, base)
+    return joined([named_family(family) for family in families]).build(channels, base)
 
 
 def from_file(path: str | PathLike[str], channels: int = 3, base: Base = PHOTO_BASE) -> SearchSpace:
     """The space that a YAML file describes, whatever the file is called."""
-    return build_space(read_space_file(path), channels, base)
+    return family_from_file(path).build(channels, base)
 
 
 def lasting_wish(wish: str | Mapping[str, Any]) -> str | dict[str, Any]:

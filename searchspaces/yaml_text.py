@@ -1,9 +1,9 @@
 """YAML as text from outside: the one reader of it, as strict as that of JSON.
 
 Plain scalars mean what they look like: numbers as in JSON and Python (`1e-3` and `.5` too), `true`, `false`, `null`; all else is
-text, so that `no` is no truth value. Refuses aliases and anchors, tags, keys given twice, several documents, more than 1 MiB, deep
-nesting, and what may or may not be a number (`010`, `12:30`, `0x10`). The values are made from the parser's events: the library
-constructs nothing.
+text, so that `no` is no truth value. Refuses aliases and anchors, tags, keys given twice, several documents, more than 1 MiB,
+deep nesting, and what may or may not be a number (`010`, `12:30`, `0x10`). The values are made from the parser's events: the
+library constructs nothing.
 """
 
 import math
@@ -53,6 +53,7 @@ class _Reader:
         documents: list[Any] = []
         for event in self.events:
             if isinstance(event, yaml.DocumentStartEvent):
+                self.line = event.start_mark.line + 1 if event.start_mark else self.line
                 if documents:
                     raise self._refused("a second document", "one document a file")
                 documents.append(self._value(next(self.events), 1))

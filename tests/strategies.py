@@ -102,9 +102,11 @@ def policies(channels: int = 3) -> st.SearchStrategy[Policy]:
 
 @st.composite
 def points(draw: st.DrawFn, space: SearchSpace) -> dict[str, Any]:
-    """Any params of the space, its ends more often than not."""
+    """Any params of the space, each with those parameters that exist there; the ends more often than not."""
     params: dict[str, Any] = {}
     for parameter in space.parameters:
+        if parameter.when is not None and not parameter.when.holds(params):
+            continue
         if isinstance(parameter, Categorical):
             params[parameter.name] = draw(st.sampled_from(parameter.choices))
             continue

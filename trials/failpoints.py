@@ -1,8 +1,9 @@
 """Named places where a process can be made to die, for tests of what survives: `POLICYSEARCH_FAILPOINT="after_commit=kill"`.
 
-Without the variable `reach` does nothing. A rule is `name=kill`, `name=kill:0.02:7` (with that probability, drawn from that seed, this
-process's number and how often the place was reached) or `name=stop` (as SIGSTOP does); several are separated by spaces. Refuses names
-that are not in `POINTS`, so that a test can't name a place that is gone.
+Without the variable `reach` does nothing. A rule is `name=kill`, `name=kill:0.02:7` (with that probability, drawn from that seed,
+this process's number and how often the place was reached) or `name=stop` (as SIGSTOP does); several are separated by spaces. What
+is done is noted before in the file `$POLICYSEARCH_FAILPOINT_NOTES`, if it is named: point, process and action. Refuses names that
+are not in `POINTS`, so that a test can't name a place that is gone.
 """
 
 import os
@@ -11,6 +12,7 @@ from collections import Counter
 from hashlib import sha256
 
 VARIABLE = "POLICYSEARCH_FAILPOINT"
+NOTES_VARIABLE = "POLICYSEARCH_FAILPOINT_NOTES"
 POINTS = (
     "before_claim",  # a worker has a task and has not told the ledger
     "after_claim",  # the ledger knows the attempt; nothing is trained yet
@@ -45,7 +47,15 @@ def _meet(point: str, rules: str) -> None:
             raise ValueError(f"{VARIABLE}: no point {name!r}; there are {', '.join(POINTS)}")
         action, chance, seed = (*what.split(":"), "1", "0")[:3]
         if name == point and _drawn(point, seed) < float(chance):
+            _note(f"{point} {os.getpid()} {action}\n")
             os.kill(os.getpid(), _SIGNALS[action])
+
+
+def _note(line: str) -> None:
+    path = os.environ.get(NOTES_VARIABLE)
+    if path:
+        with open(path, "a", encoding="utf-8") as notes:  # short lines appended: whole, whoever else writes
+            notes.write(line)
 
 
 def _drawn(point: str, seed: str) -> float:

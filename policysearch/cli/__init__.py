@@ -4,6 +4,7 @@ Holds no command itself, and imports nothing heavy: `policysearch --help` must a
 """
 
 import sys
+from contextlib import suppress
 
 from searchspaces.errors import PolicysearchError
 
@@ -44,5 +45,6 @@ def run(cli: object, arguments: list[str]) -> int:
 
 
 def _complain(message: str, code: int) -> int:
-    print(f"policysearch: {' '.join(message.split())}", file=sys.stderr)
+    with suppress(OSError):  # the terminal may be gone
+        print(f"policysearch: {' '.join(message.split())}", file=sys.stderr)
     return code

@@ -18,6 +18,7 @@ FIRST = {
     "demo": ("searching", "The whole path on the images that ship with policysearch, in a few minutes."),
 }
 REST = {
+    "extend": ("extending", "Go on with a finished study: more policies, by the wishes it was made with."),
     "preview": ("picturing", "A picture of what a policy does to images."),
     "show": ("reading", "One study: its winner, baselines and wishes."),
     "ui": ("writing", "MLflow's UI on this machine."),

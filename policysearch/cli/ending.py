@@ -69,8 +69,7 @@ def _print_test(view: StudyView, home: str | Path | None) -> None:
     figure, interval = view.figure, view.test_interval
     if figure is None or interval is None:
         _heading("Test error")
-        closed = f"The test set is still closed. To open it, once: {spoken(f'test {view.study.name}', home)}"
-        click.echo(f"  {closed if view.study.identity['test'] else 'These data have no test set.'}")
+        click.echo(f"  {_closed(view, home)}")
         return
     _heading(f"Test error ({figure.total:,} images held out, opened once)")
     click.echo(f"  {figure.models[0]['label']}: {percent_of_test(figure, interval)}")
@@ -78,6 +77,15 @@ def _print_test(view: StudyView, home: str | Path | None) -> None:
         click.echo("  That was the best policy when the test set was opened; the one found since has no test error.")
     if figure.looks_before:
         click.echo(f"  Other studies have looked at these test images before ({figure.looks_before}): the figure is less fresh.")
+
+
+def _closed(view: StudyView, home: str | Path | None) -> str:
+    """Why there is no test error."""
+    if "recipe" not in view.study.identity:
+        return "The model is your own trainer's: test it there, once."
+    if not view.study.identity["test"]:
+        return "These data have no test set."
+    return f"The test set is still closed. To open it, once: {spoken(f'test {view.study.name}', home)}"
 
 
 def _percent(wrong: int | None, total: int | None) -> str:

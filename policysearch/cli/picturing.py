@@ -73,8 +73,10 @@ def _images(source: str, home: str | None, count: int, data: str | None, **wishe
 
     place = open_home(home)
     ledger, study = open_study(place, source)
-    directory = place.data_directory(ledger.trials(study.uid)[0].spec["data"]["directory"])
-    return originals(directory, count)
+    recorded = ledger.trials(study.uid)[0].spec["data"]
+    if recorded is None:  # its trainer brings its own images
+        return _shown(None, count, **wishes)
+    return originals(place.data_directory(recorded["directory"]), count)
 
 
 def _shown(data: str | None, count: int, data_root: str | None, image_size: int) -> "tuple[Images, tuple[str, ...]]":

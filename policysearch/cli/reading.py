@@ -232,7 +232,9 @@ def _print_study(facts: dict[str, Any]) -> None:
     for beside in (*facts["baselines"], *facts["enqueued"]):
         click.echo(f"  {beside['role']:<11} {beside['label']}: {_error_or_state(beside)}")
     test = facts["test"]
-    if test is None:
+    if "recipe" not in facts["wishes"]:
+        click.echo("  test set    the model is its own trainer's: test it there, once")
+    elif test is None:
         click.echo(f"  test set    closed; to open it, once: policysearch test {facts['study']}")
     elif test["state"] != "disclosed":
         click.echo(f"  test set    claimed, but the look was interrupted; to finish it: policysearch test {facts['study']}")

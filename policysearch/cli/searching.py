@@ -3,6 +3,8 @@
 They turn options into a `Study`, show its progress and look at the result; what is done, and in which order, is the study's.
 """
 
+import os
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -17,6 +19,9 @@ if TYPE_CHECKING:
     from policysearch.study import Study
     from policysearch.tracking.shipper import Shipper
 
+CLOSED_OUTPUT = 141  # as a shell says it of a program that SIGPIPE ended
+GO_ON = "the same command goes on from there."
+GO_ON_EXTENDING = "the same command, with the number that was wanted in all, goes on from there."
 DEMO_TRIALS = 8
 DEMO_EPOCHS = 30
 DEMO_TEXT = """\
@@ -38,7 +43,11 @@ once, on 2,000 images held out. It takes a few minutes; Ctrl-C stops it, and the
 @click.option("--val-images", type=int, metavar="N", help="Validate on a stratified part.")
 @click.option("--val-folder", metavar="NAME", help="The folder that is for validation.")
 @click.option(
-    "--space", default="randaugment", show_default=True, metavar="FAMILY", help="What to search: see policysearch spaces."
+    "--space",
+    default="randaugment",
+    show_default=True,
+    metavar="FAMILY|FILE.yaml",
+    help="What to search: see policysearch spaces; several with commas.",
 )
 @click.option("--trials", type=int, default=32, show_default=True, metavar="N", help="Policies to try beside the baselines.")
 @click.option(
@@ -46,7 +55,11 @@ once, on 2,000 images held out. It takes a few minutes; Ctrl-C stops it, and the
 )
 @click.option("--epochs", type=int, default=40, show_default=True, metavar="E", help="Epochs a trial; few can't judge a policy.")
 @click.option("--max-hours", type=float, metavar="H", help="Start no trial that would end later.")
-@click.option("--sampler", default="tpe", show_default=True, metavar="NAME", help="tpe, random or grid.")
+@click.option("--max-trial-minutes", type=float, metavar="M", help="A trial that takes longer hangs, and fails.")
+@click.option(
+    "--sampler", default="tpe", show_default=True, metavar="NAME", help="tpe, random, grid, ray:random, or one of Optuna's."
+)
+@click.option("--early-stopping", metavar="asha[:eta=3]", help="Train the best third of policies on, from shorter schedules.")
 @click.option("--driver", default="local", show_default=True, metavar="NAME", help="Where trials run: local or ray.")
 @click.option("--address", metavar="ADDRESS", help="The Ray cluster to run on, such as auto.")
 @click.option("--workers", type=int, metavar="N", help="Trials at once (default: one a core).")
@@ -65,6 +78,7 @@ def search(trials: int, test: bool, yes: bool, **wishes: Any) -> None:
     policysearch search --data photos/
     policysearch search --data cifar10 --data-root DIR --train-images 4000 --val-images 1000
     policysearch search --data photos/ --space randaugment:scale=paper --enqueue zoo:randaugment-imagenet-resnet-50
+    policysearch search --data photos/ --space randaugment,photometric --sampler CmaEsSampler --early-stopping asha
 
     A published policy (see policysearch zoo) is run on the study's own crop and flips, one from a file as it is.
     """
@@ -89,20 +103,32 @@ def demo(workers: int | None, driver: str, home: str | None) -> None:
     conduct(study, DEMO_TRIALS, test=True)
 
 
-def conduct(study: "Study", trials: int, test: bool) -> None:
-    """Run a study in front of a person: progress while it runs, then its pictures, report and result."""
+def conduct(study: "Study", trials: int | str, test: bool, extending: bool = False) -> None:
+    """Run or extend a study in front of a person: progress while it runs, then its pictures, report and result."""
     from policysearch.cli.progress import Tally, progress
     from policysearch.home import Home
 
-    home, tally = Home.locate(study.home), Tally(study.epochs)
+    home, tally = Home.locate(study.home, study.storage), Tally(study.epochs)
+    go_on = GO_ON_EXTENDING if extending else GO_ON
     try:
         with progress(tally) as view:
             beside = Beside(home, view)
-            outcome = study.run(trials, beside.hear, test)
-    except KeyboardInterrupt:
-        click.echo(f"\n{len(tally.over)} trials are finished and kept; the same command goes on from there.", err=True)
+            outcome = study.extend(trials, beside.hear, test) if extending else study.run(int(trials), beside.hear, test)
+    except BrokenPipeError:
+        _say_how_to_go_on("nobody reads the output any more: ", len(tally.over), go_on)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what Python would still write there at its end
+        raise SystemExit(CLOSED_OUTPUT) from None
+    except (KeyboardInterrupt, SystemExit):
+        _say_how_to_go_on("", len(tally.over), go_on)
         raise
     show_outcome(study, outcome, beside)
+
+
+def _say_how_to_go_on(why: str, over: int, go_on: str) -> None:
+    from searchspaces.words import counted
+
+    with suppress(OSError):  # the terminal may be gone
+        click.echo(f"\n{why}{counted(over, 'trial')} {'is' if over == 1 else 'are'} finished and kept; {go_on}", err=True)
 
 
 class Beside:

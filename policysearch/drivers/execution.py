@@ -1,9 +1,9 @@
 """How a worker carries out one task, whichever driver runs the worker.
 
-A trial whose result is in the ledger is not run again, and a result is committed before anybody is told of it. A worker claims its
-trial for a while (a lease, with the number of the attempt as its fence) and renews the claim as long as it lives. What goes wrong
-in a trial becomes its failed result; what the worker can't cope with (a ledger it can't reach, a trial that another one has taken
-over) is raised, for the driver to decide about.
+A trial whose result is in the ledger is not run again, and a result is committed before anybody is told of it. A worker claims
+its trial for a while (a lease, with the number of the attempt as its fence) and renews the claim as long as it lives. What goes
+wrong in a trial becomes its failed result; what the worker can't cope with (a ledger it can't reach, a trial that another one has
+taken over) is raised, for the driver to decide about.
 """
 
 import faulthandler
@@ -42,12 +42,14 @@ def execute(
     objective: Callable[..., Any] | None = None,
     clock: Callable[[], float] = time.monotonic,
     on_claim: Callable[[], None] = lambda: None,
+    on_result: Callable[[TrialResult], None] = lambda result: None,
 ) -> TrialResult:
     """Run the task's trial, or `objective` in its place, and commit the result; what is returned is what the ledger holds.
 
     `on_claim` is told when the trial is this worker's, `on_epoch` of every epoch. Before that the ledger notes it, the first and
-    then at most one each `NOTE_SECONDS` of `clock`; the result has them all. A spec that this machine can't follow is a failed
-    trial with the reason. Raises what stops the worker itself: LedgerAway; Superseded when another worker has the trial now.
+    then at most one each `NOTE_SECONDS` of `clock`; the result has them all. `on_result` has the result before it is committed. A
+    spec that this machine can't follow is a failed trial with the reason. Raises what stops the worker itself: LedgerAway;
+    Superseded when another worker has the trial now.
     """
     with _ledger_trouble():
         ledger = ledger_at(task.ledger_url)
@@ -61,6 +63,7 @@ def execute(
     on_claim()
     with _Lease(ledger, task.trial_uid, fence) as lease, _limited(task.limit_seconds):
         result = _result(task, _Noting(ledger, lease, on_epoch, clock), objective)
+        on_result(result)
     reach("before_commit")
     with _ledger_trouble():
         stored = ledger.commit_result(result, fence)
@@ -107,7 +110,9 @@ class _Lease:
 
     def _renew(self) -> None:
         while not (self.lost or self._over.wait(LEASE_SECONDS / RENEWALS_A_LEASE)):
-            with suppress(BadInput):  # the ledger is away: if it comes back in time nothing has happened, else the commit will tell
+            with suppress(
+                BadInput
+            ):  # the ledger is away: if it comes back in time nothing has happened, else the commit will tell
                 self.lost = not self._ledger.renew_lease(self.trial_uid, self.fence, LEASE_SECONDS)
 
 
@@ -121,7 +126,9 @@ class _Noting:
     def __call__(self, epoch: Epoch) -> None:
         if self._lease.lost:
             # Whatever came of it would be kept as a late result and never count; the processor is better used for another trial.
-            raise Superseded(f"trial {self._lease.trial_uid}: another worker has it now; this one stops after epoch {epoch.number}")
+            raise Superseded(
+                f"trial {self._lease.trial_uid}: another worker has it now; this one stops after epoch {epoch.number}"
+            )
         if self._clock() >= self._next_at:
             with _ledger_trouble():
                 self._ledger.note_progress(self._lease.trial_uid, epoch, self._lease.fence)

@@ -24,8 +24,8 @@ LAST_WORDS_BYTES = 4096
 class Worker:
     """A process and the task it has, None while it waits for one.
 
-    `ready` once it has answered for the first time; `given_at` and `claimed_at` are moments of the monotonic clock; `lapsed_since`
-    is when its claim was first seen to be over; `tail` is the rest of a line that is not yet whole.
+    `ready` once it has answered for the first time; `given_at` and `claimed_at` are moments of the monotonic clock, and
+    `lapsed_since` is when its claim was first seen to be over; `tail` is the rest of a line that is not yet whole.
     """
 
     process: subprocess.Popen[bytes]
@@ -96,6 +96,11 @@ class Worker:
             if pipe is not None:
                 with contextlib.suppress(OSError):
                     pipe.close()
+
+    @property
+    def was_killed(self) -> bool:
+        """Whether a signal ended it."""
+        return (self.process.returncode or 0) < 0
 
     def cause_of_death(self) -> str:
         """Why it is gone, in one line."""

@@ -1,8 +1,8 @@
 """The local driver: a few worker processes on this machine, kept from trial to trial, fed over pipes.
 
-One task is kept in stock, so that a worker which is done goes on at once and the books are kept while it trains. A worker that dies,
-whose claim on its trial lapses (it was stopped, or swapped out) or that hangs costs its trial one more try in a new worker; the
-second loss fails the trial with its reason. No worker outlives `run`.
+One task is kept in stock, so that a worker which is done goes on at once and the books are kept while it trains. A worker that
+dies, whose claim on its trial lapses (it was stopped, or swapped out) or that hangs costs its trial one more try in a new worker;
+the second loss fails the trial with its reason. No worker outlives `run`.
 """
 
 import os
@@ -15,9 +15,11 @@ from typing import Any
 from policysearch.drivers import LATER, Event, Listener, Task, TaskSource
 from policysearch.drivers.execution import LEASE_SECONDS, ledger_at, one_thread_each, record_failure
 from policysearch.drivers.hired import Worker
+from policysearch.drivers.limits import usual_limit
 from searchspaces.errors import PolicysearchError
 
 TRIES = 2
+KILLED_STARTS = 5  # in a row; that somebody kills workers while they start says less about this installation than that they end
 STOP_SECONDS = 2.0
 ROUND_SECONDS = min(2.0, LEASE_SECONDS / 3)
 LAPSE_PATIENCE_SECONDS = LEASE_SECONDS / 2  # after a sleep of the whole machine workers need a moment to renew their claims
@@ -66,6 +68,7 @@ class _Crew:
         self._elsewhere: dict[str, Task] = {}  # trials that a worker of somebody else has taken over
         self._losses: Counter[str] = Counter()
         self._failed_starts = 0
+        self._slowest = 0.0  # seconds an epoch
         self._next_round_at = time.monotonic() + ROUND_SECONDS
         self._study_uid: str | None = None
 
@@ -159,6 +162,8 @@ class _Crew:
             self._elsewhere[worker.task.trial_uid], worker.task = worker.task, None
             self._supply()
         else:
+            if message["status"] == "done" and worker.claimed_at is not None:  # what fails at once says nothing of the others
+                self._slowest = max(self._slowest, (time.monotonic() - worker.claimed_at) / _epochs(worker.task))
             self._go_on(worker, worker.task)
 
     def _go_on(self, worker: Worker, done: Task) -> None:
@@ -202,14 +207,18 @@ class _Crew:
             self._study_uid = ledger.trial(task.trial_uid).study_uid
         return frozenset(ledger.lapsed(self._study_uid))
 
-    @staticmethod
-    def _hearing_delay(worker: Worker) -> float:
+    def _limit(self, worker: Worker) -> float | None:
+        """What the task says; where it was given out before anybody knew, what has become usual since."""
+        if worker.task is None:
+            return None
+        return worker.task.limit_seconds or usual_limit(self._slowest * _epochs(worker.task) or None)
+
+    def _hearing_delay(self, worker: Worker) -> float:
         """A claim is heard some time after it is made, so that a worker that ends itself at its limit seems to be early."""
-        limit = worker.task.limit_seconds if worker.task else None
-        return -min(2.0, (limit or 0.0) / 4)
+        return -min(2.0, (self._limit(worker) or 0.0) / 4)
 
     def _hung(self, worker: Worker, patience_seconds: float) -> str | None:
-        limit = worker.task.limit_seconds if worker.task else None
+        limit = self._limit(worker)
         if limit is None or worker.claimed_at is None or time.monotonic() < worker.claimed_at + limit + patience_seconds:
             return None
         return f"it ran longer than the {limit:.0f} s that a trial may take, so it is taken to hang"
@@ -259,7 +268,7 @@ class _Crew:
             self._losses[task.trial_uid] += 1
             return
         self._failed_starts += 1
-        if self._failed_starts >= TRIES:
+        if self._failed_starts >= (KILLED_STARTS if worker.was_killed else TRIES):
             command = f"{sys.executable} -m policysearch.drivers.worker"
             raise PolicysearchError(f"workers: they can't start ({reason}); `{command}` should wait for input: mend what it says")
 
@@ -268,3 +277,7 @@ class _Crew:
         self._selector.unregister(worker.answers)
         worker.process.kill()
         worker.end()
+
+
+def _epochs(task: Task) -> int:
+    return max(1, int(task.spec.get("budget_epochs", 1)))

@@ -1,201 +1,148 @@
 """The Ray driver: the same tasks, run by Ray Tune on a cluster of one's own or on one started here for the search.
 
-A cluster started here listens on 127.0.0.1 only and ends with the search; one that was there before is left as it was. Ray's own
-record of the search is thrown away: the ledger is the truth, so a search under one driver goes on under the other.
+Ray's own record of the search is thrown away: the ledger is the truth, so a search under one driver goes on under the other. When
+the cluster's head is gone the search ends with a line that says so, and the same command on another cluster goes on.
 """
 
-import logging
-import os
 import shutil
-import signal
 import socket
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from policysearch.drivers import Listener, TaskSource
-from policysearch.drivers.execution import one_thread_each, usable_cores
-from searchspaces.errors import BadInput
+from policysearch.drivers import Event, Listener, Task, TaskSource
+from policysearch.drivers.execution import usable_cores
+from policysearch.drivers.ray_cluster import Address, answers, environment, joined, open_door, own_cluster
+from policysearch.drivers.ray_conversation import Conversation
+from searchspaces.errors import PolicysearchError
 
-QUIET = {
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_AIR_NEW_OUTPUT": "0",
-    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
-    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # Tune would finish its own bookkeeping first, and say how to restore from it
-    "TUNE_WARN_THRESHOLD_S": "60",
-}
-HERE_ONLY = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}  # means: listen on 127.0.0.1
-# Ray sets this itself, to "token", when it starts a cluster. Set here, it would hang where the caller had imported Ray before.
-SET_BY_RAY = ("RAY_AUTH_MODE",)
-OBJECT_STORE_BYTES = 128 * 1024**2  # images are mapped from files, so that little goes through it
-CONNECT_SECONDS = 10.0
-LONGEST_SOCKET_DIRECTORY = 40  # Ray appends up to 66 characters, and 107 is all that a socket's path may have
+if TYPE_CHECKING:
+    from policysearch.drivers.ray_conduct import Plan
+
+LOOK_SECONDS = 3.0
+LOOKS = 5  # in vain, one after the other: then the head is gone; Ray itself would give up after a minute, and the process with it
+END_SECONDS = 10.0
 
 
 class RayDriver:
     """Runs tasks as trials of Ray Tune, one core and `gpus_per_trial` of a GPU each.
 
-    `workers` at once: by default, and at most, as many as the cluster has cores. `address` names a cluster: HOST:PORT of its
-    head, or "auto" for the one of this machine or of $RAY_ADDRESS; None starts one here. BadInput when nothing answers there.
+    `workers` at once: by default as many as the cluster has cores (or GPUs, in shares); no more on a cluster that is started here.
+    `address` names a cluster: HOST:PORT of its head, "auto" for the one of this machine or of $RAY_ADDRESS, or ray://HOST:PORT from
+    outside of it; None starts one here. `objective` is run in place of trainings: packed text, as `policysearch.objective` makes it.
+    BadInput when nothing answers at the address.
     """
 
-    def __init__(self, workers: int | None, address: str | None, gpus_per_trial: float) -> None:
-        if address == "auto":
-            with _environment(False), _cluster(address, 1):
-                pass  # met once before a study is made for it
-        elif address is not None:
-            _require_answer(address)
+    def __init__(self, workers: int | None, address: str | None, gpus_per_trial: float, objective: str | None = None) -> None:
         self.workers = workers
         self.address = address
         self.gpus_per_trial = gpus_per_trial
+        self.objective = objective
+        if address is not None:  # met once before a study is made for it
+            with environment(False):
+                open_door(Address.read(address))
 
     def run(self, source: TaskSource, listener: Listener) -> None:
-        """As `Driver.run` says. Raises BadInput when what answers at the address is no cluster."""
+        """As `Driver.run` says. Raises BadInput where the cluster doesn't fit, PolicysearchError when it is lost."""
         first = source.next_task()
-        if first is None:
+        if not isinstance(first, Task):
             return
-        here = min(self.workers or usable_cores(), usable_cores())
-        with _environment(self.address is None), _cluster(self.address, here) as cores:
-            from policysearch.drivers.ray_tune_trials import Conversation, fit
+        with environment(self.address is None), _directory_for_tune(first) as directory:
+            if self.address is None:
+                self._run_here(first, source, listener, directory)
+            else:
+                self._run_there(Address.read(self.address), first, source, listener, directory)
+
+    def _run_here(self, first: Task, source: TaskSource, listener: Listener, directory: str) -> None:
+        cores = min(self.workers or usable_cores(), usable_cores())
+        with own_cluster(cores) as cores:
+            from policysearch.drivers.ray_node import Common
+            from policysearch.drivers.ray_tune_trials import fit
 
             at_once = max(1, min(self.workers or cores, cores))
-            with _directory_for_tune(first.weights_path) as directory, _silent_tune():
-                fit(Conversation(first, source, listener), at_once, self.gpus_per_trial, directory)
+            conversation = Conversation(first, source, listener, at_once)
+            fit(conversation, Common({}, objective=self.objective), at_once, self.gpus_per_trial, directory)
+            conversation.close()
+
+    def _run_there(self, address: Address, first: Task, source: TaskSource, listener: Listener, directory: str) -> None:
+        note = open_door(address)
+        if note is not None:
+            listener(Event("note", text=note))
+        with joined(address):
+            from policysearch.drivers.ray_conduct import conduct, places
+
+            at_once = places(self.workers, self.gpus_per_trial)
+            conversation = Conversation(first, source, listener, at_once)
+            plan = self._plan(first, directory)
+            with _watching(address, conversation):
+                if address.is_client:
+                    from policysearch.drivers.ray_relay import conduct_there
+
+                    conduct_there(conversation, plan)
+                else:
+                    conduct(conversation, plan, plan.data["directory"] if plan.data else None, directory)
+                conversation.close()
+
+    def _plan(self, first: Task, directory: str) -> "Plan":
+        from policysearch.drivers.ray_conduct import Plan
+        from policysearch.drivers.ray_node import versions
+
+        weights = str(Path(first.weights_path).parent) if first.weights_path else None
+        data: Any = first.spec.get("data")
+        host, found = socket.gethostname(), versions()
+        shares = self.gpus_per_trial
+        return Plan(first.ledger_url, data, weights, directory, host, found, self.workers, shares, self.objective)
 
 
 @contextmanager
-def _environment(here: bool) -> Iterator[None]:
-    """Inside, Ray's variables are set, for a cluster started `here` also those that it inherits."""
-    wanted = dict(QUIET)
-    if here:
-        wanted.update(HERE_ONLY)
-        one_thread_each(wanted)
-    before = {name: os.environ.get(name) for name in (*wanted, *SET_BY_RAY)}
-    os.environ.update(wanted)
+def _watching(address: Address, conversation: Conversation) -> Iterator[None]:
+    """Inside, the loss of the cluster's head ends the search, as Ctrl-C would, but with the reason."""
+    over, gone = threading.Event(), threading.Event()
+    in_main = threading.current_thread() is threading.main_thread()
+    thread = threading.Thread(target=_watch, args=(address, conversation, over, gone, in_main), name="watch", daemon=True)
+    thread.start()
     try:
         yield
+    except BaseException as error:
+        if gone.is_set() and isinstance(error, KeyboardInterrupt | Exception):
+            raise _lost_head(address) from error
+        raise
     finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+        over.set()
+
+
+def _watch(address: Address, conversation: Conversation, over: threading.Event, gone: threading.Event, in_main: bool) -> None:
+    import _thread
+
+    in_vain = 0
+    while not over.wait(LOOK_SECONDS):
+        in_vain = 0 if answers(address) else in_vain + 1
+        if in_vain == LOOKS:
+            gone.set()
+            conversation.raised = conversation.raised or _lost_head(address)
+            if in_main and not over.wait(END_SECONDS):
+                _thread.interrupt_main()
+            return
+
+
+def _lost_head(address: Address) -> PolicysearchError:
+    return PolicysearchError(
+        f"address {address.said!r}: the Ray cluster's head is gone; what was finished is kept: start a cluster, and the same"
+        " command goes on"
+    )
 
 
 @contextmanager
-def _cluster(address: str | None, cores: int) -> Iterator[int]:
-    """Connect to a cluster, or start one with so many cores; gives the number of cores it has, and leaves it."""
-    import ray
-
-    if ray.is_initialized():
-        raise BadInput("driver 'ray': this process is connected to Ray already; call ray.shutdown() first, or use driver 'local'")
-    on_termination = signal.getsignal(signal.SIGTERM)
-    sockets = _directory_for_sockets() if address is None else None
-    loopback = _loopback_only() if address is None else nullcontext()
-    try:
-        with loopback:
-            _connect(ray, address, cores, sockets)
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, on_termination)  # Ray has put its own in place
-        resources: dict[str, float] = ray.cluster_resources()
-        yield int(resources.get("CPU", 1))
-    finally:
-        ray.shutdown()
-        if sockets is not None:
-            shutil.rmtree(sockets, ignore_errors=True)
-
-
-@contextmanager
-def _loopback_only() -> Iterator[None]:
-    """Inside, what `HERE_ONLY` says holds for a Ray imported before it was said, too: Ray reads the variable at its import."""
-    from ray._private import ray_constants
-
-    before = ray_constants.ENABLE_RAY_CLUSTER
-    ray_constants.ENABLE_RAY_CLUSTER = False
-    try:
-        yield
-    finally:
-        ray_constants.ENABLE_RAY_CLUSTER = before
-
-
-def _connect(ray: Any, address: str | None, cores: int, sockets: str | None) -> None:
-    quiet = {"log_to_driver": False, "logging_level": logging.CRITICAL}
-    if address is None:
-        here = {"include_dashboard": False, "object_store_memory": OBJECT_STORE_BYTES, "_temp_dir": sockets}
-        ray.init(address="local", num_cpus=cores, **here, **quiet)
-        return
-    try:
-        ray.init(address=address, **quiet)
-    except ConnectionError as error:
-        raise _nobody(address, str(error).strip().splitlines()[0]) from error
-
-
-def _require_answer(address: str) -> None:
-    """Raise BadInput when no program answers at HOST:PORT: Ray itself would wait for minutes, and so after the study is made."""
-    host, _, port = address.rpartition(":")
-    if not (host and port.isdecimal() and "/" not in host):
-        raise BadInput(
-            f"address {address!r}: allowed are 'auto' and HOST:PORT of a Ray cluster's head (`ray start --head` says it)"
-        )
-    try:
-        socket.create_connection((host, int(port)), CONNECT_SECONDS).close()
-    except (OSError, OverflowError) as error:
-        raise _nobody(address, str(error)) from error
-
-
-def _nobody(address: str, reason: str) -> BadInput:
-    return BadInput(f"address {address!r}: no Ray cluster answers there ({reason}); start one with `ray start --head`")
-
-
-def _directory_for_sockets() -> str | None:
-    """A directory of our own for Ray's session, to be removed; None where its path is too long for Ray's sockets.
-
-    Its name holds the number of this process, so that what a killed one left can be told, and is removed now.
-    """
-    for left in Path(tempfile.gettempdir()).glob("ray-[0-9]*-*"):
-        number = left.name.split("-")[1]
-        if number.isdecimal() and not _is_alive(int(number)):
-            shutil.rmtree(left, ignore_errors=True)
-    directory = tempfile.mkdtemp(prefix=f"ray-{os.getpid()}-")
-    if len(directory) <= LONGEST_SOCKET_DIRECTORY:
-        return directory
-    Path(directory).rmdir()
-    return None
-
-
-def _is_alive(number: int) -> bool:
-    try:
-        os.kill(number, 0)  # asks, and does nothing
-    except (ProcessLookupError, OverflowError):
-        return False
-    except PermissionError:  # somebody else's
-        pass
-    return True
-
-
-@contextmanager
-def _directory_for_tune(weights_path: str) -> Iterator[str]:
+def _directory_for_tune(first: Task) -> Iterator[str]:
     """A directory beside the study's weights, gone afterwards. Only its owner may read it: it holds the ledger's address."""
-    study = Path(weights_path).parent.parent
-    for left in study.glob("ray-*"):
+    study = Path(first.weights_path).parent.parent if first.weights_path else Path(tempfile.gettempdir())
+    for left in study.glob("ray-*") if first.weights_path else ():
         shutil.rmtree(left, ignore_errors=True)
     directory = tempfile.mkdtemp(prefix="ray-", dir=study)
     try:
         yield directory
     finally:
         shutil.rmtree(directory, ignore_errors=True)
-
-
-@contextmanager
-def _silent_tune() -> Iterator[None]:
-    """Tune's log would print the traceback of every lost worker; the driver says it in one line."""
-    log = logging.getLogger("ray.tune")
-    level = log.level
-    log.setLevel(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        log.setLevel(level)

@@ -1,97 +1,53 @@
-"""What Ray Tune is told of a search: a searcher that only asks the task source, a callback that only passes on, one trainable.
+"""What Ray Tune is told of a search: a searcher that only asks the conversation, callbacks that only pass on, one trainable.
 
 Tune chooses nothing and is never the truth: its copy of the search's state is empty, and results are read from the ledger. To be
-imported by `ray_tune` alone, once Ray's environment is set.
+imported once Ray's environment is set.
 """
 
-import json
-from collections.abc import Callable
-from typing import Any
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Protocol
 
+import ray
 from ray import tune
+from ray.tune.progress_reporter import TrialProgressCallback
 from ray.tune.search import Searcher
 
-from policysearch.drivers import Event, Listener, Task, TaskSource
-from policysearch.drivers.execution import execute, record_failure
+from policysearch.drivers import Later
+from policysearch.drivers.ray_node import Common, run_task
 from searchspaces.json_text import one_line
 
-TRIES = 2
+WITH_ITS_NODE = ("node has died", "node was dead", "node died", "node failure", "NodeDied", "The node")
 
 
-def run_task(config: dict[str, Any]) -> None:
-    """The trainable: one task, in a process that Tune keeps for the next. The result is committed before it ends."""
+class Ends(Protocol):
+    """A `Conversation`, here or relayed."""
 
-    def report(epoch: Any) -> None:
-        tune.report({"epoch": epoch.number, "wrong": epoch.wrong, "images": epoch.total})
+    raised: BaseException | None
 
-    execute(Task(**json.loads(config["task"])), report)
-    tune.report({"committed": True})
-
-
-class Conversation:
-    """The two ends of a search under Tune. What the source or the listener raises is kept, and ends the search."""
-
-    def __init__(self, first: Task, source: TaskSource, listener: Listener) -> None:
-        self._first: Task | None = first
-        self._source, self._listener = source, listener
-        self._tasks: dict[str, Task] = {}
-        self.raised: Exception | None = None
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Tune pickles what it is given, to restore from; there is nothing here to restore from."""
-        return {}
-
-    def next_config(self, trial_id: str) -> dict[str, Any] | None:
-        """The next task, for Tune's trial of that id; None when there is none."""
-        if self.raised is not None:
-            return None
-        task, self._first = self._first or self._source.next_task(), None
-        if task is None:
-            return None
-        self._tasks[trial_id] = task
-        return {"task": json.dumps(task.to_dict())}
-
-    def started(self, trial_id: str) -> None:
-        """A worker has taken up the trial."""
-        self._source.started(self._tasks[trial_id].trial_uid)
-
-    def reported(self, trial_id: str, result: dict[str, Any]) -> None:
-        """The trial has ended an epoch."""
-        if "epoch" in result:
-            uid = self._tasks[trial_id].trial_uid
-            self._listener(Event("epoch", uid, result["epoch"], result["wrong"], result["images"]))
-
-    def lost(self, trial_id: str) -> None:
-        """The trial's worker was lost, and Tune starts it again."""
-        text = "a worker was lost; its trial is tried again in a new one"
-        self._listener(Event("note", self._tasks[trial_id].trial_uid, text=text))
-
-    def ended(self, trial_id: str, reason: str | None) -> None:
-        """The trial is over; `reason` says why Tune gave it up."""
-        task = self._tasks.pop(trial_id)
-        if reason is not None:
-            record_failure(task, f"its worker was lost {TRIES} times: {reason}")
-        self._source.finished(task.trial_uid)
-
-    def keeping(self, call: Callable[..., Any], *values: Any) -> Any:
-        """Make the call; keep what it raises, because Tune would swallow it."""
-        try:
-            return call(*values)
-        except Exception as error:
-            self.raised = self.raised or error
-            return None
+    def next_config(self, trial_id: str) -> dict[str, Any] | Later | None: ...  # noqa: D102
+    def step(self) -> list[str] | None: ...  # noqa: D102
+    def vanished(self, trial_id: str) -> None: ...  # noqa: D102
+    def started(self, trial_id: str) -> None: ...  # noqa: D102
+    def reported(self, trial_id: str, result: dict[str, Any]) -> None: ...  # noqa: D102
+    def lost(self, trial_id: str, reason: str, with_node: bool) -> bool: ...  # noqa: D102
+    def ended(self, trial_id: str, reason: str | None) -> None: ...  # noqa: D102
+    def keeping(self, call: Any, *values: Any) -> Any: ...  # noqa: D102
 
 
 class AskingSearcher(Searcher):
     """Asks the conversation for every trial, and tells it nothing."""
 
-    def __init__(self, conversation: Conversation) -> None:
+    def __init__(self, conversation: Ends) -> None:
         super().__init__()
         self._conversation = conversation
 
     def suggest(self, trial_id: str) -> dict[str, Any] | Any:
-        """The next task as a config."""
+        """The next task as a config; None where there may be one later, for which Tune asks again."""
         found = self._conversation.keeping(self._conversation.next_config, trial_id)
+        if isinstance(found, Later):
+            return None
         return Searcher.FINISHED if found is None else found
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
@@ -107,8 +63,17 @@ class AskingSearcher(Searcher):
 class PassingOn(tune.Callback):
     """Passes Tune's events on to the conversation."""
 
-    def __init__(self, conversation: Conversation) -> None:
+    def __init__(self, conversation: Ends) -> None:
         self._conversation = conversation
+
+    def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:
+        """As `Conversation.step` says; workers that show no life are ended."""
+        doomed = self._conversation.keeping(self._conversation.step)
+        for trial in trials if doomed is not None else []:
+            if trial.trial_id in doomed and trial.temporary_state.ray_actor is not None:
+                ray.kill(trial.temporary_state.ray_actor)
+            if trial.status == "ERROR":  # of those whose worker could not be taken up again Tune tells nobody
+                self._conversation.keeping(self._conversation.vanished, trial.trial_id)
 
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         """As `Conversation.started` says."""
@@ -116,11 +81,15 @@ class PassingOn(tune.Callback):
 
     def on_trial_result(self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any) -> None:
         """As `Conversation.reported` says."""
-        self._conversation.keeping(self._conversation.reported, trial.trial_id, result)
+        said = {name: result[name] for name in ("epoch", "wrong", "images", "refused", "late") if name in result}
+        self._conversation.keeping(self._conversation.reported, trial.trial_id, said)
 
     def on_trial_recover(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         """As `Conversation.lost` says."""
-        self._conversation.keeping(self._conversation.lost, trial.trial_id)
+        reason = _last_line(trial)
+        with_node = any(words in reason for words in WITH_ITS_NODE)
+        if not self._conversation.keeping(self._conversation.lost, trial.trial_id, one_line(reason), with_node):
+            trial.max_failures = 0  # once more, to find the result that it has now; if that fails, never again
 
     def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         """As `Conversation.ended` says."""
@@ -128,15 +97,45 @@ class PassingOn(tune.Callback):
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         """As `Conversation.ended` says, with the reason."""
-        error = trial.get_pickled_error()
-        words = str(error).strip().splitlines() if error is not None else []
-        self._conversation.keeping(self._conversation.ended, trial.trial_id, one_line(words[-1] if words else "no reason given"))
+        self._conversation.keeping(self._conversation.ended, trial.trial_id, one_line(_last_line(trial)))
 
 
-def fit(conversation: Conversation, at_once: int, gpus_per_trial: float, directory: str) -> None:
+def _last_line(trial: Any) -> str:
+    error = trial.get_pickled_error()
+    words = str(error).strip().splitlines() if error is not None else []
+    return words[-1] if words else "no reason given"
+
+
+class Silence(TrialProgressCallback):  # type: ignore[misc]
+    """In the place of Tune's own, which prints of every trial that it is completed."""
+
+    def _print(self, msg: str) -> None:
+        pass
+
+    def log_result(self, trial: Any, result: dict[str, Any], error: bool = False) -> None:
+        """Nothing."""
+
+
+class WhenRaised(tune.Stopper):
+    """Ends the search as soon as something was raised, whether or not a trial says anything."""
+
+    def __init__(self, conversation: Ends) -> None:
+        self._conversation = conversation
+
+    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
+        """For one trial."""
+        return self._conversation.raised is not None
+
+    def stop_all(self) -> bool:
+        """For all of them."""
+        return self._conversation.raised is not None
+
+
+def fit(conversation: Ends, common: Common, at_once: int, gpus_per_trial: float, directory: str) -> None:
     """Run the conversation to its end, `at_once` trials at a time; Tune's own files go to `directory`."""
+    trainable = tune.with_parameters(run_task, common=common)
     tuner = tune.Tuner(
-        tune.with_resources(run_task, {"cpu": 1, "gpu": gpus_per_trial}),
+        tune.with_resources(trainable, {"cpu": 1, "gpu": gpus_per_trial}),
         tune_config=tune.TuneConfig(
             search_alg=AskingSearcher(conversation),
             num_samples=-1,
@@ -148,12 +147,23 @@ def fit(conversation: Conversation, at_once: int, gpus_per_trial: float, directo
         run_config=tune.RunConfig(
             name="search",
             storage_path=directory,
-            callbacks=[PassingOn(conversation)],
-            failure_config=tune.FailureConfig(max_failures=TRIES - 1),
-            stop=lambda trial_id, result: conversation.raised is not None,
+            callbacks=[PassingOn(conversation), Silence()],
+            failure_config=tune.FailureConfig(max_failures=-1),  # the conversation counts, and gives up
+            stop=WhenRaised(conversation),
             verbose=0,
         ),
     )
-    tuner.fit()
-    if conversation.raised is not None:
-        raise conversation.raised
+    with _silent_tune():
+        tuner.fit()
+
+
+@contextmanager
+def _silent_tune() -> Iterator[None]:
+    """Tune's log would print the traceback of every lost worker; the driver says it in one line."""
+    log = logging.getLogger("ray.tune")
+    level = log.level
+    log.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        log.setLevel(level)

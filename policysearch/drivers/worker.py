@@ -1,9 +1,9 @@
 """A worker of the local driver: `python -m policysearch.drivers.worker`.
 
-Takes lines of JSON from standard input: first {"objective": TEXT or null}, what its trials run in place of a training, then tasks.
-Answers in lines of JSON on standard output: `ready`, `claimed` (the trial is this worker's), `epoch`, `done` (the result is in the
-ledger), `late` (another worker has the trial now) or `lost` (there is no result, and why; `ledger` says whether that is the ledger's
-trouble).
+Takes lines of JSON from standard input: first {"objective": TEXT or null}, what its trials run in place of a training, then
+tasks. Answers in lines of JSON on standard output: `ready`, `claimed` (the trial is this worker's), `epoch`, `done` (the result
+is in the ledger), `late` (another worker has the trial now) or `lost` (there is no result, and why; `ledger` says whether that is
+the ledger's trouble).
 
 It never outlives its driver: when standard input ends or the parent is gone it exits at once, even in the middle of a trial. It
 ignores Ctrl-C, which is the driver's to decide about. Nothing but the answers can reach standard output.
@@ -85,7 +85,7 @@ def _serve(values: dict[str, Any], objective: Callable[..., Any] | None, answers
         _answer(answers, {"kind": "epoch", "epoch": epoch.number, "wrong": epoch.wrong, "total": epoch.total})
 
     try:
-        execute(Task(**values), tell, objective, on_claim=claimed)
+        result = execute(Task(**values), tell, objective, on_claim=claimed)
     except Superseded:
         _answer(answers, {"kind": "late"})
     except LedgerAway as away:
@@ -93,7 +93,7 @@ def _serve(values: dict[str, Any], objective: Callable[..., Any] | None, answers
     except Exception as error:  # whatever it is, the driver must hear of it rather than wait
         _answer(answers, {"kind": "lost", "reason": f"{type(error).__name__}: {error}", "ledger": False})
     else:
-        _answer(answers, {"kind": "done"})
+        _answer(answers, {"kind": "done", "status": result.status})
         reach("after_report")
 
 

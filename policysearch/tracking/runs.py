@@ -182,13 +182,13 @@ def family(study: StudyRecord) -> str:
 
 
 def data_name(study: StudyRecord) -> str:
-    """The name of the study's data set."""
-    return str(study.identity["data"]["name"])
+    """The name of the study's data set, or of the trainer that brings its own."""
+    return str(study.identity["data"]["name"] if "data" in study.identity else study.identity["objective"])
 
 
 def _study_params(study: StudyRecord) -> dict[str, str]:
     """The study's wishes that are one value each; the whole identity is the ledger's."""
     plain = {key: value for key, value in study.identity.items() if isinstance(value, str | int | float)}
     for section in ("data", "splits", "image", "recipe"):
-        plain |= {f"{section}.{key}": value for key, value in study.identity[section].items()}
+        plain |= {f"{section}.{key}": value for key, value in study.identity.get(section, {}).items()}
     return _fit({key: str(value) for key, value in plain.items()}, LONGEST_PARAM)

@@ -33,7 +33,8 @@ def composed(branches: Family, base: Family) -> Family:
 def on_base_of(space: SearchSpace, frame: SearchSpace) -> SearchSpace:
     """The points of both spaces together: the policy of `space` on the base of the policy of `frame`."""
     parameters, notes = (*space.parameters, *frame.parameters), tuple(dict.fromkeys((*space.notes, *frame.notes)))
-    return SearchSpace(f"{space.name}{AND}{frame.name}", parameters, partial(_decode, space, frame), notes)
+    fixed = {**space.fixed, **frame.fixed}
+    return SearchSpace(f"{space.name}{AND}{frame.name}", parameters, partial(_decode, space, frame), notes, fixed)
 
 
 def _build(branches: Family, base: Family, channels: int, ground: Base, forbid: tuple[str, ...] = ()) -> SearchSpace:
@@ -43,7 +44,10 @@ def _build(branches: Family, base: Family, channels: int, ground: Base, forbid: 
 
 def _decode(space: SearchSpace, frame: SearchSpace, params: Mapping[str, Any]) -> Policy:
     policy, framed = (
-        part.decode({parameter.name: params[parameter.name] for parameter in part.parameters if parameter.name in params})
-        for part in (space, frame)
+        part.decode_with({name: params[name] for name in _names(part) if name in params}) for part in (space, frame)
     )
     return replace(policy, base=framed.base)
+
+
+def _names(space: SearchSpace) -> tuple[str, ...]:
+    return (*(parameter.name for parameter in space.parameters), *space.fixed)

@@ -9,7 +9,7 @@ import sys
 
 HIDE = """
 import sys
-HIDDEN = {"albumentations", "ray", "mlflow", "optuna", "sqlalchemy", "click", "rich", "matplotlib", "platformdirs"}
+HIDDEN = {"albumentations", "ray", "mlflow", "optuna", "sqlalchemy", "click", "rich", "matplotlib", "platformdirs", "yaml"}
 class Hide:
     def find_spec(self, name, path=None, target=None):
         if name.partition(".")[0] in HIDDEN:
@@ -60,6 +60,18 @@ try:
 except BadInput as error:
     print(json.dumps(str(error)))""")
     assert said == 'albumentations: it is not installed; install it with: pip install "policysearch[search]"'
+
+
+def test_a_space_file_asks_for_what_reads_it_and_its_content_needs_nothing() -> None:
+    said = printed("""
+import tempfile
+from searchspaces import BadInput, spaces
+with tempfile.NamedTemporaryFile(suffix=".yaml") as file:
+    try:
+        spaces.from_file(file.name)
+    except BadInput as error:
+        print(json.dumps([str(error), spaces.build_space({"space": "randaugment", "parameters": {"level": 9}}).dimensions]))""")
+    assert said == ['pyyaml: it is not installed; install it with: pip install "policysearch[search]"', 1]
 
 
 def test_borrowed_ops_are_listed_and_told_but_refused_with_their_cure() -> None:

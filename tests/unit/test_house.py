@@ -25,7 +25,7 @@ MAY_IMPORT = {
 READABLE = ("ledger", "home", "selection", "statistics")
 
 HOMES = {
-    "ray": ("policysearch/drivers/ray_tune", "searchspaces/render/ray.py"),
+    "ray": ("policysearch/drivers/ray_", "searchspaces/render/ray.py"),
     "mlflow": ("policysearch/tracking/",),
     "sqlalchemy": ("policysearch/ledger/",),
     "optuna": ("policysearch/samplers", "searchspaces/render/optuna.py"),
@@ -37,6 +37,8 @@ HOMES = {
     "rich": ("policysearch/cli/",),
     "numba": ("searchspaces/engines/",),
     "platformdirs": ("policysearch/home.py",),
+    "cloudpickle": ("policysearch/packing.py",),
+    "yaml": ("searchspaces/yaml_text.py",),
 }
 VAGUE_NAMES = {"utils", "util", "helpers", "helper", "common", "base", "manager", "misc"}
 SEEDED_NUMPY = {"default_rng", "Generator", "BitGenerator", "SeedSequence", "PCG64", "Philox"}
@@ -53,7 +55,7 @@ IN_PLACE_DRAWS = {
 }
 # What is exported to torch is seeded as torch's own transforms and loaders are.
 READS_TORCH_SEED = ("searchspaces/export/torchvision.py", "searchspaces/export/collating.py")
-DISTRIBUTION_NAMES = {"PIL": "pillow"}
+DISTRIBUTION_NAMES = {"PIL": "pillow", "yaml": "pyyaml"}
 
 
 @dataclass(frozen=True)
@@ -205,6 +207,7 @@ MORE_BREACHES = [
     (heavy_libraries_have_one_home, "trials/x.py", "if TYPE_CHECKING:\n    import ray\nelse:\n    import ray"),
     (heavy_libraries_have_one_home, "searchspaces/export/loading.py", "import albumentations"),
     (heavy_libraries_have_one_home, "searchspaces/ops/x.py", "from numba import njit"),
+    (heavy_libraries_have_one_home, "searchspaces/families/x.py", "import yaml"),
     (names_say_something, "policysearch/helpers/text.py", ""),
     (no_global_randomness, "trials/x.py", "from random import shuffle"),
     (no_global_randomness, "trials/x.py", "np.random.default_rng()"),

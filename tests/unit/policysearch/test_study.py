@@ -131,7 +131,7 @@ def test_bad_wishes_leave_no_half_study(tmp_path: Path) -> None:
             Study("sample", train_images=20, val_images=20, home=tmp_path, **wishes).run(trials=trials)  # type: ignore[arg-type]
     for address, message in (
         ("127.0.0.1:1", "no Ray cluster answers there"),
-        ("ray://here:1", "allowed are 'auto' and HOST:PORT"),
+        ("ray://here", "allowed are"),
     ):
         with pytest.raises(BadInput, match=f"address '{address}': {message}"):
             Study("sample", train_images=20, val_images=20, home=tmp_path, driver="ray", address=address).run(trials=1)

@@ -1,0 +1,48 @@
+"""The spec of a trial, as plain JSON values: of a training of ours, or of a function of the user's own.
+
+It says all that the trial depends on, and nothing of where or when it runs.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any
+
+from searchspaces.policy import Policy
+from searchspaces.policy_json import policy_to_dict
+from trials.values import TrialSpec
+
+if TYPE_CHECKING:
+    from policysearch.campaign import Setting
+
+
+def trial_spec(
+    setting: "Setting",
+    trial_uid: str,
+    policy: Policy,
+    params: Mapping[str, Any],
+    overrides: Mapping[str, Any],
+    budget_epochs: int,
+) -> dict[str, Any]:
+    """The spec of one trial of a study. `params` are its point of the space ({} for policies from elsewhere), `overrides` what that
+    changes in the recipe: all that a user's own trainer is told of one.
+    """
+    if setting.objective is None:
+        assert setting.data is not None, "our own training has data"
+        recipe = replace(setting.recipe, **overrides)
+        return TrialSpec(trial_uid, policy, recipe, setting.data, setting.seed, budget_epochs).to_dict()
+    return {
+        "trial_uid": trial_uid,
+        "objective": setting.objective,
+        "policy": policy_to_dict(policy),
+        "params": dict(params),
+        "recipe": dict(overrides),
+        "data": None if setting.data is None else asdict(setting.data),
+        "seed": setting.seed,
+        "budget_epochs": budget_epochs,
+        "replicate": 0,
+    }
+
+
+def placed(spec: Mapping[str, Any], setting: "Setting") -> dict[str, Any]:
+    """A recorded spec with the place where the prepared data lies by now; what it holds has not changed."""
+    return {**spec, "data": None if setting.data is None else asdict(setting.data)}

@@ -1,0 +1,149 @@
+"""From a user's wishes to what a search runs with: the images, the study's setting, name and identity, and who runs its trials.
+
+All of it can be asked again and gives the same; the ledger is only read. Refuses what would leave a study that nobody can finish.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from policysearch.campaign import Setting
+from policysearch.drivers import Driver, Listener
+from policysearch.drivers.execution import usable_cores
+from policysearch.enqueued import for_study, not_run_twice
+from policysearch.ledger import Ledger, StudyRecord
+from policysearch.packing import name_of, pack
+from policysearch.preparing import noting
+from policysearch.rungs import read_early_stopping
+from policysearch.study import MACHINE_PARTS, Study, check_same
+from searchspaces.errors import BadInput
+from searchspaces.families.fixed import baselines
+from searchspaces.policy import Base, Policy
+from searchspaces.policy_json import digest
+from searchspaces.spaces import DIGIT_BASE, PHOTO_BASE, build_space
+from trials.data import Prepared, prepare
+from trials.recipes import check_recipe, default_recipe
+from trials.values import DataRef, Recipe
+
+BASES = {"photos": PHOTO_BASE, "digits": DIGIT_BASE}
+GPUS_PER_TRIAL = 0.25  # the small net fills no GPU
+GPUS_PER_OBJECTIVE = 1.0  # a net of the user's own may well
+
+
+@dataclass(frozen=True)
+class Wished:
+    """A study as it is wished for. `known` is the ledger's study of that name, which has this identity; `notes` are for the user."""
+
+    prepared: Prepared | None
+    setting: Setting
+    name: str
+    identity: Mapping[str, Any]
+    known: StudyRecord | None
+    notes: tuple[str, ...]
+
+
+def prepared_images(study: Study, home_root: Path, listener: Listener, test: bool) -> Prepared | None:
+    """The images of the study, made ready if need be; None where its objective brings its own. BadInput for a test that can't be."""
+    if study.objective is not None and test:
+        raise BadInput("test: the model is your function's own, and policysearch keeps none to test; test it there, once")
+    if study.data is None:
+        return None
+    prepared = prepare(study.source(), home_root, noting(listener))
+    if test and prepared.heldout is None:
+        raise BadInput(f"data {study.data}: it has no test set to open; give one that has, or search without --test")
+    return prepared
+
+
+def wished(study: Study, prepared: Prepared | None, ledger: Ledger, policies: Mapping[str, Policy]) -> Wished:
+    """The study's setting with the policies that the user enqueued, its name and identity. Raises before there is anything to regret.
+
+    StudyMismatch where the ledger has another study of that name.
+    """
+    setting = _setting(study, prepared)
+    name = study.name_for(study.identity(prepared, setting), _data_name(study, prepared))
+    known = ledger.study(name)
+    if known is not None and setting.objective is None and "recipe" in known.identity:
+        setting = replace(setting, recipe=_as_it_began(setting.recipe, known))
+    identity = study.identity(prepared, setting)
+    if known is not None:
+        check_same(known, identity)
+    if setting.objective is None:
+        check_recipe(setting.recipe)
+    setting, notes = _with_enqueued(setting, policies, *_images(study, prepared))
+    prepared_notes = () if prepared is None else prepared.notes
+    return Wished(prepared, setting, name, identity, known, (*prepared_notes, *setting.space.notes, *notes))
+
+
+def _images(study: Study, prepared: Prepared | None) -> tuple[int, Base]:
+    """How many channels the images have, and what is done to each of them."""
+    if prepared is None:
+        return study.channels or 3, BASES[study.domain or "photos"]
+    return prepared.channels, BASES[prepared.domain]
+
+
+def _setting(study: Study, prepared: Prepared | None) -> Setting:
+    channels, base = _images(study, prepared)
+    own = study.objective is not None
+    stopping = read_early_stopping(study.early_stopping, study.epochs)
+    return Setting(
+        space=build_space(study.space_wish, channels, base),
+        baselines=baselines(channels, base),
+        recipe=Recipe() if own else default_recipe(),
+        data=None if prepared is None else DataRef(str(prepared.directory), prepared.fingerprint),
+        seed=study.seed,
+        budget_epochs=study.epochs,
+        rungs=stopping.rungs,
+        eta=stopping.eta,
+        objective=None if study.objective is None else name_of(study.objective),
+        limit_seconds=None if study.max_trial_minutes is None else 60 * study.max_trial_minutes,
+    )
+
+
+def _data_name(study: Study, prepared: Prepared | None) -> str:
+    """What the made-up name of a study begins with: its data's name, or its function's in letters that a name may have."""
+    if prepared is not None:
+        return prepared.name
+    assert study.objective is not None
+    plain = "".join(c if c.isascii() and (c.isalnum() or c == "_") else "-" for c in name_of(study.objective))
+    return "-".join(part for part in plain.split("-") if part)[-40:].lstrip("-")
+
+
+def _as_it_began(recipe: Recipe, known: StudyRecord) -> Recipe:
+    """The recipe with what the first machine decided: a study is not trained in two precisions."""
+    began = known.identity["recipe"]
+    return replace(recipe, **{part: began[part] for part in MACHINE_PARTS})
+
+
+def _with_enqueued(
+    setting: Setting, policies: Mapping[str, Policy], channels: int, base: Base
+) -> tuple[Setting, tuple[str, ...]]:
+    """The setting with the policies that the user enqueued, on the study's own base, and notes on those that are run anyway."""
+    placed = for_study(policies, channels, base)
+    known = {digest(policy): f"the baseline {label}" for label, policy in setting.baselines.items()}
+    once, notes = not_run_twice(placed, known)
+    return replace(setting, enqueued=once), notes
+
+
+def driver_for(study: Study, setting: Setting) -> Driver:
+    """Who runs the trials."""
+    packed = None if study.objective is None else pack(study.objective)
+    share = _share_of_a_gpu(study, setting)
+    if study.driver == "ray":
+        from policysearch.drivers.ray_tune import RayDriver
+
+        return RayDriver(study.workers, study.address, share, packed)
+    from policysearch.drivers.local import LocalDriver, visible_gpus
+
+    gpus = visible_gpus() if share else ()
+    room = int(len(gpus) / share + 1e-9) if gpus else usable_cores()
+    return LocalDriver(min(study.workers or usable_cores(), usable_cores(), room), gpus, packed)
+
+
+def _share_of_a_gpu(study: Study, setting: Setting) -> float:
+    if study.objective is None:
+        return (study.gpus_per_trial or GPUS_PER_TRIAL) if setting.recipe.device == "cuda" else 0.0
+    import torch
+
+    here = torch.cuda.is_available()
+    return (study.gpus_per_trial or GPUS_PER_OBJECTIVE) if here or study.address is not None and study.gpus_per_trial else 0.0

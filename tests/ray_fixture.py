@@ -1,0 +1,160 @@
+"""Searches on Ray clusters of one's own, with trials that are imagined: fast, and without torch in any worker."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from policysearch.drivers import Event, Task
+from policysearch.ledger import Ledger, TrialRecord
+from policysearch.packing import pack
+
+RAY = str(Path(sys.executable).with_name("ray"))
+
+
+@dataclass
+class ImaginedTasks:
+    """A `TaskSource` of so many tasks whose objective is the caller's; it notes what it is told."""
+
+    ledger: Ledger
+    count: int
+    data: dict[str, str] | None = None
+    weights: Path | None = None
+    seconds: float = 0.0
+    given: int = 0
+    starts: Counter[str] = field(default_factory=Counter)
+    ends: list[str] = field(default_factory=list)
+    without_result: list[str] = field(default_factory=list)
+    started_at: dict[str, float] = field(default_factory=dict)
+    ended_at: dict[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.study_uid = self.ledger.create_study("imagined", {}).uid
+        known = self.ledger.trials(self.study_uid)
+        self.left = [trial.spec for trial in known if trial.result is None]
+        self.given = len(known)
+
+    def next_task(self) -> Task | None:
+        if self.left:
+            spec = self.left.pop(0)
+        elif self.given < self.count:
+            spec = self._new(self.given)
+            self.given += 1
+        else:
+            return None
+        weights = "" if self.weights is None else str(self.weights / f"{spec['trial_uid']}.pt")
+        return Task(spec, self.ledger.url, weights)
+
+    def _new(self, number: int) -> dict[str, Any]:
+        uid = f"trial{number:05d}"
+        spec = {"trial_uid": uid, "params": {"number": number, "seconds": self.seconds}, "data": self.data, "seed": 0}
+        spec |= {"budget_epochs": 1, "replicate": 0, "objective": "tests:imagined"}
+        self.ledger.add_trial(self.study_uid, number, "trial", f"imagined #{number}", {}, f"{number:064x}", "", spec)
+        return spec
+
+    def started(self, trial_uid: str) -> None:
+        self.starts[trial_uid] += 1
+        self.started_at[trial_uid] = time.monotonic()
+
+    def finished(self, trial_uid: str) -> None:
+        self.ends.append(trial_uid)
+        self.ended_at[trial_uid] = time.monotonic()
+        if self.ledger.result(trial_uid) is None:
+            self.without_result.append(trial_uid)
+
+    def trials(self) -> tuple[TrialRecord, ...]:
+        return self.ledger.trials(self.study_uid)
+
+
+def packed(witness: Path | None = None) -> str:
+    """An objective that sleeps as its params say, and says in a file who it was: uid, process, what it sees."""
+    file = None if witness is None else str(witness)
+
+    def imagined(context: Any) -> tuple[int, int]:
+        import json
+        import os
+        import socket
+        import sys
+        import time
+
+        began = time.time()
+        time.sleep(context.params["seconds"])
+        if file is not None:
+            seen = {"uid": context.trial_uid, "pid": os.getpid(), "host": socket.gethostname(), "torch": "torch" in sys.modules}
+            seen |= {"gpus": os.environ.get("CUDA_VISIBLE_DEVICES"), "began": began, "ended": time.time()}
+            seen["data"] = None if context.data is None else str(context.data.directory)
+            descriptor = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+            os.write(descriptor, (json.dumps(seen) + "\n").encode())
+            os.close(descriptor)
+        return context.params["number"] % 50, 100
+
+    return pack(imagined)
+
+
+def witnessed(file: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+@dataclass
+class Head:
+    """A cluster of one node, started by its command line, in a process group of its own."""
+
+    process: "subprocess.Popen[bytes]"
+    address: str
+    client: str
+    dashboard: str
+    environment: dict[str, str]
+    directory: Path
+
+    def end(self) -> None:
+        """As a power cut would."""
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+
+@contextmanager
+def head(directory: Path, cores: int = 2, *options: str, token: Path | None = None, **variables: str) -> Iterator[Head]:
+    """`ray start --head`, with token authentication where a token's file is given, and without it otherwise."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+    environment |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "disabled"} | variables
+    if token is not None:
+        token.write_text("f" * 64)
+        environment |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(token)}
+    port, client, dashboard = free_port(), free_port(), free_port()
+    places = [f"--port={port}", f"--ray-client-server-port={client}", f"--dashboard-port={dashboard}", f"--num-cpus={cores}"]
+    fixed = ["--dashboard-host=127.0.0.1", "--min-worker-port=0", "--max-worker-port=0", "--object-store-memory=100000000"]
+    command = [RAY, "start", "--head", "--block", "--disable-usage-stats", f"--temp-dir={directory}", *places, *fixed, *options]
+    with (directory / "head.log").open("wb") as log:
+        process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
+    ip = ""
+    found = Head(process, ip, f"ray://127.0.0.1:{client}", f"http://127.0.0.1:{dashboard}", environment, directory)
+    try:
+        give_up_at = time.monotonic() + 90
+        while "Ray runtime started" not in (text := (directory / "head.log").read_text()):
+            assert process.poll() is None and time.monotonic() < give_up_at, text
+            time.sleep(0.1)
+        ip = next(word for word in text.replace("\x1b[1m", " ").split() if word.count(".") == 3).partition("\x1b")[0]
+        found.address = f"{ip}:{port}"
+        yield found
+    finally:
+        found.end()
+
+
+def hears(events: list[Event]) -> Callable[[Event], None]:
+    return events.append
