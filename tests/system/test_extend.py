@@ -105,8 +105,10 @@ SLEEPY = """
 import sys, time
 from policysearch import Study
 
+PAUSE_SECONDS = float(sys.argv[2])
+
 def fn(context):
-    time.sleep(float(sys.argv[2]) if len(sys.argv) > 2 else 0)
+    time.sleep(PAUSE_SECONDS)
     return 1, 2
 
 Study(objective=fn, home=sys.argv[1], name="own", workers=1).run(trials=1, listener=lambda event: print(event.kind, flush=True))
@@ -120,7 +122,7 @@ def test_a_second_search_of_a_study_is_refused_and_names_the_first(tmp_path: Pat
     first = subprocess.Popen([*words, "600"], env=environment, stdout=subprocess.PIPE, text=True)
     try:
         assert first.stdout is not None and first.stdout.readline() == "ready\n"
-        second = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=120)
+        second = subprocess.run([*words, "0"], env=environment, capture_output=True, text=True, timeout=120)
         assert second.returncode != 0
         assert re.search(rf"study 'own': .*{first.pid}.* is at work on it", second.stderr)
     finally:
