@@ -64,11 +64,14 @@ class Scene:
             self.spared += times * attempts_each
 
     def end(self, driver: BaseProcess) -> int:
-        """Wait for the driver's own end; its exit code."""
-        driver.join(END_SECONDS)
+        """Wait for the driver's own end, as long as it gets on; its exit code."""
+        before = -1
+        while driver.exitcode is None and (said := len(self.lines("stdout"))) > before:
+            before = said
+            driver.join(END_SECONDS)
         if driver.exitcode is None:
             driver.kill()
-            raise AssertionError(f"the search of {self.root} did not end: {self.said()}")
+            raise AssertionError(f"the search of {self.root} has not got on for {END_SECONDS:.0f} s: {self.said()}")
         return driver.exitcode
 
     def finish(self) -> None:
