@@ -8,16 +8,18 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from policysearch.drivers import Event, Task
-from policysearch.ledger import Ledger, TrialRecord
+from policysearch.drivers import Task
+from policysearch.ledger import Ledger, TrialRecord, sqlite_url
 from policysearch.packing import pack
 
+SEARCHER = Path(__file__).with_name("integration") / "ray_searcher.py"
+SEARCH_SECONDS = 240.0
 RAY = str(Path(sys.executable).with_name("ray"))
 
 
@@ -156,5 +158,19 @@ def head(directory: Path, cores: int = 2, *options: str, token: Path | None = No
         found.end()
 
 
-def hears(events: list[Event]) -> Callable[[Event], None]:
-    return events.append
+def begin(directory: Path, environment: dict[str, str], **wishes: Any) -> "subprocess.Popen[str]":
+    told = {"directory": str(directory), "ledger": sqlite_url(directory / "ledger.sqlite"), "count": 8} | wishes
+    command = [sys.executable, str(SEARCHER), json.dumps(told)]
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def outcome(process: "subprocess.Popen[str]", seconds: float = SEARCH_SECONDS) -> dict[str, Any]:
+    out, err = process.communicate(timeout=seconds)
+    assert process.returncode == 0, err
+    found: dict[str, Any] = json.loads(out.splitlines()[-1])
+    assert len(out.splitlines()) == 1, "something else was written to standard output"
+    return found
+
+
+def search(directory: Path, environment: dict[str, str], **wishes: Any) -> dict[str, Any]:
+    return outcome(begin(directory, environment, **wishes))

@@ -1,8 +1,8 @@
 """How the driver reaches a Ray cluster: one that it starts here for the search, or one that is there, with its token.
 
-A cluster started here listens on 127.0.0.1 only and ends with the search; one that was there before is left as it was. Refuses, in
-one line and within seconds, addresses where no cluster answers and clusters whose token this account hasn't got: Ray itself would
-wait for minutes, or say it in a page.
+A cluster started here listens on 127.0.0.1 only and ends with the search; one that was there before is left as it was. Refuses,
+in one line and within seconds, addresses where no cluster answers and clusters whose token this account hasn't got: Ray itself
+would wait for minutes, or say it in a page.
 """
 
 import logging
@@ -121,7 +121,8 @@ def own_cluster(cores: int) -> Iterator[int]:
             ray.init(address="local", num_cpus=cores, log_to_driver=False, logging_level=logging.CRITICAL, **here)
         _protect_token()
         _restore(on_termination)
-        yield int(ray.cluster_resources().get("CPU", 1))
+        with _silent_raylets():
+            yield int(ray.cluster_resources().get("CPU", 1))
     finally:
         ray.shutdown()
         if sockets is not None:
@@ -138,7 +139,8 @@ def joined(address: Address) -> Iterator[None]:
     try:
         _connect(ray, address)
         _restore(on_termination)
-        yield
+        with _silent_raylets():
+            yield
     finally:
         ray.shutdown()
 
@@ -191,12 +193,12 @@ def open_door(address: Address) -> str | None:
 
 
 def _take_token(address: Address, chosen: str | None) -> None:
-    from ray._raylet import AuthenticationTokenLoader
+    from ray import _raylet
 
     refusal = f"address {address.said!r}: the Ray cluster wants its token"
     if chosen is not None and chosen.lower() != "token":
         raise BadInput(f"{refusal}, and {AUTH_MODE} is {chosen!r} here; unset it, or set it to token")
-    loader = AuthenticationTokenLoader.instance()
+    loader: Any = getattr(_raylet, "AuthenticationTokenLoader").instance()  # noqa: B009  # compiled, so unknown to mypy
     loader.reset_cache()
     cure = "copy ~/.ray/auth_token from the cluster's head to this machine, mode 600, or name its copy with RAY_AUTH_TOKEN_PATH"
     if not loader.has_token(ignore_auth_mode=True):
@@ -216,7 +218,8 @@ def _ask(address: Address) -> str:
         if address.is_client:
             from ray.core.generated import ray_client_pb2, ray_client_pb2_grpc
 
-            question = ray_client_pb2.ClusterInfoRequest(type=ray_client_pb2.ClusterInfoType.PING)
+            messages: Any = ray_client_pb2
+            question = messages.ClusterInfoRequest(type=messages.ClusterInfoType.PING)
             ray_client_pb2_grpc.RayletDriverStub(channel).ClusterInfo(question, timeout=CONNECT_SECONDS)
         else:
             channel.unary_unary("/ray.rpc.NodeInfoGcsService/GetClusterId")(b"", timeout=CONNECT_SECONDS)
@@ -244,9 +247,9 @@ def _read_mode_again() -> None:
     import sys
 
     if "ray" in sys.modules:
-        from ray._raylet import Config
+        from ray import _raylet
 
-        Config.initialize("")
+        getattr(_raylet, "Config").initialize("")  # noqa: B009  # compiled, so unknown to mypy
 
 
 def _protect_token() -> None:
@@ -280,6 +283,19 @@ def _loopback_only() -> Iterator[None]:
         yield
     finally:
         ray_constants.ENABLE_RAY_CLUSTER = before
+
+
+@contextmanager
+def _silent_raylets() -> Iterator[None]:
+    """Inside, a node that loses a worker prints no page about it on standard output, which Ray has it do whatever it is told."""
+    from ray._private import worker
+
+    before = worker.print_to_stdstream
+    worker.print_to_stdstream = lambda *values, **more: None
+    try:
+        yield
+    finally:
+        worker.print_to_stdstream = before
 
 
 def _nobody(address: str, reason: str) -> BadInput:

@@ -1,5 +1,5 @@
-"""A search on a cluster that is there, from the depot to the last trial: on the driver's node, or in a task on the head for a driver
-outside of the cluster.
+"""A search on a cluster that is there, from the depot to the last trial: on the driver's node, or in a task on the head for a
+driver outside of the cluster.
 """
 
 from collections.abc import Mapping

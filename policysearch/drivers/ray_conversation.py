@@ -79,7 +79,7 @@ class Conversation:
         return LATER if self._tasks or self._elsewhere or not self._source_is_empty else None
 
     def step(self) -> list[str] | None:
-        """To be called now and then: keeps the books. Every few seconds gives the trials whose workers are to be ended by force."""
+        """To be called now and then: keeps the books. Every few seconds gives the trials whose workers are to be killed."""
         if self._over and self._stock and not self._postponed:
             self._postponed = True  # the worker that is done is given its next trial first
             return None
@@ -127,7 +127,7 @@ class Conversation:
         What is given up has its result before that, which its next worker finds.
         """
         task = self._tasks[trial_id]
-        uid, reason = task.trial_uid, self._reasons.pop(trial_id, None) or self._hung(trial_id, task) or reason
+        uid, reason = task.trial_uid, self._reasons.pop(trial_id, "") or self._hung(trial_id, task) or reason
         self._lapsed_since.pop(trial_id, None)
         self._count_failed_start(trial_id, reason, with_node)
         counts = self._nodes_lost if with_node else self._losses
@@ -175,6 +175,13 @@ class Conversation:
         """The trial is over for Tune, which has not said so."""
         if trial_id in self._tasks:
             self._put_back(self._tasks.pop(trial_id), "Ray could not use a worker again")
+
+    def begun_again(self, reason: str) -> None:
+        """Tune stumbled and begins again: what was under way is given out again, to workers that find the results there are."""
+        self._stock.extend(self._tasks.values())
+        for known in (self._tasks, self._started_at, self._lapsed_since, self._reasons, self._refused):
+            known.clear()
+        self._listener(Event("note", text=f"Ray Tune stumbled and begins again ({reason})"))
 
     def _put_back(self, task: Task, refusal: str) -> None:
         self._stock.append(task)

@@ -1,7 +1,8 @@
 """What a cluster without a shared disk gets from the driver's node: the prepared training images in parts; and weights back.
 
 The depot serves the files of one prepared directory and no others, so that test images are out of its reach, and takes weights
-files into one folder. A node keeps its copy, made once under a lock and checked against the fingerprint, in a directory of its own.
+files into one folder. A node keeps its copy, made once under a lock and checked against the fingerprint, in a directory of its
+own.
 """
 
 import hashlib

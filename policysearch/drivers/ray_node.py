@@ -1,7 +1,7 @@
 """What happens on a node of the cluster: whether it fits the search, and the trainable that carries out one task after the other.
 
-A worker that doesn't fit (other versions, a ledger or data out of its reach, another machine where only one may write) refuses its
-task, which is then no failure of the trial. Nothing here imports torch; what a trial needs, it imports.
+A worker that doesn't fit (other versions, a ledger or data out of its reach, another machine where only one may write) refuses
+its task, which is then no failure of the trial. Nothing here imports torch; what a trial needs, it imports.
 """
 
 import importlib.metadata
@@ -38,9 +38,9 @@ class Refused(Exception):
 class Common:
     """What every worker of a search is given, once.
 
-    `versions` are the driver's ({}: on a cluster started by the driver nothing needs to be checked). `only_host` is the one machine
-    that may write, None for any. `mark` is a directory beside the study's weights: who sees it writes weights there. `depot` is a
-    handle of the `Depot`, `objective` a packed function.
+    `versions` are the driver's ({}: on a cluster started by the driver nothing needs to be checked). `only_host` is the one
+    machine that may write, None for any. `mark` is a directory beside the study's weights: who sees it writes weights there.
+    `depot` is a handle of the `Depot`, `objective` a packed function.
     """
 
     versions: Mapping[str, str]

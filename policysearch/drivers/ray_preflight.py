@@ -1,5 +1,5 @@
-"""Before the first trial: every node of a cluster is asked whether it can take part. Refuses the search, in one line that names the
-node, what differs and the cure, rather than let trials find out.
+"""Before the first trial: every node of a cluster is asked whether it can take part. Refuses the search, in one line that names
+the node, what differs and the cure, rather than let trials find out.
 """
 
 import time

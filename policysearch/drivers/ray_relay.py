@@ -1,5 +1,5 @@
-"""A search from a machine outside of the cluster (ray://): Tune runs in a task on the head, and what it asks and tells goes to the
-driver over an actor that the driver polls, because nothing on a cluster can call a client.
+"""A search from a machine outside of the cluster (ray://): Tune runs in a task on the head, and what it asks and tells goes to
+the driver over an actor that the driver polls, because nothing on a cluster can call a client.
 """
 
 import shutil
@@ -101,6 +101,10 @@ class Relayed:
         """As `Conversation.lost` says."""
         is_tried_again: bool = self._ask("lost", trial_id, reason, with_node)
         return is_tried_again
+
+    def begun_again(self, reason: str) -> None:
+        """As `Conversation.begun_again` says."""
+        self._ask("begun_again", reason)
 
     def ended(self, trial_id: str, reason: str | None) -> None:
         """As `Conversation.ended` says; weights that came to this node go on to the driver first."""

@@ -7,6 +7,7 @@ imported once Ray's environment is set.
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Protocol
 
 import ray
@@ -18,7 +19,10 @@ from policysearch.drivers import Later
 from policysearch.drivers.ray_node import Common, run_task
 from searchspaces.json_text import one_line
 
-WITH_ITS_NODE = ("node has died", "node was dead", "node died", "node failure", "NodeDied", "The node")
+WITH_ITS_NODE = ("node has died", "node was terminated", "node is dead", "node failure")
+BEGINS_A_FAILURE = "Failure # "  # in Tune's file of a trial's errors
+ENDS_A_REASON = "There are some potential root causes"
+RESTARTS = 5  # of Tune, when it stumbles over what a dying node leaves
 
 
 class Ends(Protocol):
@@ -29,6 +33,7 @@ class Ends(Protocol):
     def next_config(self, trial_id: str) -> dict[str, Any] | Later | None: ...  # noqa: D102
     def step(self) -> list[str] | None: ...  # noqa: D102
     def vanished(self, trial_id: str) -> None: ...  # noqa: D102
+    def begun_again(self, reason: str) -> None: ...  # noqa: D102
     def started(self, trial_id: str) -> None: ...  # noqa: D102
     def reported(self, trial_id: str, result: dict[str, Any]) -> None: ...  # noqa: D102
     def lost(self, trial_id: str, reason: str, with_node: bool) -> bool: ...  # noqa: D102
@@ -86,9 +91,9 @@ class PassingOn(tune.Callback):
 
     def on_trial_recover(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         """As `Conversation.lost` says."""
-        reason = _last_line(trial)
-        with_node = any(words in reason for words in WITH_ITS_NODE)
-        if not self._conversation.keeping(self._conversation.lost, trial.trial_id, one_line(reason), with_node):
+        text = _last_error(trial)
+        with_node = any(words in text for words in WITH_ITS_NODE)
+        if not self._conversation.keeping(self._conversation.lost, trial.trial_id, _reason(text), with_node):
             trial.max_failures = 0  # once more, to find the result that it has now; if that fails, never again
 
     def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
@@ -97,16 +102,25 @@ class PassingOn(tune.Callback):
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         """As `Conversation.ended` says, with the reason."""
-        self._conversation.keeping(self._conversation.ended, trial.trial_id, one_line(_last_line(trial)))
+        self._conversation.keeping(self._conversation.ended, trial.trial_id, _reason(_last_error(trial)))
 
 
-def _last_line(trial: Any) -> str:
-    error = trial.get_pickled_error()
-    words = str(error).strip().splitlines() if error is not None else []
-    return words[-1] if words else "no reason given"
+def _last_error(trial: Any) -> str:
+    """What Tune has written of the trial's last failure."""
+    try:
+        return Path(str(trial.error_file)).read_text(encoding="utf-8").rpartition(BEGINS_A_FAILURE)[2].partition("\n")[2]
+    except OSError:
+        return ""
 
 
-class Silence(TrialProgressCallback):  # type: ignore[misc]
+def _reason(text: str) -> str:
+    """The line of an error that says most."""
+    lines = text.strip().splitlines() or ["no reason given"]
+    telling = next((line for line in lines if line.startswith("The actor")), lines[-1])
+    return one_line(telling.partition(ENDS_A_REASON)[0].strip(), 300)
+
+
+class Silence(TrialProgressCallback):
     """In the place of Tune's own, which prints of every trial that it is completed."""
 
     def _print(self, msg: str) -> None:
@@ -133,8 +147,20 @@ class WhenRaised(tune.Stopper):
 
 def fit(conversation: Ends, common: Common, at_once: int, gpus_per_trial: float, directory: str) -> None:
     """Run the conversation to its end, `at_once` trials at a time; Tune's own files go to `directory`."""
+    for restart in range(RESTARTS + 1):
+        try:
+            with _silent_tune():
+                _tuner(conversation, common, at_once, gpus_per_trial, f"{directory}/{restart}").fit()
+            return
+        except RuntimeError as error:
+            if conversation.raised is not None or restart == RESTARTS:
+                raise
+            conversation.keeping(conversation.begun_again, one_line(str(error), 200))
+
+
+def _tuner(conversation: Ends, common: Common, at_once: int, gpus_per_trial: float, directory: str) -> tune.Tuner:
     trainable = tune.with_parameters(run_task, common=common)
-    tuner = tune.Tuner(
+    return tune.Tuner(
         tune.with_resources(trainable, {"cpu": 1, "gpu": gpus_per_trial}),
         tune_config=tune.TuneConfig(
             search_alg=AskingSearcher(conversation),
@@ -153,8 +179,6 @@ def fit(conversation: Ends, common: Common, at_once: int, gpus_per_trial: float,
             verbose=0,
         ),
     )
-    with _silent_tune():
-        tuner.fit()
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""A process that searches on a Ray cluster with imagined trials: `python ray_searcher.py JSON`. What came of it is the last line."""
+"""A process that searches on a Ray cluster with imagined trials: `python ray_searcher.py JSON`; what came of it is one line."""
 
 import json
 import sys

@@ -1,9 +1,9 @@
-"""The Ray driver on clusters that were there before it: doors and tokens, shares of a GPU, from inside and outside, jobs, and losses.
+"""The Ray driver on clusters that were there before it: doors and tokens, shares of a GPU, from inside and outside, jobs, and
+losses.
 
 The clusters are real, of one machine, each in a process group of its own; the trials are imagined.
 """
 
-import json
 import os
 import signal
 import socket
@@ -12,20 +12,18 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import pytest
-from ray_fixture import RAY, Head, head, witnessed
+from ray_fixture import RAY, SEARCH_SECONDS, Head, begin, head, outcome, search, witnessed
 
 from policysearch.ledger import Ledger, sqlite_url
 
 pytestmark = pytest.mark.slow
 
-SEARCHER = Path(__file__).with_name("ray_searcher.py")
 ROOT = Path(__file__).parents[2]
 LEASE_SECONDS = 2
-SECONDS = 240
 
 
 @pytest.fixture(scope="module")
@@ -35,24 +33,6 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Head]:
     token = directory / "token"
     with head(directory, 4, "--num-gpus=1", token=token, POLICYSEARCH_LEASE_SECONDS=str(LEASE_SECONDS)) as found:
         yield found
-
-
-def begin(directory: Path, environment: dict[str, str], **wishes: Any) -> "subprocess.Popen[str]":
-    told = {"directory": str(directory), "ledger": sqlite_url(directory / "ledger.sqlite"), "count": 8} | wishes
-    command = [sys.executable, str(SEARCHER), json.dumps(told)]
-    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-
-
-def outcome(process: "subprocess.Popen[str]", seconds: float = SECONDS) -> dict[str, Any]:
-    out, err = process.communicate(timeout=seconds)
-    assert process.returncode == 0, err
-    found: dict[str, Any] = json.loads(out.splitlines()[-1])
-    assert len(out.splitlines()) == 1, "something else was written to standard output"
-    return found
-
-
-def search(directory: Path, environment: dict[str, str], **wishes: Any) -> dict[str, Any]:
-    return outcome(begin(directory, environment, **wishes))
 
 
 def in_ledger(directory: Path) -> dict[str, int]:
@@ -83,8 +63,14 @@ def test_it_searches_from_outside_of_the_cluster(guarded: Head, tmp_path: Path) 
 
 
 def test_what_is_refused_before_a_search_from_outside_is_said_in_one_line(guarded: Head, tmp_path: Path) -> None:
-    told = search(tmp_path, guarded.environment, address=guarded.client, gpus=0.25, ledger=sqlite_url(tmp_path / "l"), data={
-        "directory": str(tmp_path / "nowhere"), "fingerprint": "0" * 64})
+    told = search(
+        tmp_path,
+        guarded.environment,
+        address=guarded.client,
+        gpus=0.25,
+        ledger=sqlite_url(tmp_path / "l"),
+        data={"directory": str(tmp_path / "nowhere"), "fingerprint": "0" * 64},
+    )
     assert "nowhere" in told["error"] and "\n" not in told["error"]
 
 
@@ -135,10 +121,8 @@ def test_a_worker_that_sleeps_loses_its_trial_and_the_search_goes_on(guarded: He
     sleeper = first_worker(tmp_path)
     os.kill(sleeper, signal.SIGSTOP)
     told = outcome(process)
-    try:
+    with suppress(ProcessLookupError):
         os.kill(sleeper, signal.SIGCONT)
-    except ProcessLookupError:
-        pass
     assert len(in_ledger(tmp_path)) == 3 and max(in_ledger(tmp_path).values()) == 2
     assert any("gave no sign of life" in note for note in told["notes"])
 
@@ -189,7 +173,7 @@ def test_a_job_submitted_from_another_directory_searches(guarded: Head, tmp_path
     entry = ["--", policysearch, "search", *wishes, "--home", str(home), "--sampler", "random"]
     command = [RAY, "job", "submit", "--address", guarded.dashboard, "--working-dir", str(elsewhere), *entry]
     environment = guarded.environment | {"PYTHONPATH": str(ROOT)}
-    ran = subprocess.run(command, env=environment, cwd="/", capture_output=True, text=True, timeout=SECONDS, check=False)
+    ran = subprocess.run(command, env=environment, cwd="/", capture_output=True, text=True, timeout=SEARCH_SECONDS, check=False)
     assert ran.returncode == 0, ran.stdout + ran.stderr
     ledger = Ledger(sqlite_url(home / "ledger.sqlite"))
     (study,) = ledger.studies()
