@@ -1,16 +1,9 @@
 """Databases for the contract tests: SQLite in a file, and a real PostgreSQL server where its programs are installed."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from postgres_server import PostgresServer, running_server
-
-
-@pytest.fixture(scope="session")
-def postgres_server() -> Iterator[PostgresServer]:
-    with running_server() as server:
-        yield server
+from postgres_server import PostgresServer
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
