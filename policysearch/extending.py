@@ -1,6 +1,6 @@
 """How a finished study goes on: what is wanted in all, and under which name.
 
-A study whose test figure has been disclosed is closed: its policies were chosen before that look, and it goes on as a child study,
+A study whose test figure has been disclosed is closed: its policies were chosen before that look. It goes on as a child study,
 which begins with all that its parent has finished and whose own look will count the parent's. Refuses what can't be extended.
 """
 

@@ -1,11 +1,14 @@
 """A space as the param_space of a Ray Tune run of your own, without policysearch's driver: python bare_ray_tune.py"""
 
+from pathlib import Path
+
 import ray
 import torch
 from ray import tune
 from torch import nn
 
 from searchspaces import spaces
+from searchspaces.words import policy_in_words
 
 
 def trainable(config):
@@ -37,8 +40,8 @@ tuner = tune.Tuner(
     trainable,
     param_space=spaces.randaugment(channels=1).to_ray(),
     tune_config=tune.TuneConfig(metric="error", mode="min", num_samples=2),
-    run_config=tune.RunConfig(verbose=0),
+    run_config=tune.RunConfig(verbose=0, storage_path=str(Path("ray_results").absolute())),
 )
 best = tuner.fit().get_best_result()
 print(f"best: {best.config}, {100 * best.metrics['error']:.1f} % wrong")
-print(spaces.randaugment(channels=1).decode(best.config))
+print(policy_in_words(spaces.randaugment(channels=1).decode(best.config)))

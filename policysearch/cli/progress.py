@@ -25,7 +25,7 @@ PLAIN_LINE_EVERY_SECONDS = 15.0
 class Tally:
     """Where the search stands, counted from events: epochs done, trials over, the best error so far.
 
-    `budget_epochs` are the study's; a trial may have fewer (`budgets`) where policies are stopped early, and can't be the best then.
+    `budget_epochs` are the study's; where policies are stopped early a trial may have fewer (`budgets`), and can't be the best.
     """
 
     budget_epochs: int

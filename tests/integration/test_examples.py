@@ -14,7 +14,7 @@ SAYS = {
     "lightning_module": r"best of 5: .+, \d+ of 200 wrong\n",
     "timm_pieces": r"best of 5: .+, \d+ of 100 wrong\n",
     "bare_optuna": r"best of 3: \{'family': .+\}, \d+\.\d % wrong\nits policy: optuna_policy\.json\n",
-    "bare_ray_tune": r"best: \{'ops': \d, 'level': \d+\}, \d+\.\d % wrong\nPolicy\(.+\n",
+    "bare_ray_tune": r"best: \{'ops': \d, 'level': \d+\}, \d+\.\d % wrong\n\d ops? an image, .+\n",
 }
 
 
