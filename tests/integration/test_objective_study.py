@@ -208,6 +208,26 @@ def test_a_function_that_returns_no_counts_leaves_no_winner_and_says_what_is_all
         own(tmp_path, objective=always_fails).run(trials=1)
 
 
+def by_budget(context: Any) -> Any:
+    context.report(context.budget_epochs, 50, 100)
+    return 90 - context.budget_epochs - context.params.get("level", 0), 100
+
+
+def test_early_stopping_and_a_ledger_elsewhere_are_for_it_too(tmp_path: Path) -> None:
+    from policysearch.ledger import sqlite_url
+
+    storage = sqlite_url(tmp_path / "elsewhere.sqlite")
+    study = own(tmp_path / "home", objective=by_budget, epochs=9, early_stopping="asha:eta=3,min_epochs=3", storage=storage)
+    outcome = study.run(trials=6)
+    assert not (tmp_path / "home" / "ledger.sqlite").exists()
+    rungs = Counter(trial.budget_epochs for trial in outcome.trials if trial.role == "trial")
+    assert rungs == {3: 6, 9: 2}, "of six policies the best third trains for all epochs, from the start"
+    assert any("1 in 3 go on, at last to 9 epochs" in note for note in outcome.notes)
+    assert any("stopped before they had all epochs: 4" in note for note in outcome.notes)
+    assert outcome.winner.budget_epochs == 9
+    assert outcome.winner.spec["budget_epochs"] == 9 and wrong(outcome.winner)[0] <= 81 - 15
+
+
 def with_data(context: Any) -> Any:
     assert context.data.train.images.shape == (60, 1, 13, 13)
     assert not hasattr(context.data, "test") and not list(context.data.directory.glob("test*"))
