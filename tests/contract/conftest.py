@@ -1,20 +1,9 @@
 """Databases for the contract tests: SQLite in a file, and a real PostgreSQL server where its programs are installed."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from postgres_server import NoServer, PostgresServer, running_server
-
-
-@pytest.fixture(scope="session")
-def postgres_server() -> Iterator[PostgresServer]:
-    pytest.importorskip("psycopg")
-    try:
-        with running_server() as server:
-            yield server
-    except NoServer as reason:
-        pytest.skip(str(reason))
+from postgres_server import PostgresServer
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

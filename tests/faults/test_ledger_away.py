@@ -11,7 +11,7 @@ import pytest
 from faults.checking import Books, check
 from faults.pretended import Wishes
 from faults.scenes import Scene
-from postgres_server import PostgresServer, running_server
+from postgres_server import PostgresServer
 
 DISK_BYTES = 6 * 2**20
 ENOUGH_ACKNOWLEDGED = 4
@@ -61,36 +61,30 @@ def test_a_disk_that_is_full_stops_the_search_with_its_reason_and_room_lets_it_g
     check(played)
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[PostgresServer]:
-    with running_server() as started:
-        yield started
-
-
 @pytest.mark.slow
 def test_postgresql_is_killed_and_started_again_and_the_search_goes_on(
-    scene: Callable[..., Scene], server: PostgresServer
+    scene: Callable[..., Scene], postgres_server: PostgresServer
 ) -> None:
-    played = scene(trials=30, seconds=0.1, storage=server.new_database())
+    played = scene(trials=30, seconds=0.1, storage=postgres_server.new_database())
     driver = played.start()
     for finished in (4, 9, 14):
         played.until(finished)
-        server.kill_at_once()
+        postgres_server.kill_at_once()
         time.sleep(0.5)
-        server.start()
+        postgres_server.start()
     assert played.end(driver) == 0, played.said()
     played.count("database killed", 3, played.wishes.workers)
     check(played)
 
 
 @pytest.mark.slow
-def test_a_driver_and_postgresql_are_killed_together(scene: Callable[..., Scene], server: PostgresServer) -> None:
-    played = scene(trials=12, seconds=0.1, storage=server.new_database())
+def test_a_driver_and_postgresql_are_killed_together(scene: Callable[..., Scene], postgres_server: PostgresServer) -> None:
+    played = scene(trials=12, seconds=0.1, storage=postgres_server.new_database())
     driver = played.start()
     played.until(3)
-    server.kill_at_once()
+    postgres_server.kill_at_once()
     assert played.kill(driver)
-    server.start()
+    postgres_server.start()
     played.finish()
     check(played)
     assert driver.exitcode == -signal.SIGKILL

@@ -22,6 +22,7 @@ from policysearch.home import Home
 from policysearch.ledger import Ledger, TrialRecord
 from searchspaces.errors import LookRefused
 from searchspaces.policy_json import digest, read_policy_file
+from trials.values import Score
 
 TRIALS = 5
 NAME = "bars"

@@ -19,6 +19,7 @@ from search_fixture import Study, write_bars
 from policysearch.cli import INTERRUPTED, run
 from policysearch.cli.app import COMMANDS, cli
 from policysearch.cli.options import spoken
+from policysearch.drivers import Task
 from searchspaces.policy_json import read_policy_file
 from trials.values import Epoch
 
@@ -181,7 +182,7 @@ def test_trials_that_are_not_over_are_running_only_while_somebody_searches(typed
     made = Study(tmp_path / "home")
     campaign = made.campaign(1)
     first, second = campaign.next_task(), campaign.next_task()
-    assert first is not None and second is not None
+    assert isinstance(first, Task) and isinstance(second, Task)
     made.ledger.start_attempt(first.trial_uid)
     made.ledger.note_progress(first.trial_uid, Epoch(3, 1.0, 25, 100))
     states = [

@@ -37,8 +37,8 @@ HOMES = {
     "rich": ("policysearch/cli/",),
     "numba": ("searchspaces/engines/",),
     "platformdirs": ("policysearch/home.py",),
-    "cloudpickle": ("policysearch/packing.py",),
     "yaml": ("searchspaces/yaml_text.py",),
+    "cloudpickle": ("policysearch/packing.py",),
 }
 VAGUE_NAMES = {"utils", "util", "helpers", "helper", "common", "base", "manager", "misc"}
 SEEDED_NUMPY = {"default_rng", "Generator", "BitGenerator", "SeedSequence", "PCG64", "Philox"}

@@ -1,8 +1,10 @@
 """The campaign: the order of tasks, what an interrupted search leaves, which weights stay, when it stops."""
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from search_fixture import Study
@@ -237,8 +239,12 @@ def test_short_trainings_are_given_out_where_long_ones_would_be_late(tmp_path: P
     study, now = Study(tmp_path), [1000.0]
     study.setting = replace(study.setting, budget_epochs=9, rungs=(1, 3, 9))
     campaign = study.campaign(9, deadline=2000.0, clock=lambda: now[0])
-    for _ in range(3):
+    for _ in range(2):
         study.finish(campaign, take(campaign.next_task()), 40, seconds=90.0)
+    now[0] = 1985.0
+    assert campaign.next_task() is None and campaign.stopped == "time", "the third baseline takes ninety seconds"
+    now[0] = 1000.0
+    study.finish(campaign, take(campaign.next_task()), 40, seconds=90.0)
     now[0] = 1985.0
     task = take(campaign.next_task())
     assert task.spec["budget_epochs"] == 1
@@ -306,6 +312,14 @@ def test_the_same_search_again_tries_the_same_policies(tmp_path: Path, sampler: 
     assert runs[0] == runs[1] and len(runs[0]) == 17
 
 
+def counting(plain: Callable[..., Any], name: str, calls: list[str]) -> Callable[..., Any]:
+    def counted(*given: Any) -> Any:
+        calls.append(name)
+        return plain(*given)
+
+    return counted
+
+
 def test_planning_costs_the_same_however_many_trials_there_were(tmp_path: Path) -> None:
     """Counted, not timed: what a task costs in calls to the ledger does not grow, nor does it read all trials again."""
     study = Study(tmp_path, "photometric")
@@ -313,7 +327,7 @@ def test_planning_costs_the_same_however_many_trials_there_were(tmp_path: Path) 
     campaign, calls = study.campaign(30), list[str]()
     for name in ("trials", "standings", "trial", "result", "add_trial"):
         plain = getattr(study.ledger, name)
-        setattr(study.ledger, name, lambda *given, name=name, plain=plain: (calls.append(name), plain(*given))[1])
+        setattr(study.ledger, name, counting(plain, name, calls))
     task = take(campaign.next_task())
     study.ledger.commit_result(TrialResult(task.trial_uid, "failed", error="made to fail"))
     campaign.finished(task.trial_uid)
