@@ -68,7 +68,7 @@ class _Crew:
         self._elsewhere: dict[str, Task] = {}  # trials that a worker of somebody else has taken over
         self._losses: Counter[str] = Counter()
         self._failed_starts = 0
-        self._longest_seconds: float | None = None
+        self._slowest = 0.0  # seconds an epoch
         self._next_round_at = time.monotonic() + ROUND_SECONDS
         self._study_uid: str | None = None
 
@@ -162,12 +162,12 @@ class _Crew:
             self._elsewhere[worker.task.trial_uid], worker.task = worker.task, None
             self._supply()
         else:
+            if message["status"] == "done" and worker.claimed_at is not None:  # what fails at once says nothing of the others
+                self._slowest = max(self._slowest, (time.monotonic() - worker.claimed_at) / _epochs(worker.task))
             self._go_on(worker, worker.task)
 
     def _go_on(self, worker: Worker, done: Task) -> None:
         """The worker first, then the books: it trains while they are kept."""
-        if worker.claimed_at is not None:
-            self._longest_seconds = max(self._longest_seconds or 0.0, time.monotonic() - worker.claimed_at)
         following, self._stock, worker.task = self._stock, None, None
         if following is not None:
             worker.give(following)
@@ -209,7 +209,9 @@ class _Crew:
 
     def _limit(self, worker: Worker) -> float | None:
         """What the task says; where it was given out before anybody knew, what has become usual since."""
-        return (worker.task.limit_seconds if worker.task else None) or usual_limit(self._longest_seconds)
+        if worker.task is None:
+            return None
+        return worker.task.limit_seconds or usual_limit(self._slowest * _epochs(worker.task) or None)
 
     def _hearing_delay(self, worker: Worker) -> float:
         """A claim is heard some time after it is made, so that a worker that ends itself at its limit seems to be early."""
@@ -275,3 +277,7 @@ class _Crew:
         self._selector.unregister(worker.answers)
         worker.process.kill()
         worker.end()
+
+
+def _epochs(task: Task) -> int:
+    return max(1, int(task.spec.get("budget_epochs", 1)))

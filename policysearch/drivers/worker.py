@@ -85,7 +85,7 @@ def _serve(values: dict[str, Any], objective: Callable[..., Any] | None, answers
         _answer(answers, {"kind": "epoch", "epoch": epoch.number, "wrong": epoch.wrong, "total": epoch.total})
 
     try:
-        execute(Task(**values), tell, objective, on_claim=claimed)
+        result = execute(Task(**values), tell, objective, on_claim=claimed)
     except Superseded:
         _answer(answers, {"kind": "late"})
     except LedgerAway as away:
@@ -93,7 +93,7 @@ def _serve(values: dict[str, Any], objective: Callable[..., Any] | None, answers
     except Exception as error:  # whatever it is, the driver must hear of it rather than wait
         _answer(answers, {"kind": "lost", "reason": f"{type(error).__name__}: {error}", "ledger": False})
     else:
-        _answer(answers, {"kind": "done"})
+        _answer(answers, {"kind": "done", "status": result.status})
         reach("after_report")
 
 

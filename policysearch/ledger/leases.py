@@ -68,7 +68,8 @@ class LeaseTables:
         """Hold the trial so much longer from now; False when another attempt has begun, or the trial is over."""
         trial = tables.trial.c
         over = exists().where(tables.result.c.trial_uid == trial_uid)
-        update = tables.trial.update().where(trial.trial_uid == trial_uid, trial.attempts == fence, ~over)
+        mine = (trial.trial_uid == trial_uid, trial.attempts == fence, trial.attempts > 0, ~over)
+        update = tables.trial.update().where(*mine)
         values = {"lease_until": tables.database_seconds() + lease_seconds}
         return self._database.write(lambda connection: connection.execute(update.values(values)).rowcount) == 1
 

@@ -4,7 +4,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -161,6 +161,25 @@ def test_a_trial_beyond_its_limit_is_tried_again(ledger: Ledger, tmp_path: Path)
     notes = [event.text for event in events if event.kind == "note"]
     assert len(notes) == 1 and "longer than the 1 s that a trial may take" in notes[0]
     assert ledger.result("a") is not None and ledger.trial("a").attempts == 2
+
+
+def test_what_has_become_usual_is_the_limit_of_tasks_given_out_before_anybody_knew(ledger: Ledger, tmp_path: Path) -> None:
+    """Ten times the slowest that succeeded, for as many epochs; what failed at once says nothing."""
+    from policysearch.drivers import local
+    from policysearch.drivers.hired import Worker
+
+    task, limited = tasks(ledger, 1)[0], tasks(ledger, 1, limit_seconds=7.0)[0]
+    crew = local._Crew(Source(ledger, []), lambda event: None, LocalDriver(1))
+    worker = Worker.__new__(Worker)
+    worker.task = task
+    assert crew._limit(worker) is None
+    crew._slowest = 60.0
+    assert crew._limit(worker) == 600.0
+    worker.task = replace(task, spec={**task.spec, "budget_epochs": 3})
+    assert crew._limit(worker) == 1800.0
+    worker.task = limited
+    assert crew._limit(worker) == 7.0
+    crew.dismiss()
 
 
 def test_what_the_listener_raises_ends_the_workers(ledger: Ledger) -> None:
