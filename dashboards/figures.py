@@ -84,7 +84,7 @@ def curves_svg(view: StudyView, shape: Shape) -> str:
     """Validation error after every epoch: the best trial, the baselines, the other trials in grey (the best hundred of them)."""
     baselines = dict(zip((row.uid for row in view.baselines), BASELINES, strict=False))
     with _axes(shape) as (figure, axes):
-        others = [row for row in (*view.done, *_failed(view)) if row != view.best and row.uid not in baselines]
+        others = [row for row in (*view.done, *_short_of(view)) if row != view.best and row.uid not in baselines]
         for row in others[:CURVES_DRAWN]:
             axes.plot(*_points(row), color=OTHERS, linewidth=0.8, zorder=1)
             if row.status == "failed":
@@ -102,10 +102,11 @@ def curves_svg(view: StudyView, shape: Shape) -> str:
 def _frame_curves(axes: Axes, view: StudyView, shape: Shape) -> None:
     """Axes that show the end, where it is decided: the first steep epochs may leave the frame at the top."""
     rows = [row for row in view.rows if row.curve]
-    late = [100 * error for row in rows for epoch, error in row.curve if epoch > row.epochs / 6] or [100.0]
+    longest = max((row.epochs for row in rows), default=0)
+    late = [100 * error for row in rows for epoch, error in row.curve if epoch > longest / 6] or [100.0]
     room = (max(late) - min(late)) or 1.0
     axes.set_ylim(max(0.0, min(late) - 0.08 * room), max(late) + 0.05 * room)
-    axes.set_xlim(1, max((2, *(row.epochs for row in rows))))
+    axes.set_xlim(1, max(2, longest))
     axes.grid(axis="y", color=FAINT, linewidth=0.8)
     axes.set_xlabel("epoch")
     axes.locator_params(axis="x", integer=True)
@@ -119,8 +120,9 @@ def _short(name: str) -> str:
     return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
 
 
-def _failed(view: StudyView) -> tuple[Row, ...]:
-    return tuple(row for row in view.rows if row.status == "failed" and row.curve)
+def _short_of(view: StudyView) -> tuple[Row, ...]:
+    """The trials that ended before the study's last epoch: failed, or stopped."""
+    return tuple(row for row in view.rows if row.status in ("failed", "stopped") and row.curve)
 
 
 def _points(row: Row) -> tuple[list[int], list[float]]:

@@ -10,18 +10,21 @@ from fractions import Fraction
 from typing import Literal, TypeAlias
 
 from policysearch.ledger import Claim, Figure, Ledger, Role, StudyRecord, TrialRecord
-from policysearch.selection import winner
+from policysearch.selection import short_trials, winner
 from policysearch.statistics import disagreement, resolvable_difference, wilson_interval
 from searchspaces.errors import BadInput, NoTrialSucceeded
 from searchspaces.words import counted
 from trials.values import Counts, Score
 
-Status: TypeAlias = Literal["done", "failed", "unfinished", "waiting"]
+Status: TypeAlias = Literal["done", "failed", "unfinished", "waiting", "promoted", "stopped"]
 
 
 @dataclass(frozen=True)
 class Row:
-    """A trial as a person meets it. `error` is a share of the validation images, 0 to 1, None without a score."""
+    """A trial as a person meets it. `error` is a share of the validation images, 0 to 1, None without a score.
+
+    One of fewer epochs than the study's own is never done: its policy was promoted to more epochs, or stopped.
+    """
 
     number: int
     uid: str
@@ -88,8 +91,8 @@ class StudyView:
 
     @property
     def done(self) -> tuple[Row, ...]:
-        """The trials that have a score, best first, in the order in which a study selects."""
-        scored = [row for row in self.rows if row.error is not None]
+        """The trials of all the study's epochs that have a score, best first, in the order in which a study selects."""
+        scored = [row for row in self.rows if row.status == "done"]
         return tuple(sorted(scored, key=lambda row: (row.error, math.inf if row.log_loss is None else row.log_loss, row.number)))
 
     def count(self, status: Status, role: str | None = None) -> int:
@@ -104,7 +107,8 @@ def read_study(ledger: Ledger, study_name: str) -> StudyView:
         names = ", ".join(known.name for known in ledger.studies()) or "none yet"
         raise BadInput(f"study {study_name!r}: not in this ledger; there are: {names}")
     trials = ledger.trials(study.uid)
-    rows = tuple(map(_row, trials))
+    short = short_trials(trials)
+    rows = tuple(_row(trial, short.get(trial.trial_uid)) for trial in trials)
     try:
         best_trial = winner(trials)
     except NoTrialSucceeded:
@@ -157,7 +161,7 @@ def _apart(one: Score | Counts, other: Score | Counts) -> float:
     return disagreement(one.right, other.right)
 
 
-def _row(trial: TrialRecord) -> Row:
+def _row(trial: TrialRecord, short: Literal["promoted", "stopped"] | None) -> Row:
     result, score = trial.result, _score(trial)
     return Row(
         number=trial.number,
@@ -165,20 +169,20 @@ def _row(trial: TrialRecord) -> Row:
         role=trial.role,
         name=trial.label,
         words=trial.words,
-        status=_status(trial),
+        status=_status(trial, short),
         wrong=score.wrong if score else None,
         total=score.total if score else None,
         log_loss=score.log_loss_sum / score.total if score and score.log_loss_sum is not None else None,
         seconds=result.span_seconds.get("total") if result else None,
         reason=result.error if result else None,
         curve=tuple((epoch.number, epoch.wrong / epoch.total) for epoch in result.epochs) if result else (),
-        epochs=trial.spec["budget_epochs"],
+        epochs=trial.budget_epochs,
     )
 
 
-def _status(trial: TrialRecord) -> Status:
+def _status(trial: TrialRecord, short: Literal["promoted", "stopped"] | None) -> Status:
     if trial.result is not None:
-        return trial.result.status
+        return (short or "done") if trial.result.status == "done" else "failed"
     return "unfinished" if trial.attempts else "waiting"
 
 

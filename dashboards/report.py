@@ -46,7 +46,7 @@ def _content(view: StudyView, home: Home, ledger: Ledger) -> dict[str, Any]:
     """What the page shows, ready to be set."""
     trials = ledger.trials(view.study.uid)
     best = view.best_trial
-    ranked = [*view.done, *(row for row in view.rows if row.error is None)]
+    ranked = [*view.done, *(row for row in view.rows if row.status != "done")]
     return {
         "view": view,
         "caveat": caveat(view),
@@ -143,7 +143,7 @@ def _data(identity: dict[str, Any]) -> list[tuple[str, str]]:
     image = identity["image"]
     channels = f"{image['channels']} channel{'s' if image['channels'] > 1 else ''}"
     if "data" not in identity:
-        return [("images", f"the trainer's own, {channels}")]
+        return [("images", f"the trainer’s own, {channels}")]
     counts = ", ".join(f"{identity['splits'][split]:,} {split}" for split in ("train", "val", "test"))
     return [
         ("data set", identity["data"]["name"]),

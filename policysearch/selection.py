@@ -1,17 +1,17 @@
 """Which trial wins: the lowest validation error, then the lower log-loss, then the earlier trial.
 
-Baselines compete like any other trial. Failed and unfinished trials can't win, nor can those that trained for fewer epochs than the
-study's own, for the order of policies after few epochs is another one. Errors are compared as exact fractions.
+Baselines compete like any other trial. Failed and unfinished trials can't win, nor can those that trained for fewer epochs than
+the study's own, for the order of policies after few epochs is another one. Errors are compared as exact fractions.
 """
 
 import math
 from collections.abc import Sequence
 from fractions import Fraction
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
-from policysearch.ledger.records import TrialRecord
+from policysearch.ledger.records import Standing, TrialRecord
 from searchspaces.errors import NoTrialSucceeded
-from searchspaces.json_text import one_line
+from searchspaces.json_text import canonical_json, one_line
 
 Place: TypeAlias = tuple[Fraction, float, int]
 
@@ -35,6 +35,35 @@ def winner(trials: Sequence[TrialRecord], epochs: int | None = None) -> TrialRec
     if not scored:
         raise NoTrialSucceeded(_nobody(whole))
     return min(scored, key=_place)
+
+
+def leader(standings: Sequence[Standing]) -> Standing | None:
+    """The winner as `winner` says, from light rows; None when none has a score."""
+    full = max((row.budget_epochs for row in standings), default=0)
+    scored = [row for row in standings if row.budget_epochs >= full and row.status == "done"]
+    return min(scored, key=_place_of_row, default=None)
+
+
+def _place_of_row(row: Standing) -> Place:
+    assert row.wrong is not None and row.total is not None
+    return place(row.wrong, row.total, row.log_loss_sum, row.number)
+
+
+def short_trials(rows: Sequence[TrialRecord | Standing]) -> dict[str, Literal["promoted", "stopped"]]:
+    """The trials, by uid, of fewer epochs than the study's own: whether their policy went on to more epochs, or (yet) not."""
+    full = max((row.budget_epochs for row in rows), default=0)
+    if all(row.budget_epochs == full for row in rows):
+        return {}
+    furthest: dict[str, int] = {}
+    for row in rows:
+        furthest[_policy(row)] = max(furthest.get(_policy(row), 0), row.budget_epochs)
+    short = (row for row in rows if row.budget_epochs < full)
+    return {row.trial_uid: "promoted" if furthest[_policy(row)] > row.budget_epochs else "stopped" for row in short}
+
+
+def _policy(row: TrialRecord | Standing) -> str:
+    """What trials of one policy, and of one recipe where that is searched too, have in common."""
+    return f"{row.digest} {canonical_json(row.params)}"
 
 
 def _place(trial: TrialRecord) -> Place:

@@ -14,7 +14,7 @@ from typing import Any
 from searchspaces.errors import BadInput
 from searchspaces.families import FILES, family_table, find_family, named_family
 from searchspaces.families.joining import joined
-from searchspaces.families.narrowing import read_space_file
+from searchspaces.families.narrowing import family_from_file, read_space_file
 from searchspaces.families.option import LISTED
 from searchspaces.policy import Base, PadCrop
 from searchspaces.space import SearchSpace
@@ -43,7 +43,7 @@ def joint(*families: str, channels: int = 3, base: Base = PHOTO_BASE) -> SearchS
 
 def from_file(path: str | PathLike[str], channels: int = 3, base: Base = PHOTO_BASE) -> SearchSpace:
     """The space that a YAML file describes, whatever the file is called."""
-    return build_space(read_space_file(path), channels, base)
+    return family_from_file(path).build(channels, base)
 
 
 def lasting_wish(wish: str | Mapping[str, Any]) -> str | dict[str, Any]:

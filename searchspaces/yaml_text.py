@@ -53,6 +53,7 @@ class _Reader:
         documents: list[Any] = []
         for event in self.events:
             if isinstance(event, yaml.DocumentStartEvent):
+                self.line = event.start_mark.line + 1 if event.start_mark else self.line
                 if documents:
                     raise self._refused("a second document", "one document a file")
                 documents.append(self._value(next(self.events), 1))

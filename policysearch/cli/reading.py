@@ -8,8 +8,12 @@ import click
 from policysearch.cli.options import home_option, json_option, open_home, open_study, print_json
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from policysearch.home import Home
-    from policysearch.ledger import Claim, Ledger, StudyRecord, TrialRecord
+    from policysearch.ledger import Claim, Ledger, Standing, StudyRecord
+
+MOST_ROWS_FITTED = 500
 
 
 @click.command()
@@ -22,26 +26,26 @@ def status(study: str | None, home: str | None, as_json: bool) -> None:
     With --json a list of objects, one a study (study, state, done, failed, unfinished, best, best_error_percent, ...) or one a
     trial (number, role, label, state, epoch, wrong, total, error_percent, seconds, reason, digest, ...). All have the same keys;
     what isn't known yet is null. Errors are of validation images, in percent; state is done, failed, running, unfinished or
-    waiting for a trial, running, unfinished or idle for a study.
+    waiting for a trial, running, unfinished or idle for a study. With early stopping a trial of fewer epochs than the study's
+    (budget_epochs) is promoted or stopped when it is over, never done.
     """
     from policysearch.ledger import Ledger
 
     place = open_home(home)
     if study is not None:
         ledger, record = open_study(place, study)
-        searching = place.is_locked(study)
-        facts: Any = [trial_facts(trial, searching) for trial in ledger.trials(record.uid)]
+        facts: Any = _trials_facts(ledger.standings(record.uid), _is_searched(ledger, record, place))
         columns = ["number", "role", "label", "state", "epoch", "error_percent", "seconds"]
     elif place.has_ledger:
         known = Ledger(place.ledger_url)
-        facts = [_study_facts(known, record, place) for record in known.studies()]
+        facts = [_study_facts(known, record, place, known.standings(record.uid)) for record in known.studies()]
         columns = ["study", "state", "done", "failed", "unfinished", "best_error_percent", "best", "test_error_percent"]
     else:
         facts, columns = [], []
     if as_json:
         return print_json(facts)
     if not facts:
-        click.echo(f"no study in {place.root} yet; start with: policysearch demo")
+        click.echo(f"no study in {place.ledger_place} yet; start with: policysearch demo")
         return None
     print_table(columns, facts)
     return None
@@ -58,12 +62,15 @@ def show(study: str, home: str | None, as_json: bool) -> None:
     baselines and enqueued (lists of such), test (null while the test set is closed, else state, models, wrong, total,
     error_percent, interval_95_percent, looks_by_other_studies_before) and wishes.
     """
+    from policysearch.selection import leader
+
     place = open_home(home)
     ledger, record = open_study(place, study)
-    searching = place.is_locked(study)
-    trials = [trial_facts(trial, searching) for trial in ledger.trials(record.uid)]
-    facts = _study_facts(ledger, record, place) | {
-        "winner": _winner_facts(ledger, record),
+    standings = ledger.standings(record.uid)
+    trials = _trials_facts(standings, _is_searched(ledger, record, place))
+    best = leader(standings)
+    facts = _study_facts(ledger, record, place, standings) | {
+        "winner": next((trial for trial in trials if best and trial["trial_uid"] == best.trial_uid), None),
         "baselines": [trial for trial in trials if trial["role"] == "baseline"],
         "enqueued": [trial for trial in trials if trial["role"] == "enqueued"],
         "test": test_facts(ledger.claim(record.uid)),
@@ -75,38 +82,47 @@ def show(study: str, home: str | None, as_json: bool) -> None:
     return None
 
 
-def trial_facts(trial: "TrialRecord", searching: bool) -> dict[str, Any]:
-    """A trial as JSON values, always with the same keys; figures of one that isn't over are those of the last epoch noted.
+def _trials_facts(standings: "Sequence[Standing]", searching: bool) -> list[dict[str, Any]]:
+    """Trials as JSON values; `searching` says whether a process is at work on the study: without one, no trial is running."""
+    from policysearch.selection import short_trials
 
-    `searching` says whether a process is at work on the study: without one, no trial is running.
-    """
-    result = trial.result
-    epoch, wrong, total = trial.progress or (0, None, None)
-    if result is not None:
-        epoch = len(result.epochs)
-        wrong, total = (result.score.wrong, result.score.total) if result.score else (None, None)
+    short = short_trials(standings)
+    return [_trial_facts(row, short.get(row.trial_uid), searching) for row in standings]
+
+
+def _trial_facts(row: "Standing", short: str | None, searching: bool) -> dict[str, Any]:
+    """A trial as JSON values, always with the same keys; figures of one that isn't over are those of the last epoch noted."""
+    epoch, wrong, total = row.progress or (0, None, None)
+    if row.status is not None:
+        epoch, wrong, total = row.epochs, row.wrong, row.total
     return {
-        "number": trial.number,
-        "role": trial.role,
-        "label": trial.label,
-        "state": result.status if result else _state(trial, searching),
+        "number": row.number,
+        "role": row.role,
+        "label": row.label,
+        "state": (short or "done") if row.status == "done" else row.status or _state(row, searching),
         "epoch": epoch,
+        "budget_epochs": row.budget_epochs,
         "wrong": wrong,
         "total": total,
-        "error_percent": None if wrong is None or total is None else round(100 * wrong / total, 2),
-        "seconds": round(result.span_seconds.get("total", 0.0), 1) if result else None,
-        "reason": result.error if result else None,
-        "attempts": trial.attempts,
-        "trial_uid": trial.trial_uid,
-        "digest": trial.digest,
-        "words": trial.words,
+        "error_percent": _percent(wrong, total),
+        "seconds": None if row.status is None else round(row.seconds or 0.0, 1),
+        "reason": row.reason,
+        "attempts": row.attempts,
+        "trial_uid": row.trial_uid,
+        "digest": row.digest,
+        "words": row.words,
     }
 
 
-def _state(trial: "TrialRecord", searching: bool) -> str:
-    if trial.started_at is None:
+def _state(row: "Standing", searching: bool) -> str:
+    if row.started_at is None:
         return "waiting"
     return "running" if searching else "unfinished"
+
+
+def _is_searched(ledger: "Ledger", record: "StudyRecord", home: "Home") -> bool:
+    """Whether a process is at work on the study: one of this home, or of any machine where several share the ledger."""
+    return home.is_locked(record.name) or (home.storage is not None and ledger.holder(record.uid) is not None)
 
 
 def test_facts(claim: "Claim | None") -> dict[str, Any] | None:
@@ -135,56 +151,80 @@ def _frozen_by(claim: "Claim") -> dict[str, Any]:
 
 
 def print_table(columns: list[str], rows: list[dict[str, Any]]) -> None:
-    """A plain table: as wide as it needs to be where it's piped, as the window where it's read."""
+    """A plain table: as wide as it needs to be where it's piped, as the window where it's read (if it has few rows)."""
     from rich.console import Console
     from rich.table import Table
 
+    if len(rows) > MOST_ROWS_FITTED:
+        return _print_long_table(columns, rows)
     console = Console()
     if not console.is_terminal:
         console = Console(width=250)
     table = Table(box=None, header_style="bold", pad_edge=False)
     for column in columns:
-        table.add_column(column.replace("_percent", " %").replace("_", " "), overflow="fold")
+        table.add_column(_heading(column), overflow="fold")
     for row in rows:
-        table.add_row(*("" if row.get(column) is None else str(row[column]) for column in columns))
+        table.add_row(*(_cell(row, column) for column in columns))
     console.print(table, highlight=False, markup=False)
+    return None
 
 
-def _study_facts(ledger: "Ledger", record: "StudyRecord", home: "Home") -> dict[str, Any]:
-    trials = ledger.trials(record.uid)
-    done = [trial for trial in trials if trial.result and trial.result.status == "done"]
-    failed = [trial for trial in trials if trial.result and trial.result.status == "failed"]
-    best = _winner_facts(ledger, record)
+def _print_long_table(columns: list[str], rows: list[dict[str, Any]]) -> None:
+    """The same without a look at the window, which would take seconds for thousands of rows."""
+    cells = [[_heading(column) for column in columns], *([_cell(row, column) for column in columns] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    lines = ("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in cells)
+    click.echo("\n".join(lines))
+
+
+def _heading(column: str) -> str:
+    return column.replace("_percent", " %").replace("_", " ")
+
+
+def _cell(row: dict[str, Any], column: str) -> str:
+    return "" if row.get(column) is None else str(row[column])
+
+
+def _study_facts(ledger: "Ledger", record: "StudyRecord", home: "Home", rows: "Sequence[Standing]") -> dict[str, Any]:
+    from policysearch.selection import leader, short_trials
+
+    short, best = short_trials(rows), leader(rows)
     test = test_facts(ledger.claim(record.uid)) or {}
-    unfinished = len(trials) - len(done) - len(failed)
+    unfinished = sum(row.status is None for row in rows)
+    searched = _is_searched(ledger, record, home)
     return {
         "study": record.name,
-        "state": "running" if home.is_locked(record.name) else ("unfinished" if unfinished else "idle"),
+        "state": "running" if searched else ("unfinished" if unfinished else "idle"),
         "created_at": record.created_at.isoformat(timespec="seconds"),
-        "done": len(done),
-        "failed": len(failed),
+        "done": sum(row.status == "done" and row.trial_uid not in short for row in rows),
+        "failed": sum(row.status == "failed" for row in rows),
         "unfinished": unfinished,
-        "best": best["label"] if best else None,
-        "best_error_percent": best["error_percent"] if best else None,
+        "stopped": sum(row.status == "done" and short.get(row.trial_uid) == "stopped" for row in rows),
+        "late_results": len(ledger.late_results(record.uid)),
+        "best": best.label if best else None,
+        "best_error_percent": _percent(best.wrong, best.total) if best else None,
         "test_error_percent": test.get("error_percent"),
+        "parent": next((known.name for known in ledger.studies() if known.uid == record.parent_uid), None),
         "directory": str(home.study_directory(record.name)),
     }
 
 
-def _winner_facts(ledger: "Ledger", record: "StudyRecord") -> dict[str, Any] | None:
-    from policysearch.selection import winner
-    from searchspaces.errors import NoTrialSucceeded
-
-    try:
-        return trial_facts(winner(ledger.trials(record.uid)), searching=False)  # a winner is over
-    except NoTrialSucceeded:
-        return None
+def _percent(wrong: int | None, total: int | None) -> float | None:
+    return None if wrong is None or total is None else round(100 * wrong / total, 2)
 
 
 def _print_study(facts: dict[str, Any]) -> None:
     click.echo(
         click.style(facts["study"], bold=True) + f"  ({facts['state']}; {facts['done']} trials done, {facts['failed']} failed)"
     )
+    if facts["parent"]:
+        click.echo(f"  child of    {facts['parent']}, with copies of the trials that were over there")
+    if facts["stopped"]:
+        click.echo(f"  stopped     {facts['stopped']} policies early, after fewer epochs than the study's")
+    if facts["late_results"]:
+        click.echo(
+            f"  late        {facts['late_results']} results came after their trials had been taken over; kept, not counted"
+        )
     if facts["winner"]:
         winner = facts["winner"]
         click.echo(f"  winner      {winner['label']}: {winner['error_percent']} % of {winner['total']} validation images wrong")

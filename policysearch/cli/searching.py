@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 CLOSED_OUTPUT = 141  # as a shell says it of a program that SIGPIPE ended
 GO_ON = "the same command goes on from there."
+GO_ON_EXTENDING = "the same command, with the number that was wanted in all, goes on from there."
 DEMO_TRIALS = 8
 DEMO_EPOCHS = 30
 DEMO_TEXT = """\
@@ -108,25 +109,26 @@ def conduct(study: "Study", trials: int | str, test: bool, extending: bool = Fal
     from policysearch.home import Home
 
     home, tally = Home.locate(study.home, study.storage), Tally(study.epochs)
+    go_on = GO_ON_EXTENDING if extending else GO_ON
     try:
         with progress(tally) as view:
             beside = Beside(home, view)
             outcome = study.extend(trials, beside.hear, test) if extending else study.run(int(trials), beside.hear, test)
     except BrokenPipeError:
-        _say_how_to_go_on("nobody reads the output any more: ", len(tally.over))
+        _say_how_to_go_on("nobody reads the output any more: ", len(tally.over), go_on)
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what Python would still write there at its end
         raise SystemExit(CLOSED_OUTPUT) from None
     except (KeyboardInterrupt, SystemExit):
-        _say_how_to_go_on("", len(tally.over))
+        _say_how_to_go_on("", len(tally.over), go_on)
         raise
     show_outcome(study, outcome, beside)
 
 
-def _say_how_to_go_on(why: str, over: int) -> None:
+def _say_how_to_go_on(why: str, over: int, go_on: str) -> None:
     from searchspaces.words import counted
 
     with suppress(OSError):  # the terminal may be gone
-        click.echo(f"\n{why}{counted(over, 'trial')} {'is' if over == 1 else 'are'} finished and kept; {GO_ON}", err=True)
+        click.echo(f"\n{why}{counted(over, 'trial')} {'is' if over == 1 else 'are'} finished and kept; {go_on}", err=True)
 
 
 class Beside:

@@ -10,6 +10,8 @@ from sqlalchemy import Connection, select
 from policysearch.ledger import tables
 from searchspaces.json_text import canonical_json
 
+AT_ONCE = 500
+
 
 def child_trial_uid(study_uid: str, number: int) -> str:
     """The uid of a study's trial of that number."""
@@ -24,15 +26,19 @@ def fork(connection: Connection, row: Mapping[str, Any]) -> None:
     connection.execute(tables.study.insert().values(row))
     finished = select(tables.trial).join(tables.result).where(trial.study_uid == row["parent_uid"]).order_by(trial.number)
     uids: dict[str, str] = {}
+    copies = []
     for old in connection.execute(finished).mappings().all():
         uid = uids[old["trial_uid"]] = child_trial_uid(row["uid"], old["number"])
-        copy = dict(old) | {"trial_uid": uid, "study_uid": row["uid"], "spec": _renamed(old["spec"], uid)}
-        connection.execute(tables.trial.insert().values(copy | {"owner": None, "lease_until": None, "call_key": None}))
+        free = {"owner": None, "lease_until": None, "call_key": None}
+        copies.append(dict(old) | free | {"trial_uid": uid, "study_uid": row["uid"], "spec": _renamed(old["spec"], uid)})
     outcomes = select(tables.result).join(tables.trial).where(trial.study_uid == row["parent_uid"])
+    results = []
     for old in connection.execute(outcomes).mappings().all():
         uid = uids[old["trial_uid"]]
-        copy = dict(old) | {"trial_uid": uid, "body": _renamed(old["body"], uid)}
-        connection.execute(tables.result.insert().values(copy))
+        results.append(dict(old) | {"trial_uid": uid, "body": _renamed(old["body"], uid)})
+    for table, rows in ((tables.trial, copies), (tables.result, results)):
+        for start in range(0, len(rows), AT_ONCE):
+            connection.execute(table.insert(), rows[start : start + AT_ONCE])
 
 
 def _renamed(text: str, trial_uid: str) -> str:

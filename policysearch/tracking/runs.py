@@ -103,10 +103,11 @@ def run_name(trial: TrialRecord) -> str:
 
 def best_of(trials: Sequence[TrialRecord], count: int) -> list[TrialRecord]:
     """The `count` best of the trials that succeeded, in the order in which a study selects."""
+    epochs = max((trial.budget_epochs for trial in trials), default=0)  # of those left, all may have had fewer
     left, best = list(trials), list[TrialRecord]()
     while len(best) < count:
         try:
-            first = winner(left)
+            first = winner(left, epochs)
         except NoTrialSucceeded:
             break
         best.append(first)
@@ -128,6 +129,7 @@ def _epoch_points(result: TrialResult, started: int, ended: int) -> list[Point]:
 def _trial_tags(study: StudyRecord, trial: TrialRecord, result: TrialResult) -> dict[str, str]:
     tags = _study_tags(study, trial.role) | {"policysearch.trial_uid": trial.trial_uid, "policysearch.digest": trial.digest}
     tags[NOTE] = trial.words
+    tags["policysearch.budget_epochs"] = str(trial.budget_epochs)
     if result.error is not None:
         tags |= {"policysearch.reason": result.error, NOTE: f"Failed: {result.error}\n\n{trial.words}"}
     return _fit(tags, LONGEST_TAG)

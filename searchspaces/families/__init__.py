@@ -33,7 +33,7 @@ def find_family(wish: str | Mapping[str, Any]) -> Family:
     from searchspaces.families.narrowing import family_from_file, narrowed_family
 
     if isinstance(wish, Mapping):
-        return narrowed_family(wish, "space")
+        return narrowed_family(wish, "content of a space file")
     if not isinstance(wish, str):
         raise BadInput(f"space {shown(wish)}: allowed is text, such as randaugment or space.yaml, or what such a file holds")
     return family_from_file(wish) if wish.endswith(FILES) else named_family(wish)

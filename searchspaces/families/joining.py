@@ -1,7 +1,7 @@
 """Several families as one conditional space, as in `randaugment,photometric`: which of them is the first parameter.
 
 Each family's own parameters follow under its name (`randaugment.ops`) and exist only where it is the one. Refuses a family given
-twice, and one that is several already.
+twice, and one of ops beside one of the base.
 """
 
 import re
@@ -38,13 +38,16 @@ def split_families(wish: str) -> list[str]:
 
 
 def joined(families: Sequence[Family]) -> Family:
-    """The family whose points are those of all of them. BadInput for one given twice, and for one that is several."""
+    """The family whose points are those of all of them. BadInput for one given twice, and where some search the base alone."""
     names = [family.name for family in families]
     for name in names:
         if AND in name:
             raise BadInput(f"space {LISTED.join(names)!r}: the base goes with all or none; write it last, behind all families")
         if names.count(name) > 1:
             raise BadInput(f"space {LISTED.join(names)!r}: {name} given twice; give each family once")
+    if len({family.searches_base for family in families}) > 1:
+        searching = next(family.name for family in families if family.searches_base)
+        raise BadInput(f"space {LISTED.join(names)!r}: {searching} searches the base; write it last, behind all: +{searching}")
     name, summary = LISTED.join(names), "one of: " + "; ".join(family.summary for family in families)
     source = "; ".join(dict.fromkeys(family.source for family in families))
     return Family(
@@ -52,7 +55,7 @@ def joined(families: Sequence[Family]) -> Family:
         summary,
         source,
         partial(_build, tuple(families)),
-        searches_base=any(family.searches_base for family in families),
+        searches_base=families[0].searches_base,
         leaves_out=all(family.leaves_out for family in families),
     )
 

@@ -30,17 +30,20 @@ def narrowed(space: SearchSpace, wishes: Mapping[str, Any]) -> SearchSpace:
         if name not in known:
             closest = get_close_matches(name, known, n=1)
             hint = f"did you mean {closest[0]!r}? " if closest else ""
-            raise BadInput(f"space {space.name}: unknown parameter {shown(name)}; {hint}it has {', '.join(known)}")
+            has = "; ".join([f"{hint}it has {', '.join(known)}", *space.notes])
+            raise BadInput(f"space {space.name}: unknown parameter {shown(name)}; {has}")
     kept: dict[str, Parameter] = {}
     fixed: dict[str, Value] = dict(space.fixed)
     conditions: dict[str, When | None] = {}  # of what is fixed: when it would exist
     for parameter in space.parameters:
         when = _narrowed_when(parameter.when, kept, fixed, conditions)
         if when is _NEVER:
+            if parameter.name in wishes:
+                cure = "leave it out, or allow that"
+                raise BadInput(f"parameter {parameter.name}: it exists {_in_words(parameter.when)} alone; {cure}")
             continue
-        part: Part = replace(parameter, when=when)
-        if parameter.name in wishes:
-            part = _narrowed_parameter(replace(parameter, when=when), wishes[parameter.name])
+        there = replace(parameter, when=when)
+        part: Part = _narrowed_parameter(there, wishes[there.name]) if there.name in wishes else there
         if isinstance(part, tuple):
             fixed[part[0]], conditions[part[0]] = part[1], when
         else:
@@ -56,6 +59,10 @@ def searched(name: str, low: float, high: float, wished: object) -> Part:
 
 
 _NEVER = When("never", ("never",))
+
+
+def _in_words(when: When | None) -> str:
+    return "" if when is None else f"where {when.name} is {' or '.join(map(repr, when.values))}"
 
 
 def _narrowed_when(

@@ -176,7 +176,8 @@ def test_a_write_that_went_to_a_file_replaced_meanwhile_is_made_again(
     study = ledger.create_study("a", {})
     ledger.close()
     copy = Path(shutil.copy(path, tmp_path / "copy"))
-    real, replaced = engines.is_of_its_file, []
+    real = engines.is_of_its_file
+    replaced: list[bool] = []
 
     def replace_after_the_first_look(engine: object) -> bool:
         kept = real(engine)  # type: ignore[arg-type]

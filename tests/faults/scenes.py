@@ -10,11 +10,13 @@ import signal
 import time
 from collections import Counter
 from dataclasses import dataclass, field, replace
+from multiprocessing.forkserver import ensure_running
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from faults.pretended import MARK, Wishes, run_study
 
+LEASE_VARIABLE = "POLICYSEARCH_LEASE_SECONDS"
 LEASE_SECONDS = "2"
 END_SECONDS = 120.0
 MOST_RESUMES = 40
@@ -22,9 +24,17 @@ _PRELOADED = ["policysearch.search", "policysearch.drivers.local", "policysearch
 
 
 def prepare_drivers() -> None:
-    """To be called before the first scene: drivers have a short lease, and their imports behind them."""
-    os.environ["POLICYSEARCH_LEASE_SECONDS"] = LEASE_SECONDS
-    multiprocessing.set_forkserver_preload(_PRELOADED)
+    """To be called before the first scene: drivers, and they alone, have a short lease, and their imports behind them."""
+    before = os.environ.get(LEASE_VARIABLE)
+    os.environ[LEASE_VARIABLE] = LEASE_SECONDS
+    try:
+        multiprocessing.set_forkserver_preload(_PRELOADED)
+        ensure_running()
+    finally:
+        if before is None:
+            del os.environ[LEASE_VARIABLE]
+        else:
+            os.environ[LEASE_VARIABLE] = before
 
 
 @dataclass
@@ -64,11 +74,14 @@ class Scene:
             self.spared += times * attempts_each
 
     def end(self, driver: BaseProcess) -> int:
-        """Wait for the driver's own end; its exit code."""
-        driver.join(END_SECONDS)
+        """Wait for the driver's own end, as long as it gets on; its exit code."""
+        before = -1
+        while driver.exitcode is None and (said := len(self.lines("stdout"))) > before:
+            before = said
+            driver.join(END_SECONDS)
         if driver.exitcode is None:
             driver.kill()
-            raise AssertionError(f"the search of {self.root} did not end: {self.said()}")
+            raise AssertionError(f"the search of {self.root} has not got on for {END_SECONDS:.0f} s: {self.said()}")
         return driver.exitcode
 
     def finish(self) -> None:

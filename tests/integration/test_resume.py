@@ -199,7 +199,7 @@ def test_the_last_run_told_finished_trials_without_starting_them(story: Story) -
 
 def test_the_winner_is_the_lowest_error_of_the_ledger_and_its_policy_is_in_the_file(story: Story) -> None:
     def standing(trial: TrialRecord) -> tuple[int, float, int]:
-        assert trial.result is not None and trial.result.score is not None
+        assert trial.result is not None and isinstance(trial.result.score, Score)
         return trial.result.score.wrong, trial.result.score.log_loss_sum, trial.number
 
     best = min(story.trials, key=standing)

@@ -10,6 +10,7 @@ from dashboards.queries import caveat, read_study
 from policysearch.selection import winner
 from policysearch.statistics import disagreement, resolvable_difference, wilson_interval
 from searchspaces.errors import BadInput
+from trials.values import Score
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +45,7 @@ def test_every_baseline_is_compared_on_the_same_images(made: StudyInLedger) -> N
     assert [gap.baseline.name for gap in view.comparisons] == ["none", "flip+crop", "trivialaugment-wide"]
     for gap in view.comparisons:
         other = scores[gap.baseline.uid]
-        assert best is not None and other is not None
+        assert isinstance(best, Score) and isinstance(other, Score)
         assert gap.difference == (other.wrong - best.wrong) / VAL_IMAGES
         assert gap.resolvable == resolvable_difference(disagreement(best.right, other.right), VAL_IMAGES)
 

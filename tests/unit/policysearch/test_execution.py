@@ -1,16 +1,22 @@
 """How a worker carries out one task, in this process: what is run, what is only looked up, and whose fault a failure is."""
 
+import json
+import subprocess
+import sys
+import time
 from dataclasses import replace
 from functools import partial
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 from search_fixture import imagined, write_bars
 
-from policysearch.drivers import Task
+from policysearch.drivers import Task, execution
 from policysearch.drivers.execution import execute, record_failure
-from policysearch.ledger import Ledger, sqlite_url
+from policysearch.ledger import Ledger, Superseded, sqlite_url
+from policysearch.objective import Context
 from searchspaces.policy import Policy
 from searchspaces.policy_json import digest
 from trials.data import Source, prepare
@@ -82,3 +88,91 @@ def test_a_full_disk_is_the_trials_failure_with_its_reason(task: Task) -> None:
     stored = execute(full, lambda epoch: None)
     assert stored.status == "failed" and stored.error is not None and "can't be written" in stored.error
     assert Ledger(task.ledger_url).trial("uid").result == stored
+
+
+@pytest.fixture
+def pretended(tmp_path: Path) -> Task:
+    """A task whose trial is a function of the test's."""
+    ledger = Ledger.open(sqlite_url(tmp_path / "ledger.sqlite"))
+    spec: dict[str, Any] = {"trial_uid": "uid", "params": {}, "seed": 1, "budget_epochs": 1, "data": None, "policy": {}}
+    ledger.add_trial(ledger.create_study("pretended", {}).uid, 0, "trial", "", {}, "digest", "", spec)
+    return Task(spec, ledger.url, str(tmp_path / "weights" / "uid.pt"))
+
+
+def quiet(epoch: Epoch) -> None:
+    """Hears of epochs and does nothing."""
+
+
+def test_a_result_of_an_attempt_that_was_taken_over_is_late_and_kept(pretended: Task) -> None:
+    ledger = Ledger(pretended.ledger_url)
+
+    def overtaken(context: Context) -> tuple[int, int]:
+        ledger.start_attempt("uid", "another:1")
+        return 3, 10
+
+    with pytest.raises(Superseded):
+        execute(pretended, quiet, overtaken)
+    assert ledger.result("uid") is None
+    late = ledger.late_results(ledger.studies()[0].uid)
+    assert [(result.trial_uid, result.fence) for result in late] == [("uid", 1)]
+    execute(pretended, quiet, lambda context: (4, 10))
+    stored = ledger.result("uid")
+    assert stored is not None and stored.score is not None and stored.score.wrong == 4
+
+
+def test_a_worker_that_has_lost_its_trial_stops_at_the_next_epoch(pretended: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(execution, "LEASE_SECONDS", 0.3)
+    ledger, epochs = Ledger(pretended.ledger_url), list[int]()
+
+    def long(context: Context) -> tuple[int, int]:
+        ledger.start_attempt("uid", "another:1")
+        for epoch in range(1, 1000):
+            time.sleep(0.02)
+            epochs.append(epoch)
+            context.report(epoch, 3, 10)
+        return 3, 10
+
+    with pytest.raises(Superseded, match="another worker has it now"):
+        execute(pretended, quiet, long)
+    assert len(epochs) < 900 and ledger.late_results(ledger.studies()[0].uid) == ()
+
+
+def test_a_claim_is_renewed_as_long_as_the_trial_runs(pretended: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(execution, "LEASE_SECONDS", 3.0)
+    ledger = Ledger(pretended.ledger_url)
+    until: list[float | None] = []
+
+    def two_renewals(context: Context) -> tuple[int, int]:
+        for _ in range(2):
+            until.append(ledger.trial("uid").lease_until)
+            time.sleep(1.5)
+        until.append(ledger.trial("uid").lease_until)
+        return 3, 10
+
+    execute(pretended, quiet, two_renewals)
+    moments = [moment for moment in until if moment is not None]
+    assert len(moments) == 3 and moments == sorted(set(moments))
+    assert ledger.lapsed(ledger.studies()[0].uid) == ()
+
+
+def test_memory_that_runs_out_outside_the_training_is_the_trials_failure(
+    pretended: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_memory(*given: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("policysearch.objective.run_objective", no_memory)
+    stored = execute(pretended, quiet, lambda context: (3, 10))
+    assert stored.status == "failed" and stored.error is not None and "out of memory" in stored.error
+
+
+def test_a_trial_that_needs_no_torch_imports_none(pretended: Task) -> None:
+    code = (
+        "import json, sys\n"
+        "from policysearch.drivers import Task\n"
+        "from policysearch.drivers.execution import execute\n"
+        "result = execute(Task(**json.loads(sys.argv[1])), lambda epoch: None, lambda context: (3, 10))\n"
+        "print(result.status, sorted({'torch', 'optuna', 'ray', 'numba'} & set(sys.modules)))\n"
+    )
+    said = subprocess.run([sys.executable, "-c", code, json.dumps(pretended.to_dict())], capture_output=True, text=True)
+    assert said.stdout == "done []\n", said.stderr

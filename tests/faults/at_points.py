@@ -1,0 +1,51 @@
+"""One step of a real search in a process of its own, which may die in it: `python at_points.py STEP HOME_OR_TASK [STUDY]`."""
+
+import json
+import sys
+from pathlib import Path
+
+
+def trial(task: str) -> None:
+    """Carry out a task, as a worker does."""
+    from policysearch.drivers import Task
+    from policysearch.drivers.execution import execute
+
+    execute(Task(**json.loads(task)), lambda epoch: None)
+
+
+def gate(home: str, name: str) -> None:
+    """Open the test set."""
+    from policysearch.conclusion import disclose_test
+    from policysearch.home import Home
+    from policysearch.ledger import Ledger
+
+    ledger = Ledger(Home(Path(home)).ledger_url)
+    study = ledger.study(name)
+    assert study is not None
+    disclose_test(Home(Path(home)), ledger, study)
+
+
+def report(home: str, name: str) -> None:
+    """Write the report."""
+    from dashboards.report import write_report
+    from policysearch.home import Home
+    from policysearch.ledger import Ledger
+
+    place = Home(Path(home))
+    write_report(Ledger(place.ledger_url), place, name, place.study_directory(name) / "report.html")
+
+
+def mirror(home: str, name: str) -> None:
+    """Bring MLflow up to date."""
+    from policysearch.home import Home
+    from policysearch.ledger import Ledger
+    from policysearch.tracking.mirror import mirror_study
+    from policysearch.tracking.target import locate
+
+    place = Home(Path(home))
+    shipped = mirror_study(Ledger(place.ledger_url), name, locate(place.root), place.study_directory(name))
+    assert shipped.behind == 0, shipped.reason
+
+
+if __name__ == "__main__":
+    {"trial": trial, "gate": gate, "report": report, "mirror": mirror}[sys.argv[1]](*sys.argv[2:])
