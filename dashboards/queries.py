@@ -155,7 +155,7 @@ def _comparisons(trials: tuple[TrialRecord, ...], rows: tuple[Row, ...], best: T
 
 
 def _apart(one: Score | Counts, other: Score | Counts) -> float:
-    """The share of images that exactly one of two models gets right; the largest it can be where it isn't known which they are."""
+    """The share of images that exactly one of two models gets right; the largest it can be, if it is not known which."""
     if one.right is None or other.right is None or one.total != other.total:
         return min(1.0, one.wrong / one.total + other.wrong / other.total)
     return disagreement(one.right, other.right)

@@ -1,9 +1,9 @@
 """What is run next: the tasks of a search, in order, over the ledger and a sampler.
 
 First the trials that an earlier search planned and didn't finish, then the free baselines, then the policies that the user
-enqueued, then longer trainings of policies that have earned them, then suggestions. A trial is in the ledger before it is given out,
-and what came of it is read from the ledger. Refuses nothing; it stops at the number of policies, at the end of the space, and before a
-trial that would not finish in time.
+enqueued, then longer trainings of policies that have earned them, then suggestions. A trial is in the ledger before it is given
+out, and what came of it is read from the ledger. Refuses nothing; it stops at the number of policies, at the end of the space,
+and before a trial that would not finish in time.
 """
 
 import hashlib
@@ -37,9 +37,9 @@ LABEL_PARAMS = 3
 class Setting:
     """What all trials of a study share, what it searches, and the policies by label that are run beside.
 
-    `rungs` are the numbers of epochs that a searched policy may train for, ascending to `budget_epochs`; of each the best `1 / eta`
-    go on. Where `objective` names a trainer of the user's own, `data` may be None. A trial that takes longer than `limit_seconds`
-    hangs; None leaves it to `usual_limit`.
+    `rungs` are the numbers of epochs that a searched policy may train for, ascending to `budget_epochs`; of each the best
+    `1 / eta` go on. Where `objective` names a trainer of the user's own, `data` may be None. A trial that takes longer than
+    `limit_seconds` hangs; None leaves it to `usual_limit`.
     """
 
     space: SearchSpace
@@ -113,6 +113,7 @@ class Campaign:
         left = {row.key for row in self._waiting if row.role == "trial"}
         finished = {row.key for row in self._history if row.role == "trial" and row.status is not None}
         self._planned = len(finished | left)
+        self._free = deque(_beside(setting))
         self._under_way: set[str] = set()
         self.stopped: Literal["space", "time"] | None = None
         best = self._history.best
@@ -148,14 +149,15 @@ class Campaign:
         if self._waiting:
             if (late := self._late(self._waiting[0].epochs)) is not False:
                 return late
-            return self._given(self._waiting.popleft().trial_uid)
+            trial_uid = self._waiting.popleft().trial_uid
+            return self._given(trial_uid, self._ledger.trial(trial_uid).spec)
         plan = self._plan()
         while plan is not None and plan is not LATER:
             if (late := self._late(plan.epochs)) is not False:
                 return late
             found = plan if plan.policy is not None else self._suggested(plan)
             if found is not None:
-                return self._given(self._add(found))
+                return self._given(*self._add(found))
             self._wanted, self.stopped = self._planned, "space"
             plan = self._plan()
         return plan
@@ -163,7 +165,8 @@ class Campaign:
     def started(self, trial_uid: str) -> None:
         """Tell the listener, and note that a worker has taken the trial up."""
         self._spare.begun(trial_uid)
-        self._listener(Event("started", trial_uid, label=self._history[trial_uid].label))
+        row = self._history[trial_uid]
+        self._listener(Event("started", trial_uid, label=row.label, budget_epochs=row.epochs))
 
     def finished(self, trial_uid: str) -> None:
         """Read the result, keep the weights of the best trial alone, tell the listener."""
@@ -183,9 +186,10 @@ class Campaign:
 
     def _tell_end(self, row: Row, epochs: int, reason: str | None) -> None:
         if row.wrong is None or row.total is None:
-            self._listener(Event("failed", row.trial_uid, text=reason or "", label=row.label))
+            self._listener(Event("failed", row.trial_uid, text=reason or "", label=row.label, budget_epochs=row.epochs))
             return
-        self._listener(Event("finished", row.trial_uid, epochs, row.wrong, row.total, label=row.label))
+        score = (row.wrong, row.total)
+        self._listener(Event("finished", row.trial_uid, epochs, *score, label=row.label, budget_epochs=row.epochs))
 
     def _late(self, epochs: int) -> Literal[False] | Later | None:
         """False where a trial of so many epochs would end in time; else what to answer instead."""
@@ -196,8 +200,8 @@ class Campaign:
         self.stopped = "time"
         return None
 
-    def _given(self, trial_uid: str) -> Task:
-        epochs, spec = self._history[trial_uid].epochs, placed(self._ledger.trial(trial_uid).spec, self._setting)
+    def _given(self, trial_uid: str, recorded: Mapping[str, Any]) -> Task:
+        epochs, spec = self._history[trial_uid].epochs, placed(recorded, self._setting)
         self._under_way.add(trial_uid)
         self._spare.given(trial_uid, epochs)
         limit = self._setting.limit_seconds or usual_limit(self._spare.longest(epochs))
@@ -220,13 +224,12 @@ class Campaign:
 
     def _beside(self) -> _Plan | None:
         """A baseline or an enqueued policy that the study has not, under whatever name it may have come before."""
-        given: tuple[tuple[Role, Mapping[str, Policy]], ...]
-        given = (("baseline", self._setting.baselines), ("enqueued", self._setting.enqueued))
-        for role, policies in given:
-            for label, policy in policies.items():
-                if not self._history.has(digest(policy), self._setting.budget_epochs):
-                    params = {ENQUEUED: label} if role == "enqueued" else {}
-                    return _Plan(role, self._setting.budget_epochs, label, params, policy)
+        while self._free:
+            plan = self._free[0]
+            assert plan.policy is not None
+            if not self._history.has(digest(plan.policy), plan.epochs):
+                return plan
+            self._free.popleft()
         return None
 
     def _promotion(self, key: str, epochs: int) -> _Plan:
@@ -244,24 +247,33 @@ class Campaign:
         self._planned += 1
         return replace(plan, label=self._label(number, params, plan.epochs), params=params, policy=space.decode(params))
 
-    def _add(self, plan: _Plan) -> str:
+    def _add(self, plan: _Plan) -> tuple[str, dict[str, Any]]:
+        """Record the trial; its uid and spec."""
         assert plan.policy is not None
         setting, number = self._setting, self._history.next_number
         overrides = setting.overrides(plan.params) if plan.role == "trial" else {}
         fingerprint = digest(plan.policy)
         key = key_of(fingerprint, overrides, setting.recipe)
+        assert not self._history.has(key, plan.epochs), "no policy is trained twice alike"
         words = "; ".join((policy_in_words(plan.policy), *(f"{name} {value:.4g}" for name, value in overrides.items())))
         uid = hashlib.sha256(f"{self._study.uid}/{number}".encode()).hexdigest()[:32]
         point = plan.params if plan.role == "trial" else {}
         spec = trial_spec(setting, uid, plan.policy, point, overrides, plan.epochs)
         self._ledger.add_trial(self._study.uid, number, plan.role, plan.label, plan.params, fingerprint, words, spec)
         self._history.add(Row(uid, number, plan.role, plan.label, key, plan.params, plan.epochs))
-        return uid
+        return uid, spec
 
     def _label(self, number: int, params: Mapping[str, Any], epochs: int) -> str:
         full = self._setting.budget_epochs
         label = _label(self._setting.space.name, number, params)
         return label if epochs == full else f"{label}, {epochs} of {full} epochs"
+
+
+def _beside(setting: Setting) -> list[_Plan]:
+    """What is run beside the search, in order: always for the full number of epochs."""
+    free = [_Plan("baseline", setting.budget_epochs, label, {}, policy) for label, policy in setting.baselines.items()]
+    enqueued = setting.enqueued.items()
+    return free + [_Plan("enqueued", setting.budget_epochs, label, {ENQUEUED: label}, policy) for label, policy in enqueued]
 
 
 def _label(family: str, number: int, params: Mapping[str, Any]) -> str:

@@ -1,7 +1,7 @@
-"""What a search knows of its study while it runs: its trials by policy, the best one, what samplers are told. Kept up to date step by
-step, so that a search with ten thousand trials plans the next one as quickly as the first.
+"""What a search knows of its study while it runs: its trials by policy, the best one, what samplers are told.
 
-A policy may have several trials: one for each number of epochs that it has been given. Holds no truth of its own: it is made from the
+It is kept up to date step by step, so that a search with ten thousand trials plans the next one as quickly as the first. A policy
+may have several trials: one for each number of epochs that it has been given. Holds no truth of its own: it is made from the
 ledger, and told what the ledger has been told.
 """
 

@@ -6,6 +6,8 @@ text goes over a driver's own pipe or Ray's object store and is never stored: no
 """
 
 import base64
+import importlib
+import io
 import sys
 import sysconfig
 from collections.abc import Callable, Iterator
@@ -44,21 +46,34 @@ def _module_name(name: str) -> str:
     return Path(file).stem if file else name
 
 
-def pack(fn: Callable[..., Any]) -> str:
-    """The function as text for `unpack`. BadInput where it, or something it uses, can't travel."""
+def _pickled(value: Any) -> bytes:
+    """As `cloudpickle.dumps`, which stumbles over modules that are no plain ones: `torch.classes`, where a function says `.classes`."""
     import cloudpickle
 
+    class Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # the base has no types
+        def reducer_override(self, obj: Any) -> Any:
+            if isinstance(obj, ModuleType) and type(obj) is not ModuleType:
+                return importlib.import_module, (obj.__name__,)
+            return super().reducer_override(obj)
+
+    file = io.BytesIO()
+    Pickler(file).dump(value)
+    return file.getvalue()
+
+
+def pack(fn: Callable[..., Any]) -> str:
+    """The function as text for `unpack`. BadInput where it, or something it uses, can't travel."""
     try:
-        imported = cloudpickle.dumps(fn)
+        imported = _pickled(fn)
     except Exception as error:  # whatever the user's objects raise when they are asked to be pickled
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         raise BadInput(f"objective {name_of(fn)}: it can't be sent to workers ({one_line(reason, 200)}); {CURE}") from error
     with _by_value(_own_modules()):
         try:
-            copied = cloudpickle.dumps(fn)
+            copied = _pickled(fn)
         except Exception:  # modules that can't be copied must be where the workers are
             copied = None
-    return base64.b64encode(cloudpickle.dumps((_own_path(), imported, copied))).decode("ascii")
+    return base64.b64encode(_pickled((_own_path(), imported, copied))).decode("ascii")
 
 
 def unpack(text: str) -> Callable[..., Any]:

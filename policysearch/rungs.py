@@ -1,8 +1,8 @@
 """Early stopping: which policies of a search get a longer training, and when. ASHA (Li et al. 2018, arXiv 1810.05934).
 
-Every rung is a training of its own, complete and annealed over its number of epochs: a training cut short is read at a high learning
-rate and says little. Of the policies that have finished a rung the best `1 / eta` go on to the next one, as soon as they are known to be
-among them and without waiting for the others. Refuses rungs that can't be; knows no ledger, sampler or driver.
+Every rung is a training of its own, complete and annealed over its number of epochs: a training cut short is read at a high
+learning rate and says little. Of the policies that have finished a rung the best `1 / eta` go on to the next one, as soon as they
+are known to be among them and without waiting for the others. Refuses rungs that can't be; knows no ledger, sampler or driver.
 """
 
 import re
@@ -49,6 +49,11 @@ def read_early_stopping(wish: str | None, epochs: int) -> EarlyStopping:
     return EarlyStopping(_rungs(epochs, eta, fewest), eta)
 
 
+def expected_trials(stopping: EarlyStopping, policies: int) -> int:
+    """How many trials so many policies are likely to come to: one for each, and one for each that goes on from a rung."""
+    return sum(max(1, policies // stopping.eta**place) for place in range(len(stopping.rungs)))
+
+
 def _options(wish: str, parts: Sequence[str]) -> dict[str, int]:
     options: dict[str, int] = {}
     for part in parts:
@@ -89,9 +94,9 @@ class Ladder:
             insort(self._placed[epochs], (place, policy))
 
     def promotable(self) -> tuple[str, int] | None:
-        """The policy to promote now and its next number of epochs, from the highest rung that has one: the best of its best 1/eta.
+        """The policy to promote now, and its next number of epochs; None when all that have earned it have been.
 
-        None when all of these have been promoted.
+        From the highest rung that has one: the best of its best 1/eta.
         """
         for below, above in self._steps():
             placed = self._placed[below]
@@ -103,7 +108,7 @@ class Ladder:
     def to_settle(self) -> tuple[str, int] | None:
         """What to promote so that some policy comes to the last rung, when nothing else will be run.
 
-        A search of few policies may fill no rung, and the best of one may fail above it. None once the last rung is finished by one.
+        A search of few policies may fill no rung, and the best of one may fail above it. None once the last rung is reached.
         """
         if self._placed[self._rungs[-1]]:
             return None

@@ -23,8 +23,9 @@ from policysearch.holding import held
 from policysearch.home import Home
 from policysearch.kept_weights import KeptWeights
 from policysearch.ledger import Figure, Ledger, StudyRecord, TrialRecord
+from policysearch.rungs import expected_trials
 from policysearch.samplers import make_sampler
-from policysearch.selection import winner
+from policysearch.selection import short_trials, winner
 from policysearch.specs import placed
 from policysearch.study import Study
 from policysearch.wished import Wished, driver_for, prepared_images, wished
@@ -79,7 +80,7 @@ def search(study: Study, trials: int, listener: Listener, test: bool, extend: st
         with home.lock(record.name) as directory, held(ledger, record) as hold:
             listener = hold.watching(listener)
             beside = len(wish.setting.baselines) + count_in(ledger.trials(record.uid), wish.setting.enqueued)
-            listener(Event("ready", total=trials + beside, text=record.name))
+            listener(Event("ready", total=beside + expected_trials(wish.setting.early_stopping, trials), text=record.name))
             for note in notes:
                 listener(Event("note", text=note))
             weights, claim = KeptWeights(directory / "weights"), ledger.claim(record.uid)
@@ -98,7 +99,7 @@ def search(study: Study, trials: int, listener: Listener, test: bool, extend: st
             path = write_policy(home, ledger, record)
         if test:
             disclose_test(home, ledger, record)
-        ended = _ending(campaign.stopped, study.max_hours, trials)
+        ended = (*_ending(campaign.stopped, study.max_hours, trials), *_stopped_early(ledger, record))
         return _outcome(home, ledger, record, path, wish.known is not None, (*notes, *ended))
 
 
@@ -154,6 +155,12 @@ def _ending(stopped: str | None, max_hours: float | None, trials: int) -> tuple[
     if stopped == "time":
         return (f"stopped by max_hours ({max_hours:g}): another trial would not have finished in time; search again to go on",)
     return ()
+
+
+def _stopped_early(ledger: Ledger, record: StudyRecord) -> tuple[str, ...]:
+    """How many policies didn't get all epochs, if any."""
+    stopped = sum(how == "stopped" for how in short_trials(ledger.standings(record.uid)).values())
+    return (f"early stopping: policies that were stopped before they had all epochs: {stopped}",) if stopped else ()
 
 
 def _outcome(home: Home, ledger: Ledger, study: StudyRecord, path: Path, resumed: bool, notes: tuple[str, ...]) -> Outcome:

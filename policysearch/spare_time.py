@@ -1,8 +1,8 @@
-"""Whether another trial would end before the time is over. Drivers ask for a task before a worker is free for it, so what counts is
-when it would begin: after what the workers have now, and after what was asked for and has not begun.
+"""Whether another trial would end before the time is over.
 
-Knows no trials but their numbers of epochs and how long they took. Estimates by the median; refuses nothing before a trial is over but
-what is past the deadline itself.
+Drivers ask for a task before a worker is free for it, so what counts is when it would begin: after what the workers have now, and
+after what was asked for and has not begun. Knows of trials only how many epochs they have and how long they took. Estimates by
+the median; before any trial is over only the deadline itself counts.
 """
 
 import heapq

@@ -19,8 +19,8 @@ from policysearch.cli.options import home_option
 def extend(study: str, trials: str, home: str | None, **how: Any) -> None:
     """Go on with STUDY by the wishes it was made with: more policies, nothing repeated.
 
-    A study whose test figure has been disclosed goes on as STUDY-2 (then STUDY-3, ...): it begins with all that STUDY has finished,
-    and its own look at the test set will count the one that was. Needs the images where they were, or prepared already.
+    A study whose test figure has been disclosed goes on as STUDY-2 (then STUDY-3, ...): it begins with all that STUDY has
+    finished, and its own look at the test set will count the one that was. Needs the images where they were, or prepared already.
 
     \b
     policysearch extend photos-randaugment-0f3a9c21 --trials +50

@@ -1,5 +1,6 @@
 """Commands that list what exists: families of policies, published policies, ops, this machine. They read, and change nothing."""
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,23 +16,42 @@ if TYPE_CHECKING:
 @click.command()
 @json_option
 def spaces(as_json: bool) -> None:
-    """The families of policies that can be searched with --space."""
+    """The families of policies that can be searched with --space, and how large each is on colour images."""
     from searchspaces.families import family_table
 
     facts = [_space_facts(family) for family in family_table()]
     if as_json:
         return print_json(facts)
     for fact in facts:
-        click.echo(f"{fact['name']}\n  {fact['summary']}\n  source: {fact['source']}")
+        click.echo(f"{fact['name']}\n  {fact['summary']}\n  {_size(fact)}\n  source: {fact['source']}")
         for option in fact["options"]:
             click.echo(f"  option: {fact['name']}:{option['name']}={option['example']}  {option['meaning']}")
-    click.echo("Any of them goes with geometry: --space randaugment+geometry")
+    click.echo(
+        "Any of them goes with geometry: --space randaugment+geometry\n"
+        "Several are one space: --space randaugment,photometric\n"
+        "A file narrows one, fixes, forbids, and adds the recipe's parameters: --space my_space.yaml (docs/spaces.md)"
+    )
     return None
 
 
+def _size(fact: dict[str, Any]) -> str:
+    from searchspaces.words import counted
+
+    if not fact["dimensions"]:
+        return "not for colour images"
+    dimensions = counted(fact["dimensions"], "dimension")
+    return f"{dimensions}, {counted(fact['points'], 'point')}" if fact["points"] else dimensions
+
+
 def _space_facts(family: Any) -> dict[str, Any]:
+    from searchspaces.spaces import PHOTO_BASE
+
     options = [{"name": option.name, "meaning": option.meaning, "example": option.example} for option in family.options]
-    return {"name": family.name, "summary": family.summary, "source": family.source, "options": options}
+    size: dict[str, int | None] = {"dimensions": None, "points": None}
+    with suppress(BadInput):  # a family of another package may be for grey images alone
+        space = family.build(3, PHOTO_BASE)
+        size = {"dimensions": space.dimensions, "points": len(cells) if (cells := space.cells()) else None}
+    return {"name": family.name, "summary": family.summary, "source": family.source, **size, "options": options}
 
 
 @click.command()

@@ -23,7 +23,10 @@ PLAIN_LINE_EVERY_SECONDS = 15.0
 
 @dataclass
 class Tally:
-    """Where the search stands, counted from events: epochs done, trials over, the best error so far."""
+    """Where the search stands, counted from events: epochs done, trials over, the best error so far.
+
+    `budget_epochs` are the study's; a trial may have fewer (`budgets`) where policies are stopped early, and can't be the best then.
+    """
 
     budget_epochs: int
     planned_trials: int = 0
@@ -31,12 +34,15 @@ class Tally:
     epochs: dict[str, int] = field(default_factory=dict)
     errors: dict[str, float] = field(default_factory=dict)
     over: dict[str, str] = field(default_factory=dict)
+    budgets: dict[str, int] = field(default_factory=dict)
     first_epoch_at: float | None = None
     epochs_before: int = 0
 
     def hear(self, event: "Event") -> None:
         """Count one event."""
         uid = event.trial_uid
+        if event.budget_epochs:
+            self.budgets[uid] = event.budget_epochs
         if event.kind == "ready":
             self.planned_trials = event.total
         elif event.kind == "started":
@@ -48,11 +54,15 @@ class Tally:
         elif event.kind in ("finished", "failed"):
             self.labels[uid] = event.label
             self.over[uid] = event.kind
-            self.epochs[uid] = self.budget_epochs
+            self.epochs[uid] = self.budget_of(uid)
             if event.kind == "finished" and event.total:
                 self.errors[uid] = event.wrong / event.total
         if event.kind == "epoch" and self.first_epoch_at is None:
             self.first_epoch_at, self.epochs_before = time.monotonic(), self.epochs_done
+
+    def budget_of(self, uid: str) -> int:
+        """How many epochs the trial trains for."""
+        return self.budgets.get(uid, self.budget_epochs)
 
     @property
     def epochs_done(self) -> int:
@@ -61,8 +71,10 @@ class Tally:
 
     @property
     def epochs_planned(self) -> int:
-        """Epochs of the whole search."""
-        return self.planned_trials * self.budget_epochs
+        """Epochs of the whole search; trials to come are taken to have as many as those so far had on average."""
+        known = [self.budget_of(uid) for uid in self.labels]
+        average = sum(known) / len(known) if known else self.budget_epochs
+        return sum(known) + round(max(0, self.planned_trials - len(known)) * average)
 
     @property
     def running(self) -> list[str]:
@@ -72,9 +84,8 @@ class Tally:
     @property
     def best(self) -> tuple[float, str] | None:
         """The lowest error of a finished trial, and its label; of equal ones the first to finish (log-losses aren't heard of)."""
-        finished = [
-            (self.errors[uid], self.labels[uid]) for uid, how in self.over.items() if how == "finished" and uid in self.errors
-        ]
+        whole = [uid for uid, how in self.over.items() if how == "finished" and self.budget_of(uid) >= self.budget_epochs]
+        finished = [(self.errors[uid], self.labels[uid]) for uid in whole if uid in self.errors]
         return min(finished, key=lambda pair: pair[0]) if finished else None
 
     def seconds_left(self) -> float | None:
@@ -86,7 +97,7 @@ class Tally:
 
     def standing(self) -> str:
         """One line: trials over, best so far, time left."""
-        parts = [f"{len(self.over)} of {self.planned_trials} trials"]
+        parts = [f"{len(self.over)} of {max(self.planned_trials, len(self.labels))} trials"]
         if self.best:
             parts.append(f"best {100 * self.best[0]:.1f} % wrong ({self.best[1]})")
         left = self.seconds_left()
@@ -99,7 +110,9 @@ class Tally:
         label = self.labels[event.trial_uid]
         if event.kind == "failed":
             return f"{label}: failed: {event.text}"
-        return f"{label}: {100 * self.errors[event.trial_uid]:.1f} % wrong after {counted(self.budget_epochs, 'epoch')}"
+        return (
+            f"{label}: {100 * self.errors[event.trial_uid]:.1f} % wrong after {counted(self.budget_of(event.trial_uid), 'epoch')}"
+        )
 
 
 class PlainLines:
@@ -120,7 +133,7 @@ class PlainLines:
             self._say(event.text)
         elif event.kind == "epoch" and time.monotonic() - self.last_line_at > PLAIN_LINE_EVERY_SECONDS:
             now = "; ".join(
-                f"{self.tally.labels[uid]} epoch {self.tally.epochs[uid]}/{self.tally.budget_epochs}"
+                f"{self.tally.labels[uid]} epoch {self.tally.epochs[uid]}/{self.tally.budget_of(uid)}"
                 for uid in self.tally.running
             )
             self._say(f"{now}  [{self.tally.standing()}]")
@@ -149,9 +162,10 @@ class Bars:
         if event.kind == "started" and event.trial_uid in self.bars:
             self.progress.reset(self.bars[event.trial_uid], figure="")
         elif event.kind == "started":
-            self.bars[event.trial_uid] = self.progress.add_task(event.label, total=self.tally.budget_epochs, figure="")
+            total = self.tally.budget_of(event.trial_uid)
+            self.bars[event.trial_uid] = self.progress.add_task(event.label, total=total, figure="")
         if event.kind == "epoch" and event.trial_uid in self.bars:
-            error = f"epoch {event.epoch}/{self.tally.budget_epochs}, {100 * event.wrong / event.total:.1f} % wrong"
+            error = f"epoch {event.epoch}/{self.tally.budget_of(event.trial_uid)}, {100 * event.wrong / event.total:.1f} % wrong"
             self.progress.update(self.bars[event.trial_uid], completed=event.epoch, figure=error)
         if event.kind in ("finished", "failed"):
             self._say(self.tally.ending(event))

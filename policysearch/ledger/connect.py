@@ -27,8 +27,10 @@ LONGEST_PAUSE_SECONDS = 2.0
 
 _JITTER = secrets.SystemRandom()
 _SQLITE_PASSING = {5, 6, 15}  # busy, locked, a race for the journal
-# Serialisation, deadlock, lock not available, and a server that shuts down, has crashed or is not up yet.
-_POSTGRES_PASSING = {"40001", "40P01", "55P03", "57P01", "57P02", "57P03"}
+# Serialisation, deadlock, lock not available, too many clients, and a server that shuts down, has crashed or is not up yet.
+_POSTGRES_PASSING = {"40001", "40P01", "53300", "55P03", "57P01", "57P02", "57P03"}
+# A server that refuses a connection for now says so in words alone: libpq passes no code on.
+_POSTGRES_PASSING_WORDS = ("too many clients", "remaining connection slots", "too many connections", "the database system is")
 
 
 class Database:
@@ -155,7 +157,8 @@ class Database:
             return (code & 0xFF) in _SQLITE_PASSING
         state = getattr(error.orig, "sqlstate", None)
         if state is None:  # no server answered: it may be restarting, unless it never was there
-            return self._reached and (isinstance(error, OperationalError) or error.connection_invalidated)
+            is_full = any(words in str(error.orig) for words in _POSTGRES_PASSING_WORDS)
+            return is_full or (self._reached and (isinstance(error, OperationalError) or error.connection_invalidated))
         return error.connection_invalidated or state in _POSTGRES_PASSING
 
     def _unusable(self, error: DBAPIError) -> BadInput:

@@ -1,7 +1,8 @@
 """Which policy to try next. A sampler is asked with the study's history and a trial's number, and tells points of its space.
 
-The built-in ones keep no state: their randomness derives from the study's seed and that number, so the same history gives the same
-suggestion in any process. No policy is suggested twice in a study, whatever params lead to it. docs/optimisers.md says which does what.
+The built-in ones keep no state: their randomness derives from the study's seed and that number, so the same history gives the
+same suggestion in any process. No policy is suggested twice in a study, whatever params lead to it. What each does:
+docs/optimisers.md.
 """
 
 from policysearch.samplers.choosing import SAMPLERS, make_sampler

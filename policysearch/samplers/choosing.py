@@ -1,4 +1,4 @@
-"""The samplers by name: ours, Ray Tune's own, and every other of Optuna's by its class name. Refuses names that are none of them."""
+"""The samplers by name: ours, Ray Tune's own, every other of Optuna's by its class name. Refuses names that are none of them."""
 
 from collections.abc import Callable, Mapping
 

@@ -1,8 +1,9 @@
 """Every other sampler of Optuna's, by its class name. These have a state of their own, so that one lives as long as the process.
 
-Nothing of that state is stored, and none is read: a search that is taken up again makes a new sampler, of another seed, and tells it the
-ledger's history as trials that others suggested. What a sampler has from its own suggestions beyond that (CMA-ES's covariance, a
-population's generation, a sequence's place) begins anew. Refuses classes that can't be made from a seed alone, and missing libraries.
+Nothing of that state is stored, and none is read: a search that is taken up again makes a new sampler, of another seed, and tells
+it the ledger's history as trials that others suggested. What a sampler has from its own suggestions beyond that (CMA-ES's
+covariance, a population's generation, a sequence's place) begins anew. Refuses classes that can't be made from a seed alone, and
+missing libraries.
 """
 
 import importlib.util

@@ -1,7 +1,7 @@
 """Ray Tune's own ways to go through a space, with its variant generator: by chance, and every cell of a grid.
 
-Neither keeps a state: a variant depends on the seed and the trial's number. Ray knows no conditions: it draws every parameter, and
-those that don't exist at a point are dropped. Refuses a grid over a space without end.
+Neither keeps a state: a variant depends on the seed and the trial's number. Ray knows no conditions: it draws every parameter,
+and those that don't exist at a point are dropped. Refuses a grid over a space without end.
 """
 
 from collections.abc import Mapping, Sequence

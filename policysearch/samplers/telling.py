@@ -1,13 +1,15 @@
 """A study's history in Optuna's words, and how much of it is told.
 
-A done policy is a COMPLETE trial with its error. A stopped one is PRUNED, with its errors at the rungs it reached: never COMPLETE, for
-an error after few epochs is not comparable with one after all of them. One under way is RUNNING. A failed one has nothing to say and is
-not told, nor are baselines and enqueued policies, which are no points of the space.
+A done policy is a COMPLETE trial with its error. A stopped one is PRUNED, with its errors at its rungs, and never COMPLETE:
+an error after few epochs is not comparable with one after all of them. One under way is RUNNING. A failed one has nothing to
+say and is not told, nor are baselines and enqueued policies, which are no points of the space.
 """
 
+import copy
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 import optuna
@@ -18,6 +20,7 @@ from searchspaces.space import SearchSpace, Value
 
 MOST_TOLD = 1000
 BEST_TOLD = 250
+NO_TIME = datetime(2000, 1, 1, tzinfo=UTC)  # samplers don't ask when; the same in every process
 
 STATES = {
     "done": optuna.trial.TrialState.COMPLETE,
@@ -65,16 +68,29 @@ def _rank(tried: Tried) -> tuple[int, float, float]:
     return 1, -float(last), tried.rungs[last]
 
 
+class _Told(optuna.trial.FrozenTrial):
+    """A trial that nobody changes, so that a study needs no deep copy of it: that would take most of a suggestion's time."""
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "_Told":
+        return copy.copy(self)
+
+
 def frozen(tried: Tried, space: SearchSpace, distributions: Mapping[str, Any]) -> "optuna.trial.FrozenTrial | None":
     """The policy as a trial, with its active params only; None where this space has no such point, as after it was narrowed."""
     try:
         params = space.check(tried.params)
     except BadInput:
         return None
-    return optuna.trial.create_trial(
+    return _Told(
+        number=-1,  # the study that it is added to gives it one
+        trial_id=-1,
         state=STATES[tried.state],
         value=tried.error if tried.state == "done" else None,
+        datetime_start=NO_TIME,
+        datetime_complete=None if tried.state == "running" else NO_TIME,
         params=dict[str, Value](params),
         distributions={name: distributions[name] for name in params},
+        user_attrs={},
+        system_attrs={},
         intermediate_values=dict(tried.rungs),
     )

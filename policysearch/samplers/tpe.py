@@ -34,6 +34,11 @@ class TpeSampler:
         return RandomSampler(self.points, self.seed)
 
     @cached_property
+    def _frozen(self) -> dict[tuple[str, str, int], Any]:
+        """Trials made before, in Optuna's words: no state, for the same are made anew."""
+        return {}
+
+    @cached_property
     def _distributions(self) -> Mapping[str, Any]:
         return self.points.space.to_optuna()
 
@@ -67,6 +72,10 @@ class TpeSampler:
             group=any(parameter.when is not None for parameter in space.parameters),
         )
         study = optuna.create_study(sampler=sampler, direction="minimize", study_name="history")
-        told = [frozen(tried, space, self._distributions) for tried in worth_telling(history)]
-        study.add_trials([trial for trial in told if trial is not None])
+        for tried in worth_telling(history):
+            known = (tried.key, tried.state, len(tried.rungs))
+            if known not in self._frozen:
+                self._frozen[known] = frozen(tried, space, self._distributions)
+            if self._frozen[known] is not None:
+                study.add_trial(self._frozen[known])
         return study

@@ -16,7 +16,7 @@ State = Literal["done", "running", "failed", "stopped"]
 
 @dataclass(frozen=True)
 class Tried:
-    """A policy of the study. `params` are its point in the space, without inactive ones; a baseline or an enqueued policy has none.
+    """A policy of the study. `params` are its point in the space, active ones only; a baseline or an enqueued policy has none.
 
     `key` is the same for the same policy trained alike. `error` is the share of validation images wrong after the full number
     of epochs, of a done one alone; `rungs` are the errors by epochs of all its trials that have one. A stopped one was not worth
@@ -31,9 +31,11 @@ class Tried:
 
 
 class Sampler(Protocol):
-    """Suggests points of a space. `notes` are sentences for the user on what it can't do there."""
+    """Suggests points of a space; `notes` say what it can't do there."""
 
-    notes: tuple[str, ...]
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences for the user."""
 
     def suggest(self, history: Sequence[Tried], number: int) -> Mapping[str, Value] | None:
         """Params of a policy that is none of `history`, for trial `number`; None when the space has no other.
@@ -43,7 +45,7 @@ class Sampler(Protocol):
 
 
 def key_of(fingerprint: str, overrides: Mapping[str, float], recipe: Recipe) -> str:
-    """What tells a policy trained in some way from all others of the study: its digest, and where its recipe is not the study's."""
+    """What tells a policy and its training from all others of the study: its digest, and where its recipe is not the study's."""
     others = {name: value for name, value in overrides.items() if getattr(recipe, name) != value}
     return hashlib.sha256(canonical_json([fingerprint, others]).encode()).hexdigest() if others else fingerprint
 

@@ -25,7 +25,7 @@ MAY_IMPORT = {
 READABLE = ("ledger", "home", "selection", "statistics")
 
 HOMES = {
-    "ray": ("policysearch/drivers/ray_", "searchspaces/render/ray.py"),
+    "ray": ("policysearch/drivers/ray_", "policysearch/samplers/ray_variants.py", "searchspaces/render/ray.py"),
     "mlflow": ("policysearch/tracking/",),
     "sqlalchemy": ("policysearch/ledger/",),
     "optuna": ("policysearch/samplers", "searchspaces/render/optuna.py"),

@@ -7,15 +7,15 @@ from pathlib import Path
 import pytest
 from search_fixture import Study
 
-from policysearch.drivers import Event, Task
+from policysearch.drivers import LATER, Event, Later, Task
 from policysearch.selection import winner
 from searchspaces.policy import Base, Policy
-from trials.values import TrialResult, TrialSpec
+from trials.values import Counts, DataRef, TrialResult, TrialSpec
 
 
-def take(campaign_task: Task | None) -> Task:
-    assert campaign_task is not None
-    return campaign_task
+def take(asked: Task | Later | None) -> Task:
+    assert isinstance(asked, Task)
+    return asked
 
 
 def labels(study: Study) -> list[str]:
@@ -133,11 +133,11 @@ def test_failed_trials_count_and_are_told_with_their_reason(tmp_path: Path) -> N
     task = take(campaign.next_task())
     study.ledger.commit_result(TrialResult(task.trial_uid, "failed", error="loss is nan"))
     campaign.finished(task.trial_uid)
-    assert study.events == [Event("failed", task.trial_uid, text="loss is nan", label="none")]
+    assert study.events == [Event("failed", task.trial_uid, text="loss is nan", label="none", budget_epochs=1)]
     again = study.campaign(1)
     study.events.clear()
     again.tell_finished()
-    assert study.events == [Event("failed", task.trial_uid, text="loss is nan", label="none")]
+    assert study.events == [Event("failed", task.trial_uid, text="loss is nan", label="none", budget_epochs=1)]
     assert study.run(campaign) == 3
     assert study.run(study.campaign(1)) == 0
 
@@ -199,6 +199,62 @@ def test_no_trial_starts_that_cannot_end_in_time(tmp_path: Path, left_seconds: f
     assert campaign.stopped == (None if starts else "time")
 
 
+@pytest.mark.parametrize(("left_seconds", "answer"), [(9.0, None), (15.0, LATER), (21.0, "a task")])
+def test_a_task_asked_for_ahead_begins_when_the_one_before_is_over(tmp_path: Path, left_seconds: float, answer: object) -> None:
+    """A driver has its next task ready: it would take ten seconds more, after the ten of the one that has just begun."""
+    study, now = Study(tmp_path), [1000.0]
+    campaign = study.campaign(5, deadline=2000.0, clock=lambda: now[0])
+    study.finish(campaign, take(campaign.next_task()), 40, seconds=10.0)
+    running = take(campaign.next_task())
+    now[0] = 2000.0 - left_seconds
+    campaign.started(running.trial_uid)
+    asked = campaign.next_task()
+    assert ("a task" if isinstance(asked, Task) else asked) == answer
+    assert campaign.stopped == (None if answer else "time")
+    if answer is LATER:
+        now[0] += 4  # it was quicker than expected
+        study.finish(campaign, running, 40, started=True, seconds=10.0)
+        assert isinstance(campaign.next_task(), Task)
+
+
+def test_what_was_given_out_and_has_not_begun_takes_its_time_too(tmp_path: Path) -> None:
+    study, now = Study(tmp_path), [1000.0]
+    campaign = study.campaign(9, deadline=2000.0, clock=lambda: now[0])
+    for _ in range(3):
+        study.finish(campaign, take(campaign.next_task()), 40, seconds=10.0)
+    first, second = (take(campaign.next_task()) for _ in range(2))
+    campaign.started(first.trial_uid)
+    campaign.started(second.trial_uid)  # so there are two workers
+    now[0] = 1975.0
+    study.finish(campaign, first, 40, started=True, seconds=10.0)
+    study.finish(campaign, second, 40, started=True, seconds=10.0)
+    begun = [take(campaign.next_task()) for _ in range(4)]
+    assert campaign.next_task() is LATER, "two begin at once, two ten seconds later, and the fifth would end in thirty"
+    assert len(begun) == 4
+
+
+def test_short_trainings_are_given_out_where_long_ones_would_be_late(tmp_path: Path) -> None:
+    study, now = Study(tmp_path), [1000.0]
+    study.setting = replace(study.setting, budget_epochs=9, rungs=(1, 3, 9))
+    campaign = study.campaign(9, deadline=2000.0, clock=lambda: now[0])
+    for _ in range(3):
+        study.finish(campaign, take(campaign.next_task()), 40, seconds=90.0)
+    now[0] = 1985.0
+    task = take(campaign.next_task())
+    assert task.spec["budget_epochs"] == 1
+    study.finish(campaign, task, 40, seconds=10.0)
+    now[0] = 1991.0
+    assert campaign.next_task() is None and campaign.stopped == "time"
+
+
+def test_a_resumed_search_knows_how_long_trials_take(tmp_path: Path) -> None:
+    study = Study(tmp_path)
+    first = study.campaign(5)
+    study.finish(first, take(first.next_task()), 40, seconds=100.0)
+    assert study.campaign(5, deadline=99.0, clock=lambda: 0.0).next_task() is None
+    assert study.campaign(5, deadline=101.0, clock=lambda: 0.0).next_task() is not None
+
+
 def test_before_any_trial_is_over_only_the_deadline_itself_counts(tmp_path: Path) -> None:
     study = Study(tmp_path)
     assert study.campaign(1, deadline=10.0, clock=lambda: 9.0).next_task() is not None
@@ -208,8 +264,7 @@ def test_before_any_trial_is_over_only_the_deadline_itself_counts(tmp_path: Path
 def test_prepared_data_may_have_moved_since_a_trial_was_planned(tmp_path: Path) -> None:
     study = Study(tmp_path)
     take(study.campaign(1).next_task())
-    moved = type(study.setting.data)(str(tmp_path / "elsewhere"), study.setting.data.fingerprint)
-    study.setting = type(study.setting)(**{**vars(study.setting), "data": moved})
+    study.setting = replace(study.setting, data=DataRef(str(tmp_path / "elsewhere"), "0" * 64))
     assert take(study.campaign(1).next_task()).spec["data"]["directory"] == str(tmp_path / "elsewhere")
 
 
@@ -223,3 +278,44 @@ def test_the_listener_hears_what_was_finished_before(tmp_path: Path) -> None:
         ("finished", 41, 100, "flip+crop"),
     ]
     assert len(study.events) == 4
+
+
+def test_scores_that_are_counts_alone_have_no_log_loss_and_ties_go_to_the_earlier(tmp_path: Path) -> None:
+    study = Study(tmp_path)
+    campaign = study.campaign(2)
+    for wrong in (30, 20, 20, 40, 20):
+        task = take(campaign.next_task())
+        campaign.started(task.trial_uid)
+        study.ledger.start_attempt(task.trial_uid)
+        study.ledger.commit_result(TrialResult(task.trial_uid, "done", score=Counts(wrong, 100)))
+        campaign.finished(task.trial_uid)
+    assert winner(study.ledger.trials(study.study.uid)).number == 1
+    study.events.clear()
+    study.campaign(2).tell_finished()
+    assert [event.wrong for event in study.events] == [30, 20, 20, 40, 20]
+
+
+@pytest.mark.parametrize("ahead", [False, True])
+@pytest.mark.parametrize("sampler", ["random", "tpe"])
+def test_the_same_search_again_tries_the_same_policies(tmp_path: Path, sampler: str, ahead: bool) -> None:
+    runs = []
+    for name in ("one", "two"):
+        study = Study(tmp_path / name, "photometric")
+        study.run(study.campaign(14, sampler), lambda number: 20 + 37 * number % 61, ahead)
+        runs.append([trial.params for trial in study.ledger.trials(study.study.uid)])
+    assert runs[0] == runs[1] and len(runs[0]) == 17
+
+
+def test_planning_costs_the_same_however_many_trials_there_were(tmp_path: Path) -> None:
+    """Counted, not timed: what a task costs in calls to the ledger does not grow, nor does it read all trials again."""
+    study = Study(tmp_path, "photometric")
+    study.run(study.campaign(20))
+    campaign, calls = study.campaign(30), list[str]()
+    for name in ("trials", "standings", "trial", "result", "add_trial"):
+        plain = getattr(study.ledger, name)
+        setattr(study.ledger, name, lambda *given, name=name, plain=plain: (calls.append(name), plain(*given))[1])
+    task = take(campaign.next_task())
+    study.ledger.commit_result(TrialResult(task.trial_uid, "failed", error="made to fail"))
+    campaign.finished(task.trial_uid)
+    assert "trials" not in calls and "standings" not in calls
+    assert len(calls) <= 5

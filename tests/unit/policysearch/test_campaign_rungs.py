@@ -1,4 +1,4 @@
-"""The campaign with early stopping: who trains for how long, what waits, what samplers are told, and what a kill changes (nothing)."""
+"""The campaign with early stopping: who trains how long, what waits, what samplers are told, what a kill changes (nothing)."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -115,7 +115,7 @@ def test_a_worker_waits_for_what_may_still_be_promoted(tmp_path: Path) -> None:
 class Listening:
     """A sampler that keeps what it was told."""
 
-    notes = ()
+    notes: tuple[str, ...] = ()
 
     def __init__(self, space: SearchSpace) -> None:
         self._chance = make_sampler("random", space, 3)

@@ -314,6 +314,27 @@ def test_a_function_travels_with_modules_of_the_users_own_whether_or_not_they_ar
     assert answer.stdout.strip() == ("41" if which == "imported" else "42")
 
 
+TORCH_SCRIPT = """
+import torch
+from torch.utils.data import Dataset
+from policysearch.objective import pack
+class Own(Dataset):
+    classes = ("a", "b")
+    def __len__(self):
+        return len(self.classes) + len(torch.zeros(1))
+def fn(context):
+    return len(Own()), len(dir(torch.ops))
+print(pack(fn))
+"""
+
+
+def test_a_script_that_says_classes_or_ops_beside_torch_travels(tmp_path: Path) -> None:
+    (tmp_path / "script.py").write_text(TORCH_SCRIPT)
+    packed = subprocess.run([sys.executable, str(tmp_path / "script.py")], check=True, capture_output=True, text=True)
+    code = f"from policysearch.objective import unpack; print(unpack({packed.stdout.strip()!r})(None)[0])"
+    assert subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.strip() == "3"
+
+
 def test_packing_leaves_no_trace() -> None:
     import cloudpickle
 

@@ -1,6 +1,7 @@
 """Early stopping: which rungs there are, and who goes on. Compared with Ray's own scheduler on the same results."""
 
 from fractions import Fraction
+from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any
 
@@ -60,7 +61,7 @@ def test_rungs_ascend_to_the_full_number_by_about_eta(epochs: int, eta: int, dat
     fewest = data.draw(st.integers(1, longest))
     rungs = read_early_stopping(f"asha:eta={eta},min_epochs={fewest}", epochs).rungs
     assert rungs[-1] == epochs and rungs[0] >= fewest and len(rungs) > 1
-    assert all(abs(above - eta * below) <= eta for below, above in zip(rungs, rungs[1:], strict=False))
+    assert all(abs(above - eta * below) <= eta for below, above in pairwise(rungs))
     assert round(epochs / eta ** len(rungs)) < fewest
 
 
@@ -147,7 +148,7 @@ def test_who_is_promoted_is_of_the_best_at_that_time_and_nobody_of_them_waits(dr
             promoted = ladder.promotable()
             by_the_rule = [
                 (candidate, above)
-                for below, above in reversed(list(zip(rungs, rungs[1:], strict=False)))
+                for below, above in reversed(list(pairwise(rungs)))
                 for candidate in sorted(finished[below], key=finished[below].__getitem__)[: len(finished[below]) // eta]
                 if candidate not in begun[above]
             ]
@@ -171,9 +172,9 @@ def test_where_nobody_is_better_than_those_before_exactly_one_in_eta_goes_on(pol
 @given(st.lists(st.integers(0, 10**6), min_size=1, max_size=60, unique=True), st.integers(2, 5))
 @settings(max_examples=300, deadline=None)
 def test_it_agrees_with_rays_scheduler_on_the_same_results(errors: list[int], eta: int) -> None:
-    """Ray decides once, when a result arrives, against an interpolated quantile of those before; here the best floor(n / eta) of all
-    go on, whenever they turn out to be. So who goes on here on arrival does so there, and who doesn't but does there is at most two
-    places from the line.
+    """Ray decides once, when a result arrives, against an interpolated quantile of those before; here the best floor(n / eta) of
+    all go on, whenever they turn out to be. So who goes on here on arrival does so there; who doesn't but does there is at most
+    two places from the line.
     """
     from ray.tune.schedulers import AsyncHyperBandScheduler
 

@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from search_fixture import Study, imagined, sequence
 
+from policysearch.drivers import Task
 from policysearch.ledger import TrialRecord
 from policysearch.samplers import SAMPLERS, Points, Tried, make_sampler
 from policysearch.samplers.telling import frozen, worth_telling
@@ -105,7 +106,7 @@ def test_trials_under_way_and_failed_ones_are_not_suggested_again(tmp_path: Path
     study = Study(tmp_path)
     campaign = study.campaign(15, "tpe")
     tasks = []
-    while (task := campaign.next_task()) is not None:  # nobody finishes: all are under way
+    while isinstance(task := campaign.next_task(), Task):  # nobody finishes: all are under way
         tasks.append(task)
         if len(tasks) % 2:
             study.ledger.commit_result(type(imagined("", 1))(task.trial_uid, "failed", error="made to fail"))

@@ -125,6 +125,6 @@ def test_classes_that_cannot_be(name: str, message: str) -> None:
 
 
 def test_a_missing_library_is_named_with_the_way_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(optuna_live.LIBRARIES, "CmaEsSampler", ("cmaes_that_is_not_there",))  # type: ignore[arg-type]
+    monkeypatch.setitem(optuna_live.LIBRARIES, "CmaEsSampler", ("cmaes_that_is_not_there",))
     with pytest.raises(BadInput, match="CmaEsSampler': it needs cmaes_that_is_not_there; pip install cmaes_that_is_not_there"):
         make_sampler("CmaEsSampler", build_space("photometric"), 0)

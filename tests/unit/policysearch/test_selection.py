@@ -9,7 +9,7 @@ import pytest
 from policysearch.ledger.records import TrialRecord
 from policysearch.selection import winner
 from searchspaces.errors import NoTrialSucceeded
-from trials.values import Score, TrialResult
+from trials.values import Counts, Score, TrialResult
 
 
 def scored(
@@ -50,6 +50,20 @@ def test_baselines_compete() -> None:
 def test_errors_are_compared_as_shares_exactly() -> None:
     assert winning_number(scored(0, 1, 1.0, total=3), scored(1, 333, 1.0, total=1000)) == 1
     assert winning_number(scored(0, 2, 2.0, total=6), scored(1, 1, 0.9, total=3)) == 1  # equal shares: log-loss per image decides
+
+
+def test_counts_alone_have_no_log_loss_so_that_ties_go_to_the_earlier_trial() -> None:
+    counted = [with_result(number, TrialResult(f"uid{number}", "done", score=Counts(3, 10))) for number in (4, 2, 6)]
+    assert winning_number(*counted) == 2
+    assert winning_number(*counted, with_result(7, TrialResult("uid7", "done", score=Counts(2, 10)))) == 7
+
+
+def test_trials_of_fewer_epochs_than_the_study_s_never_win() -> None:
+    short = replace(scored(0, 1, 0.1), budget_epochs=3)
+    assert winning_number(short, replace(scored(1, 9, 9.0), budget_epochs=9)) == 1
+    assert winner([short]).number == 0, "nobody has been given more"
+    with pytest.raises(NoTrialSucceeded, match="no trial of 0 has finished"):
+        winner([short], 9)
 
 
 def test_failed_and_unfinished_trials_never_win() -> None:

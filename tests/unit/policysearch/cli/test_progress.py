@@ -45,3 +45,16 @@ def test_of_equal_errors_the_first_to_finish_is_shown_as_best() -> None:
         tally.hear(Event("finished", uid, 1, 1, 4, label=label))
     assert tally.best == (0.25, "none")
     assert tally.ending(Event("finished", "a", 1, 1, 4, label="none")) == "none: 25.0 % wrong after 1 epoch"
+
+
+def test_a_trial_of_fewer_epochs_is_shown_by_its_own_number_and_is_never_the_best() -> None:
+    tally = Tally(40)
+    tally.hear(Event("ready", total=4, text="birds"))
+    short = Event("finished", "a", 13, 1, 4, label="level=3, 13 of 40 epochs", budget_epochs=13)
+    tally.hear(Event("started", "a", label=short.label, budget_epochs=13))
+    tally.hear(short)
+    assert tally.ending(short) == "level=3, 13 of 40 epochs: 25.0 % wrong after 13 epochs"
+    assert tally.best is None and (tally.epochs_done, tally.epochs_planned) == (13, 52)
+    tally.hear(Event("finished", "b", 40, 2, 4, label="none", budget_epochs=40))
+    assert tally.best == (0.5, "none")
+    assert tally.standing().startswith("2 of 4 trials, best 50.0 % wrong (none)")

@@ -1,0 +1,130 @@
+"""`policysearch extend`: more policies by the recorded wishes, nothing repeated, and a child where the test set has been looked at."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from search_fixture import write_bars
+
+from policysearch.cli import run
+from policysearch.cli.app import cli
+from policysearch.home import Home
+from policysearch.ledger import Ledger
+
+Type = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def typed(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Type:
+    monkeypatch.setenv("POLICYSEARCH_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("POLICYSEARCH_ENGINE", "grouped")
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.chdir(tmp_path)
+
+    def type_in(*words: object) -> tuple[int, str, str]:
+        capsys.readouterr()
+        code = run(cli, [str(word) for word in words])
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return type_in
+
+
+def trials_of(typed: Type, study: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(typed("status", study, "--json")[1])
+    return found
+
+
+@pytest.mark.slow
+def test_a_study_goes_on_by_its_recorded_wishes_and_a_tested_one_as_its_child(typed: Type, tmp_path: Path) -> None:
+    write_bars(tmp_path / "bars.npz")
+    (tmp_path / "mine.yaml").write_text("space: randaugment\nparameters:\n  level: {low: 3, high: 15}\n")
+    search = ("search", "--data", "bars.npz", "--space", "mine.yaml", "--epochs", 1, "--sampler", "random", "--study", "bars")
+    code, out, err = typed(*search, "--trials", 2)
+    assert code == 0, err
+    assert "2 trials for 2 dimensions are few" in out
+    before = trials_of(typed, "bars")
+
+    # Neither where it is typed nor the space's file is needed any more.
+    (tmp_path / "mine.yaml").unlink()
+    (tmp_path / "elsewhere").mkdir()
+    os.chdir(tmp_path / "elsewhere")
+    code, out, err = typed("extend", "bars", "--trials", "+1")
+    assert code == 0, err
+    assert "policies tried so far: 2; wanted: 3" in out and "finished before, and not run again: 5 trials" in out
+    after = trials_of(typed, "bars")
+    assert after[:5] == before and len(after) == 6 and after[5]["attempts"] == 1
+    assert typed("extend", "bars", "--trials", 3)[0] == 0
+    assert trials_of(typed, "bars") == after, "a number in all that is reached runs nothing"
+
+    assert typed("test", "bars", "--yes")[0] == 0
+    code, out, err = typed("extend", "bars", "--trials", "+1")
+    assert code == 0, err
+    assert "the test figure of bars has been disclosed, so it goes on as bars-2, whose own look will count that one" in out
+    assert trials_of(typed, "bars") == after, "the parent stays as it was tested"
+    child = trials_of(typed, "bars-2")
+    assert [(row["label"], row["wrong"]) for row in child[:6]] == [(row["label"], row["wrong"]) for row in after]
+    assert len(child) == 7
+    shown = json.loads(typed("show", "bars-2", "--json")[1])
+    assert shown["parent"] == "bars" and shown["test"] is None
+    assert "training it again" not in out, "the parent's weights were copied"
+
+    assert typed("extend", "bars", "--trials", 5)[0] == 0
+    assert len(trials_of(typed, "bars-2")) == 8, "the child goes on, and no second one is made"
+    code, figure, _ = typed("test", "bars-2", "--yes")
+    assert code == 0 and "Other studies have looked at these test images 1 times before." in figure
+    assert typed("extend", "bars", "--trials", "+1")[0] == 0
+    assert {row["study"] for row in json.loads(typed("status", "--json")[1])} == {"bars", "bars-2", "bars-3"}
+
+
+@pytest.mark.parametrize("more", ["0", "+0", "-1", "+", "many", "1.5", "+9999999"])
+def test_how_many_more_is_said_in_one_way(typed: Type, tmp_path: Path, more: str) -> None:
+    wishes = {"data": str(write_bars(tmp_path / "bars.npz")), "space": "randaugment", "image_size": 64, "epochs": 1}
+    home = Home(tmp_path / "home").make()
+    Ledger.open(home.ledger_url).create_study("bars", {"any": "identity"}, wishes)
+    code, _, err = typed("extend", "bars", "--trials=" + more)
+    assert code in (2, 3) and err.count("\n") == 1
+
+
+def test_a_study_of_before_and_one_that_is_not_there(typed: Type, tmp_path: Path) -> None:
+    home = Home(tmp_path / "home").make()
+    Ledger.open(home.ledger_url).create_study("old", {"any": "identity"})
+    code, _, err = typed("extend", "old", "--trials", "+1")
+    assert code == 2 and "repeat its search command with more --trials" in err and err.count("\n") == 1
+    code, _, err = typed("extend", "none", "--trials", "+1")
+    assert code == 2 and "study 'none': not in" in err
+
+
+SLEEPY = """
+import sys, time
+from policysearch import Study
+
+PAUSE_SECONDS = float(sys.argv[2])
+
+def fn(context):
+    time.sleep(PAUSE_SECONDS)
+    return 1, 2
+
+Study(objective=fn, home=sys.argv[1], name="own", workers=1).run(trials=1, listener=lambda event: print(event.kind, flush=True))
+"""
+
+
+def test_a_second_search_of_a_study_is_refused_and_names_the_first(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(SLEEPY)
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    words = [sys.executable, str(tmp_path / "mine.py"), str(tmp_path / "home")]
+    first = subprocess.Popen([*words, "600"], env=environment, stdout=subprocess.PIPE, text=True)
+    try:
+        assert first.stdout is not None and first.stdout.readline() == "ready\n"
+        second = subprocess.run([*words, "0"], env=environment, capture_output=True, text=True, timeout=120)
+        assert second.returncode != 0
+        assert re.search(rf"study 'own': .*{first.pid}.* is at work on it", second.stderr)
+    finally:
+        first.terminate()
+        first.wait()
