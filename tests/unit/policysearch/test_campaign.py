@@ -237,8 +237,12 @@ def test_short_trainings_are_given_out_where_long_ones_would_be_late(tmp_path: P
     study, now = Study(tmp_path), [1000.0]
     study.setting = replace(study.setting, budget_epochs=9, rungs=(1, 3, 9))
     campaign = study.campaign(9, deadline=2000.0, clock=lambda: now[0])
-    for _ in range(3):
+    for _ in range(2):
         study.finish(campaign, take(campaign.next_task()), 40, seconds=90.0)
+    now[0] = 1985.0
+    assert campaign.next_task() is None and campaign.stopped == "time", "the third baseline takes ninety seconds"
+    now[0] = 1000.0
+    study.finish(campaign, take(campaign.next_task()), 40, seconds=90.0)
     now[0] = 1985.0
     task = take(campaign.next_task())
     assert task.spec["budget_epochs"] == 1

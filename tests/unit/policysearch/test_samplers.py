@@ -158,7 +158,8 @@ def test_how_a_policy_is_trained_is_part_of_the_point() -> None:
 
 histories = st.lists(
     st.tuples(st.sampled_from(["done", "running", "failed", "stopped", "free"]), st.integers(0, 9), st.sampled_from([3, 9])),
-    max_size=60,
+    min_size=8,
+    max_size=40,
 )
 
 
@@ -179,18 +180,18 @@ def made(drawn: Sequence[tuple[str, int, int]]) -> list[Tried]:
 @settings(deadline=None)
 def test_of_a_long_history_the_best_and_the_latest_are_told_and_all_under_way(drawn: list[tuple[str, int, int]]) -> None:
     history = made(drawn)
-    told = worth_telling(history, most=12, best=5)
+    told = worth_telling(history, most=6, best=3)
     assert told == [tried for tried in history if tried in told], "in order"
     assert all(tried.params and tried.state != "failed" for tried in told)
     assert [t for t in told if t.state == "running"] == [t for t in history if t.state == "running"]
     able = [tried for tried in history if tried.params and tried.state in ("done", "stopped")]
     over = [tried for tried in told if tried.state != "running"]
-    assert len(over) == min(12, len(able))
+    assert len(over) == min(6, len(able))
     left = [tried for tried in able if tried not in over]
     if left:
-        errors = sorted(tried.error for tried in able if tried.error is not None)[:5]
+        errors = sorted(tried.error for tried in able if tried.error is not None)[:3]
         assert sorted(t.error for t in over if t.error is not None)[: len(errors)] == errors
-        assert able[-1] in over or len([t for t in able if t.state == "done"]) < 5
+        assert able[-1] in over
 
 
 def test_stopped_policies_are_told_as_pruned_with_what_is_known_of_them() -> None:
