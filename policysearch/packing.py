@@ -1,7 +1,7 @@
 """A user's function on its way to a worker: text that a driver hands over, and back to the function.
 
 Functions of a script travel by value, so a script needs no main guard. What they use of other modules of the user's own is
-imported there, from the directories of this process's path; where a machine has not these modules, copies that travel along stand
+imported there, from the directories of this process's path; where a machine lacks these modules, copies that travel along stand
 in. The text goes over a driver's own pipe or Ray's object store and is never stored: nothing that is read from a file is ever run.
 """
 

@@ -168,7 +168,7 @@ class Study:
     def wishes(self) -> dict[str, Any]:
         """What a later `extend` needs to search on, as JSON values.
 
-        Paths are absolute, the content of a space file stands instead of its path, a function of the user's own is there by name only.
+        Paths are absolute, a space file's content stands instead of its path, a function of the user's own is there by name only.
         """
         from searchspaces.spaces import lasting_wish
         from trials.data.source import NAMED

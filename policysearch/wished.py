@@ -44,7 +44,7 @@ class Wished:
 
 
 def prepared_images(study: Study, home_root: Path, listener: Listener, test: bool) -> Prepared | None:
-    """The images of the study, made ready if need be; None where its objective brings its own. BadInput for an impossible test."""
+    """The images of the study, made ready if need be; None where an objective brings its own. BadInput for an impossible test."""
     if study.objective is not None and test:
         raise BadInput("test: the model is your function's own, and policysearch keeps none to test; test it there, once")
     if study.data is None:

@@ -1,4 +1,4 @@
-"""Studies whose trainer is a function of the user's own: as a plain script, killed and called again, and all that comes after a search."""
+"""Studies whose trainer is a function of the user's own: a plain script, killed and called again; all that comes after a search."""
 
 import json
 import os
@@ -199,12 +199,12 @@ def test_python_extends_it(tmp_path: Path) -> None:
 
 
 def test_another_function_under_the_same_name_is_another_study(searched: Path) -> None:
-    with pytest.raises(StudyMismatch, match="objective was .*by_level, now .*always_fails"):
+    with pytest.raises(StudyMismatch, match=r"objective was .*by_level, now .*always_fails"):
         own(searched, objective=always_fails).run(trials=1)
 
 
 def test_a_function_that_returns_no_counts_leaves_no_winner_and_says_what_is_allowed(tmp_path: Path) -> None:
-    with pytest.raises(NoTrialSucceeded, match="the objective returned 0.25: allowed are \\(wrong, total\\)"):
+    with pytest.raises(NoTrialSucceeded, match=r"the objective returned 0\.25: allowed are \(wrong, total\)"):
         own(tmp_path, objective=always_fails).run(trials=1)
 
 
