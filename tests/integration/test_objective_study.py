@@ -1,4 +1,4 @@
-"""Studies whose trainer is a function of the user's own: a plain script, killed and called again; all that comes after a search."""
+"""Studies whose trainer is a function of the user's own: a plain script, killed and called again; what comes after a search."""
 
 import json
 import os
