@@ -3,12 +3,12 @@
     python benchmarks/overhead.py [--seconds 0.1] [--trials 60] [--repeats 3] [--only NAME ...] [--json FILE]
 
 Each contender searches the same space at random with the same trial, which does nothing for `--seconds`
-(overhead_contenders.py), one trial at a time and, where there are workers, two at once; all of them in turn, `--repeats` times.
-The gap is from the last moment of a trial to the first moment of the next in the same worker: the result is recorded and reported
-in it, the next task chosen and handed over. The first gaps of a worker are left out, but for the mean. Processor time is a
-trial's share of what all processes of the search use between the first trials and the last. Start is from the beginning of the process to
-the first moment of the first trial. Medians over the repeats; ratios are to plain Ray Tune with as many workers, which met the
-same moods of the machine.
+(overhead_contenders.py), one trial at a time and, where there are workers, two at once; all of them in turn, `--repeats`
+times. The gap is from the last moment of a trial to the first moment of the next in the same worker: the result is recorded
+and reported in it, the next task chosen and handed over. The first gaps of a worker are left out, but for the mean.
+Processor time is a trial's share of what all processes of the search use between the first trials and the last. Start is
+from the beginning of the process to the first moment of the first trial. Medians over the repeats; ratios are to plain Ray
+Tune with as many workers, which met the same moods of the machine.
 """
 
 import argparse
