@@ -37,6 +37,10 @@ class Marked:
         """Who is left, zombies apart."""
         return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdecimal() and self._is_ours(entry)]
 
+    def processor_seconds(self) -> float:
+        """The processor time that those who are alive have used."""
+        return sum(map(_processor_seconds, self.alive()))
+
     def wait_until_gone(self, seconds: float) -> int:
         """Give them so long to end by themselves, then kill those that are left; how many had to be killed."""
         deadline = time.monotonic() + seconds
@@ -56,3 +60,11 @@ class Marked:
             return f"\0{self._mark}\0".encode() in b"\0" + (entry / "environ").read_bytes()  # a zombie's is empty
         except OSError:
             return False
+
+
+def _processor_seconds(number: int) -> float:
+    try:
+        fields = Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

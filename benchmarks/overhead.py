@@ -5,16 +5,18 @@
 Each contender searches the same space at random with the same trial, which does nothing for `--seconds`
 (overhead_contenders.py), one trial at a time and, where there are workers, two at once; all of them in turn, `--repeats`
 times. The gap is from the last moment of a trial to the first moment of the next in the same worker: the result is recorded
-and reported in it, the next task chosen and handed over. The first gaps of a worker are left out. Wall is the time from the
-first trial to the last a trial and worker, beyond the trial's own. Start is from the beginning of the process to the first
-moment of the first trial. Medians over the repeats; ratios are to plain Ray Tune with as many workers, which met the same
-moods of the machine.
+and reported in it, the next task chosen and handed over. The first gaps of a worker are left out, but for the mean.
+Processor time is a trial's share of what all processes of the search use between the first trials and the last. Start is
+from the beginning of the process to the first moment of the first trial. Medians over the repeats; ratios are to plain Ray
+Tune with as many workers, which met the same moods of the machine.
 """
 
 import argparse
 import json
+import math
 import os
 import platform
+import subprocess
 import sys
 import tempfile
 import time
@@ -31,6 +33,7 @@ from marked_processes import Marked
 from overhead_contenders import CONTENDERS, SECONDS, STAMPS
 
 SETTLED_AFTER = 3  # gaps of a worker
+LOOK_SECONDS = 0.4
 LONGEST_SECONDS = 600.0
 ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -51,7 +54,7 @@ YARDSTICK = "ray-tune"
 
 @dataclass(frozen=True)
 class Run:
-    """One search: seconds to its first trial, the settled gaps, the wall a trial beyond its own time."""
+    """One search: seconds to its first trial, the settled gaps; a trial's wall beyond its own time, and its processor time."""
 
     name: str
     workers: int
@@ -59,6 +62,7 @@ class Run:
     start_seconds: float
     gap_seconds: tuple[float, ...]
     wall_seconds: float
+    processor_seconds: float
     load: float
 
 
@@ -73,16 +77,29 @@ def search(name: str, workers: int, trials: int, seconds: float) -> Run:
         began = time.monotonic()
         process = processes.start(command, directory / "log", environment)
         try:
-            code = process.wait(LONGEST_SECONDS)
+            used = _watched(process, processes, directory / "stamps", trials)
+            code = process.wait(10)
         finally:
             processes.wait_until_gone(20)
         if code != 0:
             raise RuntimeError(f"{name} ended with exit code {code}:\n{(directory / 'log').read_text()[-3000:]}")
         lines = (directory / "stamps").read_text().splitlines()
-    return _measured(name, workers, lines, began, load)
+    return _measured(name, workers, lines, began, load, used)
 
 
-def _measured(name: str, workers: int, lines: Sequence[str], began: float, load: float) -> Run:
+def _watched(process: "subprocess.Popen[bytes]", processes: Marked, stamps: Path, trials: int) -> float:
+    """Wait for the end; the processor seconds a trial of all its processes, between the first trials and the last."""
+    found, give_up_at = list[tuple[int, float]](), time.monotonic() + LONGEST_SECONDS
+    while process.poll() is None and time.monotonic() < give_up_at:
+        time.sleep(LOOK_SECONDS)
+        count = len(stamps.read_bytes().splitlines()) if stamps.exists() else 0
+        if SETTLED_AFTER < count < trials:
+            found.append((count, processes.processor_seconds()))
+    (first, before), (last, after) = (found[0], found[-1]) if found else ((0, 0.0), (0, 0.0))
+    return (after - before) / (last - first) if last > first else math.nan
+
+
+def _measured(name: str, workers: int, lines: Sequence[str], began: float, load: float, used: float) -> Run:
     spans: dict[str, list[tuple[float, float]]] = defaultdict(list)
     for line in lines:
         process, first, last = line.split()
@@ -91,14 +108,14 @@ def _measured(name: str, workers: int, lines: Sequence[str], began: float, load:
     gaps = [after[0] - before[1] for found in each for before, after in list(pairwise(found))[SETTLED_AFTER:]]
     begun = min(found[0][0] for found in each)
     wall = sum(found[-1][1] - found[0][0] - sum(last - first for first, last in found) for found in each) / len(lines)
-    return Run(name, workers, len(lines), begun - began, tuple(gaps), wall, load)
+    return Run(name, workers, len(lines), begun - began, tuple(gaps), wall, used, load)
 
 
 def table(runs: Sequence[Run]) -> str:
     """Medians over the repeats, and ratios to the yardstick with as many workers."""
     lines = [
-        "| | workers | gap, median ms | 95th percentile | ratio to Ray Tune | wall beyond the trial, ms | start, s |",
-        "|---|---|---|---|---|---|---|",
+        "| | workers | gap, median ms | ratio to Ray Tune | 95th percentile | mean of all | processor, ms | start, s |",
+        f"|{'---|' * 8}",
     ]
     grouped: dict[tuple[str, int], list[Run]] = defaultdict(list)
     for run in runs:
@@ -106,11 +123,12 @@ def table(runs: Sequence[Run]) -> str:
     for (name, workers), found in grouped.items():
         gap, high = _median_gap(found), median(quantiles(run.gap_seconds, n=20)[-1] for run in found)
         yardstick = grouped.get((YARDSTICK, workers))
-        ratio = f"{gap / _median_gap(yardstick):.3f}" if yardstick else "-"
+        ratio = f"{gap / _median_gap(yardstick):.2f}" if yardstick else "-"
         wall, start = median(run.wall_seconds for run in found), median(run.start_seconds for run in found)
-        lines.append(
-            f"| {NAMES[name]} | {workers} | {1e3 * gap:.1f} | {1e3 * high:.1f} | {ratio} | {1e3 * wall:.1f} | {start:.1f} |"
-        )
+        known = [run.processor_seconds for run in found if not math.isnan(run.processor_seconds)]
+        used = f"{1e3 * median(known):.0f}" if known else "-"
+        times = f"{1e3 * gap:.1f} | {ratio} | {1e3 * high:.1f} | {1e3 * wall:.1f}"
+        lines.append(f"| {NAMES[name]} | {workers} | {times} | {used} | {start:.1f} |")
     return "\n".join(lines)
 
 

@@ -42,7 +42,7 @@ def test_a_gap_lies_between_two_trials_of_the_same_worker(benchmark: Callable[[s
     overhead = benchmark("overhead")
     first = [f"11 {at} {at + 0.5}" for at in (10.0, 11.0, 12.0, 13.0, 14.0)]  # gaps of 0.5 s
     second = [f"12 {at} {at + 0.5}" for at in (10.1, 10.7, 11.3, 11.9, 12.5)]  # gaps of 0.1 s
-    found = overhead._measured("local", 2, [*second, *first], began=4.0, load=0.0)
+    found = overhead._measured("local", 2, [*second, *first], began=4.0, load=0.0, used=0.02)
     assert found.start_seconds == pytest.approx(6.0)
     assert found.gap_seconds == pytest.approx([0.1, 0.5])  # the first three of each worker are left out
     assert found.wall_seconds == pytest.approx((4 * 0.5 + 4 * 0.1) / 10)
