@@ -253,10 +253,10 @@ def _score(returned: Any) -> Score | Counts:
     right = _bits(returned)
     if right:
         return Counts(right.count(False), len(right), right)
-    pair = tuple(map(_whole, returned)) if isinstance(returned, Sequence) and len(returned) == 2 else ()
-    if not pair or pair[0] is None or pair[1] is None:
-        raise NotWhole(f"the objective returned {_shown(returned)}: {ALLOWED}")
+    pair = [_whole(value) for value in returned] if isinstance(returned, Sequence) and len(returned) == 2 else [None, None]
     wrong, total = pair
+    if wrong is None or total is None:
+        raise NotWhole(f"the objective returned {_shown(returned)}: {ALLOWED}")
     if not 0 <= wrong <= total or total == 0:
         raise NotWhole(f"the objective returned {_shown(returned)}: {wrong} wrong of {total} images is impossible; {ALLOWED}")
     return Counts(wrong, total)
@@ -314,6 +314,6 @@ def _place(failure: BaseException, fn: Callable[..., Any]) -> str:
 
 
 def _environment() -> dict[str, str]:
-    loaded = {name: sys.modules[name] for name in ("torch", "lightning", "timm") if name in sys.modules}
-    versions = {name: str(getattr(module, "__version__", "")) for name, module in loaded.items()}
+    loaded = [name for name in ("torch", "lightning", "timm") if name in sys.modules]
+    versions: dict[str, str] = {name: str(getattr(sys.modules[name], "__version__", "")) for name in loaded}
     return {"python": platform.python_version(), **versions, "platform": platform.platform()}

@@ -56,6 +56,7 @@ class StudyInLedger:
     def add(self, role: Any, label: str, params: dict[str, Any], policy: Policy) -> TrialRecord:
         """A trial without a result."""
         number = len(self.ledger.trials(self.study.uid))
+        assert self.setting.data is not None
         spec = TrialSpec(
             trial_uid=f"{self.study.uid[:12]}{number:04d}",
             policy=policy,

@@ -13,9 +13,10 @@ from collections import Counter
 from typing import Any
 
 from policysearch.drivers import LATER, Event, Listener, Task, TaskSource
-from policysearch.drivers.execution import LEASE_SECONDS, ledger_at, one_thread_each, record_failure
+from policysearch.drivers.execution import ledger_at, one_thread_each, record_failure
 from policysearch.drivers.hired import Worker
 from policysearch.drivers.limits import usual_limit
+from policysearch.ledger import LEASE_SECONDS
 from searchspaces.errors import PolicysearchError
 
 TRIES = 2

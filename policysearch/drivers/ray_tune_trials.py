@@ -216,8 +216,8 @@ def _patient_starts() -> Iterator[None]:
                 return False
         return taking(controller, trial)
 
-    TuneController._maybe_reuse_cached_actor = patient
+    TuneController._maybe_reuse_cached_actor = patient  # type: ignore[method-assign,assignment]
     try:
         yield
     finally:
-        TuneController._maybe_reuse_cached_actor = taking
+        TuneController._maybe_reuse_cached_actor = taking  # type: ignore[method-assign]

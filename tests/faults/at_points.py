@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 
@@ -48,4 +49,5 @@ def mirror(home: str, name: str) -> None:
 
 
 if __name__ == "__main__":
-    {"trial": trial, "gate": gate, "report": report, "mirror": mirror}[sys.argv[1]](*sys.argv[2:])
+    PLACES: dict[str, Callable[..., None]] = {"trial": trial, "gate": gate, "report": report, "mirror": mirror}
+    PLACES[sys.argv[1]](*sys.argv[2:])

@@ -130,7 +130,8 @@ def always_fails(context: Any) -> Any:
 
 
 def own(home: Path, **wishes: Any) -> Study:
-    return Study(**{"objective": by_level, "sampler": "grid", "epochs": 1, "home": home, "name": "own", "workers": 2} | wishes)
+    usual: dict[str, Any] = {"objective": by_level, "sampler": "grid", "epochs": 1, "home": home, "name": "own", "workers": 2}
+    return Study(**usual | wishes)
 
 
 @pytest.fixture(scope="module")

@@ -87,7 +87,7 @@ def figures(result: TrialResult) -> tuple[object, ...]:
 
 
 def score_of(result: TrialResult) -> Score:
-    assert result.score is not None, result.error
+    assert isinstance(result.score, Score), result.error
     return result.score
 
 

@@ -48,7 +48,14 @@ def trials_of(typed: Type, study: str) -> list[dict[str, Any]]:
 def test_a_study_goes_on_by_its_recorded_wishes_and_a_tested_one_as_its_child(typed: Type, tmp_path: Path) -> None:
     write_bars(tmp_path / "bars.npz")
     (tmp_path / "mine.yaml").write_text("space: randaugment\nparameters:\n  level: {low: 3, high: 15}\n")
-    wishes = {"data": "bars.npz", "space": "mine.yaml", "epochs": 1, "sampler": "random", "name": "bars", "workers": 1}
+    wishes: dict[str, Any] = {
+        "data": "bars.npz",
+        "space": "mine.yaml",
+        "epochs": 1,
+        "sampler": "random",
+        "name": "bars",
+        "workers": 1,
+    }
     first = Study(**wishes).run(trials=2)
     assert any("2 trials for 2 dimensions are few" in note for note in first.notes)
     before = trials_of(typed, "bars")
