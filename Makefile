@@ -37,6 +37,7 @@ slow: .venv/.dev
 soak: .venv/.dev
 	$(BIN)/python tests/fuzz/soak.py $(SOAK)
 	$(BIN)/python tests/faults/soak.py --kills $(KILLS)
+	$(BIN)/python tests/faults/ray_soak.py
 
 # What `pip install policysearch` brings, built as a wheel and nothing from the search extra beside it.
 core: .venv-core/.made

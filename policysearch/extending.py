@@ -34,13 +34,13 @@ def study_again(record: StudyRecord, **how: Any) -> Study:
     """The study's recorded wishes as a `Study`, with how to run it this time. BadInput where they don't suffice."""
     if not record.wishes:
         raise BadInput(
-            f"study {record.name!r}: an earlier policysearch made it and kept too little to go on; repeat its search command with more"
-            " --trials"
+            f"study {record.name!r}: an earlier policysearch made it and kept too little to go on; repeat its search command"
+            " with more --trials"
         )
     if "objective" in record.wishes:
         raise BadInput(
-            f"study {record.name!r}: its trainer is a function of your own ({record.wishes['objective']}), which is not stored; extend"
-            f' it where that is: Study(objective=..., name="{record.name}", ...).extend("+50")'
+            f"study {record.name!r}: its trainer is a function of your own ({record.wishes['objective']}), which is not stored;"
+            f' extend it where that is: Study(objective=..., name="{record.name}", ...).extend("+50")'
         )
     return Study(**{**record.wishes, **how, "name": record.name})
 
@@ -55,7 +55,8 @@ def extension(ledger: Ledger, home: Home, known: StudyRecord, more: str, wishes:
         parent, record = record, _child(ledger, record, wishes)
         _copy_weights(ledger, home, parent, record)
         notes.append(
-            f"the test figure of {parent.name} has been disclosed, so it goes on as {record.name}, whose own look will count that one"
+            f"the test figure of {parent.name} has been disclosed, so it goes on as {record.name}, whose own look will count that"
+            " one"
         )
     tried = policies_tried(ledger, record)
     trials = int(wanted[2]) + (tried if wanted[1] else 0)

@@ -123,7 +123,7 @@ class Context:
         return apply(images, draw(self.policy, (count, channels, height, width), generator), ran=self._ran)
 
     def to_torchvision(self) -> "PolicyTransform":
-        """The policy as a transform of single images or batches, as `load_policy(...).to_torchvision()`; it reads torch's seed."""
+        """The policy as a transform of images or batches, as `load_policy(...).to_torchvision()`; it reads torch's seed."""
         return self._loaded.to_torchvision()
 
     def to_albumentations(self) -> "AlbumentationsTransform":
@@ -131,7 +131,7 @@ class Context:
         return self._loaded.to_albumentations()
 
     def collate(self, classes: int) -> "MixingCollate":
-        """A `collate_fn` that mixes images and labels as the policy says (mixup, CutMix); it mixes nothing where the policy doesn't."""
+        """A `collate_fn` that mixes images and labels as the policy says (mixup, CutMix); most policies mix nothing."""
         return self._loaded.collate(classes)
 
     @property
@@ -272,7 +272,7 @@ def _bits(returned: Any) -> tuple[bool, ...] | None:
 
 
 def _is_bool(value: Any) -> bool:
-    return isinstance(value, bool) or type(value).__name__ in ("bool_", "bool") and getattr(value, "ndim", 1) == 0
+    return isinstance(value, bool) or (type(value).__name__ in ("bool_", "bool") and getattr(value, "ndim", 1) == 0)
 
 
 def _whole(value: Any) -> int | None:

@@ -1,8 +1,8 @@
 """A user's function on its way to a worker: text that a driver hands over, and back to the function.
 
-Functions of a script travel by value, so a script needs no main guard. What they use of other modules of the user's own is imported
-there, from the directories of this process's path; where a machine has not these modules, copies that travel along stand in. The
-text goes over a driver's own pipe or Ray's object store and is never stored: nothing that is read from a file is ever run.
+Functions of a script travel by value, so a script needs no main guard. What they use of other modules of the user's own is
+imported there, from the directories of this process's path; where a machine lacks these modules, copies that travel along stand
+in. The text goes over a driver's own pipe or Ray's object store and is never stored: nothing that is read from a file is ever run.
 """
 
 import base64
@@ -47,7 +47,7 @@ def _module_name(name: str) -> str:
 
 
 def _pickled(value: Any) -> bytes:
-    """As `cloudpickle.dumps`, which stumbles over modules that are no plain ones: `torch.classes`, where a function says `.classes`."""
+    """As `cloudpickle.dumps`, which stumbles over modules of a kind of their own: `torch.classes`, where one says `.classes`."""
     import cloudpickle
 
     class Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # the base has no types

@@ -23,8 +23,8 @@ def trial_spec(
     overrides: Mapping[str, Any],
     budget_epochs: int,
 ) -> dict[str, Any]:
-    """The spec of one trial of a study. `params` are its point of the space ({} for policies from elsewhere), `overrides` what that
-    changes in the recipe: all that a user's own trainer is told of one.
+    """The spec of one trial of a study. `params` are its point of the space ({} for policies from elsewhere), `overrides` what
+    that changes in the recipe: all that a user's own trainer is told of one.
     """
     if setting.objective is None:
         assert setting.data is not None, "our own training has data"

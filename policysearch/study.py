@@ -127,7 +127,7 @@ class Study:
         return fspath(self.space) if isinstance(self.space, PathLike) else self.space
 
     def identity(self, prepared: "Prepared | None", setting: "Setting") -> dict[str, Any]:
-        """All that the study's results depend on, as JSON values; what a study without data or recipe of ours lacks is left out."""
+        """All that the study's results depend on, as JSON values; without what a study of one's own trainer lacks."""
         from searchspaces.policy_json import digest
 
         identity = {
@@ -166,9 +166,9 @@ class Study:
         return f"{data_name}-{space}-{fingerprint}"
 
     def wishes(self) -> dict[str, Any]:
-        """What a later `extend` needs to search on, as JSON values: paths absolute, the content of a space file instead of its path.
+        """What a later `extend` needs to search on, as JSON values.
 
-        A function of the user's own is there by name only.
+        Paths are absolute, a space file's content stands instead of its path, a function of the user's own is there by name only.
         """
         from searchspaces.spaces import lasting_wish
         from trials.data.source import NAMED

@@ -33,7 +33,7 @@ GPUS_PER_OBJECTIVE = 1.0  # a net of the user's own may well
 
 @dataclass(frozen=True)
 class Wished:
-    """A study as it is wished for. `known` is the ledger's study of that name, which has this identity; `notes` are for the user."""
+    """A study as it is wished for. `known` is the ledger's study of that name and identity; `notes` are for the user."""
 
     prepared: Prepared | None
     setting: Setting
@@ -44,7 +44,7 @@ class Wished:
 
 
 def prepared_images(study: Study, home_root: Path, listener: Listener, test: bool) -> Prepared | None:
-    """The images of the study, made ready if need be; None where its objective brings its own. BadInput for a test that can't be."""
+    """The images of the study, made ready if need be; None where an objective brings its own. BadInput for an impossible test."""
     if study.objective is not None and test:
         raise BadInput("test: the model is your function's own, and policysearch keeps none to test; test it there, once")
     if study.data is None:
@@ -56,7 +56,7 @@ def prepared_images(study: Study, home_root: Path, listener: Listener, test: boo
 
 
 def wished(study: Study, prepared: Prepared | None, ledger: Ledger, policies: Mapping[str, Policy]) -> Wished:
-    """The study's setting with the policies that the user enqueued, its name and identity. Raises before there is anything to regret.
+    """The study's setting with the policies that the user enqueued, its name and identity; nothing is recorded.
 
     StudyMismatch where the ledger has another study of that name.
     """
@@ -145,5 +145,6 @@ def _share_of_a_gpu(study: Study, setting: Setting) -> float:
         return (study.gpus_per_trial or GPUS_PER_TRIAL) if setting.recipe.device == "cuda" else 0.0
     import torch
 
-    here = torch.cuda.is_available()
-    return (study.gpus_per_trial or GPUS_PER_OBJECTIVE) if here or study.address is not None and study.gpus_per_trial else 0.0
+    if study.address is not None and not torch.cuda.is_available():  # what the cluster's nodes have, this one can't tell
+        return study.gpus_per_trial or 0.0
+    return (study.gpus_per_trial or GPUS_PER_OBJECTIVE) if torch.cuda.is_available() else 0.0

@@ -4,6 +4,7 @@ It knows no optimiser: `searchspaces.render` writes it in Optuna's and Ray Tune'
 unknown or out of range, by name.
 """
 
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -182,9 +183,17 @@ class SearchSpace:
         return {p.name: p.at(_fixed_share(p.name, number)) for p in self.parameters}
 
     def _corners(self) -> list[dict[str, Value]]:
-        """Values that make parameters exist: none, and each that a condition asks for, with those that this one needs."""
-        asked = dict.fromkeys((p.when.name, value) for p in self.parameters if p.when is not None for value in p.when.values)
-        return [{}, *({**reaching(self.parameters, name), name: value} for name, value in asked)]
+        """Values that make parameters exist: none, and each that a condition asks for, with those that this one needs.
+
+        Conditions that ask alike (those of AutoAugment's places, each for its op) are met together.
+        """
+        alike: dict[str, dict[str, None]] = {}  # names by what they need and what is asked of them
+        asked = [p.when for p in self.parameters if p.when is not None]
+        needs = {when.name: reaching(self.parameters, when.name) for when in asked}
+        for when in asked:
+            alike.setdefault(canonical_json([needs[when.name], when.values]), {})[when.name] = None
+        met = ((json.loads(key), names) for key, names in alike.items())
+        return [{}, *({**needed, **dict.fromkeys(names, value)} for (needed, values), names in met for value in values)]
 
 
 def _fixed_share(name: str, number: int) -> float:

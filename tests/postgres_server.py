@@ -1,4 +1,4 @@
-"""A real PostgreSQL server for tests, where its programs are installed: started, crashed and started again."""
+"""A real PostgreSQL server for tests, where its programs are installed: on a Unix socket in a directory of its own."""
 
 import os
 import pwd
@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import pytest
+
+class NoServer(Exception):
+    """Why there can be no server here."""
 
 
 @dataclass
@@ -71,13 +73,22 @@ class PostgresServer:
         return f"postgresql://ledger@/{name}?host={self.directory}"
 
 
+def _programs() -> Path | None:
+    """The directory of the newest server's programs."""
+    on_path = [Path(found).resolve().parent for found in [shutil.which("initdb")] if found]
+    installed = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: path.parent.name, reverse=True)
+    complete = (
+        path for path in [*on_path, *installed] if all((path / name).exists() for name in ("initdb", "postgres", "createdb"))
+    )
+    return next(complete, None)
+
+
 @contextmanager
 def running_server() -> Iterator[PostgresServer]:
-    """A server of our own, gone afterwards. Skips the test where PostgreSQL is not installed."""
+    """A server that lives inside. Raises NoServer."""
     programs = _programs()
     if programs is None:
-        pytest.skip("no PostgreSQL server is installed (looked for initdb, postgres and createdb)")
-    pytest.importorskip("psycopg")
+        raise NoServer("no PostgreSQL server is installed (looked for initdb, postgres and createdb)")
     directory = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))  # short: a socket's path has at most 107 characters
     server = PostgresServer(directory, programs, _unprivileged(directory))
     try:
@@ -91,16 +102,6 @@ def running_server() -> Iterator[PostgresServer]:
         shutil.rmtree(directory)
 
 
-def _programs() -> Path | None:
-    """The directory of the newest server's programs."""
-    on_path = [Path(found).resolve().parent for found in [shutil.which("initdb")] if found]
-    installed = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: path.parent.name, reverse=True)
-    complete = (
-        path for path in [*on_path, *installed] if all((path / name).exists() for name in ("initdb", "postgres", "createdb"))
-    )
-    return next(complete, None)
-
-
 def _unprivileged(directory: Path) -> dict[str, Any]:
     """PostgreSQL refuses to run as root; then it runs as another account, which must own its directory."""
     if os.geteuid() != 0:
@@ -112,4 +113,4 @@ def _unprivileged(directory: Path) -> dict[str, Any]:
             continue
         os.chown(directory, account.pw_uid, account.pw_gid)
         return {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
-    pytest.skip("PostgreSQL refuses to run as root, and there is no account postgres or nobody")
+    raise NoServer("PostgreSQL refuses to run as root, and there is no account postgres or nobody")

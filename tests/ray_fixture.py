@@ -2,10 +2,12 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -139,9 +141,10 @@ def head(directory: Path, cores: int = 2, *options: str, token: Path | None = No
         token.write_text("f" * 64)
         environment |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(token)}
     port, client, dashboard = free_port(), free_port(), free_port()
+    sockets = Path(tempfile.mkdtemp(prefix="head-", dir="/tmp"))  # short: a socket's path has at most 107 characters
     places = [f"--port={port}", f"--ray-client-server-port={client}", f"--dashboard-port={dashboard}", f"--num-cpus={cores}"]
     fixed = ["--dashboard-host=127.0.0.1", "--min-worker-port=0", "--max-worker-port=0", "--object-store-memory=100000000"]
-    command = [RAY, "start", "--head", "--block", "--disable-usage-stats", f"--temp-dir={directory}", *places, *fixed, *options]
+    command = [RAY, "start", "--head", "--block", "--disable-usage-stats", f"--temp-dir={sockets}", *places, *fixed, *options]
     with (directory / "head.log").open("wb") as log:
         process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
     ip = ""
@@ -156,6 +159,7 @@ def head(directory: Path, cores: int = 2, *options: str, token: Path | None = No
         yield found
     finally:
         found.end()
+        shutil.rmtree(sockets, ignore_errors=True)
 
 
 def begin(directory: Path, environment: dict[str, str], **wishes: Any) -> "subprocess.Popen[str]":

@@ -47,10 +47,11 @@ def _space_facts(family: Any) -> dict[str, Any]:
     from searchspaces.spaces import PHOTO_BASE
 
     options = [{"name": option.name, "meaning": option.meaning, "example": option.example} for option in family.options]
-    size: dict[str, int | None] = {"dimensions": None, "points": None}
+    size: dict[str, Any] = {"dimensions": None, "points": None, "parameters": []}
     with suppress(BadInput):  # a family of another package may be for grey images alone
         space = family.build(3, PHOTO_BASE)
-        size = {"dimensions": space.dimensions, "points": len(cells) if (cells := space.cells()) else None}
+        cells, parameters = space.cells(), [parameter.to_dict() for parameter in space.parameters]
+        size = {"dimensions": space.dimensions, "points": len(cells) if cells else None, "parameters": parameters}
     return {"name": family.name, "summary": family.summary, "source": family.source, **size, "options": options}
 
 

@@ -5,6 +5,7 @@ in one line and within seconds, addresses where no cluster answers and clusters 
 would wait for minutes, or say it in a page.
 """
 
+import atexit
 import logging
 import os
 import shutil
@@ -31,10 +32,12 @@ QUIET = {
     "TUNE_WARN_THRESHOLD_S": "60",
     "TUNE_GLOBAL_CHECKPOINT_S": "1000000",  # nothing is restored from Tune's record, so it needn't be written
 }
+WHERE_IT_IS = {"RAY_gcs_rpc_server_reconnect_timeout_s": "86400"}  # after it Ray would end the process; the driver notices sooner
 HERE_ONLY = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}  # means: listen on 127.0.0.1
 AUTH_MODE = "RAY_AUTH_MODE"  # Ray sets it itself, to "token", when it starts a cluster here
 OBJECT_STORE_BYTES = 128 * 1024**2  # images are mapped from files, so that little goes through it
 CONNECT_SECONDS = 10.0
+LEAVE_SECONDS = 10.0
 LONGEST_SOCKET_DIRECTORY = 40  # Ray appends up to 66 characters, and 107 is all that a socket's path may have
 CLIENT = "ray://"
 CLIENT_STARTS = 3  # the process that Ray's client server starts for us sometimes dies of its own fork
@@ -90,9 +93,8 @@ def _of_this_machine() -> str:
 @contextmanager
 def environment(here: bool) -> Iterator[None]:
     """Inside, Ray's variables are set, for a cluster started `here` also those that it inherits."""
-    wanted = dict(QUIET)
+    wanted = {**QUIET, **(HERE_ONLY if here else WHERE_IT_IS)}
     if here:
-        wanted.update(HERE_ONLY)
         one_thread_each(wanted)
     before = {name: os.environ.get(name) for name in (*wanted, AUTH_MODE)}
     os.environ.update(wanted)
@@ -139,10 +141,35 @@ def joined(address: Address) -> Iterator[None]:
     try:
         _connect(ray, address)
         _restore(on_termination)
-        with _silent_raylets():
+        with _silent_raylets(), _never_by_itself():
             yield
     finally:
-        ray.shutdown()
+        _leave(ray)
+
+
+def _leave(ray: Any) -> None:
+    """Disconnect; but from a cluster that is gone that never ends, and then the process must be able to."""
+    leaving = threading.Thread(target=ray.shutdown, name="leaving", daemon=True)
+    leaving.start()
+    leaving.join(LEAVE_SECONDS)
+    if leaving.is_alive():
+        from ray._private import worker
+
+        atexit.unregister(worker.shutdown)
+
+
+@contextmanager
+def _never_by_itself() -> Iterator[None]:
+    """Inside, Ray starts no cluster by itself when a thread still calls it after the driver has left."""
+    from ray._private import auto_init_hook
+
+    auto_init_hook.enable_auto_connect = False
+    try:
+        yield
+    finally:
+        later = threading.Timer(LEAVE_SECONDS, setattr, (auto_init_hook, "enable_auto_connect", True))
+        later.daemon = True
+        later.start()
 
 
 def _connect(ray: Any, address: Address) -> None:

@@ -51,9 +51,6 @@ def conduct(conversation: Ends, plan: Plan, data_directory: str | None, director
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
     depot = ray.remote(Depot).options(num_cpus=0, scheduling_strategy=here, max_concurrency=8)
     handle: Any = depot.remote(data_directory, plan.weights_directory)
-    try:
-        common = Common(plan.versions, only_host(plan.ledger_url, plan.host), plan.mark, handle, plan.objective)
-        require_fit_nodes(common, plan.ledger_url, plan.data)
-        fit(conversation, common, places(plan.workers, plan.gpus_per_trial), plan.gpus_per_trial, directory)
-    finally:
-        ray.kill(handle)
+    common = Common(plan.versions, only_host(plan.ledger_url, plan.host), plan.mark, handle, plan.objective)
+    require_fit_nodes(common, plan.ledger_url, plan.data)
+    fit(conversation, common, places(plan.workers, plan.gpus_per_trial), plan.gpus_per_trial, directory)

@@ -1,10 +1,16 @@
-"""A search from a machine outside of the cluster (ray://): Tune runs in a task on the head, and what it asks and tells goes to
-the driver over an actor that the driver polls, because nothing on a cluster can call a client.
+"""A search whose Tune runs elsewhere than the driver's own thread: in a thread of its own, which a lost cluster may hold for
+ever, or in a task on the head for a driver outside of the cluster (ray://). What Tune asks and tells is relayed to the driver's
+thread.
 """
 
+import queue
 import shutil
 import tempfile
+import threading
+import time
 from collections import deque
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +25,7 @@ from policysearch.drivers.ray_preflight import alive
 from searchspaces.errors import BadInput, PolicysearchError
 
 POLL_SECONDS = 1.0
+END_SECONDS = 5.0
 SILENCE_SECONDS = 60.0  # of the driver: then it is gone, and the search on the cluster ends
 
 
@@ -67,8 +74,8 @@ class Relay:
 class Relayed:
     """Tune's end: a conversation whose every word goes over the relay."""
 
-    def __init__(self, relay: Any, weights_directory: Path) -> None:
-        self._relay, self._weights_directory = relay, weights_directory
+    def __init__(self, ask: Callable[[str, tuple[Any, ...]], tuple[Any, bool]], weights_directory: Path | None) -> None:
+        self._answered, self._weights_directory = ask, weights_directory
         self.raised: BaseException | None = None
 
     def __getstate__(self) -> dict[str, Any]:
@@ -108,7 +115,7 @@ class Relayed:
 
     def ended(self, trial_id: str, reason: str | None) -> None:
         """As `Conversation.ended` says; weights that came to this node go on to the driver first."""
-        for file in self._weights_directory.glob("[!.]*"):
+        for file in self._weights_directory.glob("[!.]*") if self._weights_directory else ():
             send_weights(file, file.name, lambda *values: self._ask("take_weights", *values))
             file.unlink()
         self._ask("ended", trial_id, reason)
@@ -133,10 +140,58 @@ class Relayed:
         return found
 
     def _ask(self, method: str, *values: Any) -> Any:
-        answer, is_over = ray.get(self._relay.ask.remote(method, values))
+        answer, is_over = self._answered(method, values)
         if is_over:
             raise PolicysearchError("the driver has ended the search")
         return answer
+
+
+def conduct_aside(conversation: Conversation, plan: Plan, directory: str, raise_if_lost: Callable[[], None]) -> None:
+    """Conduct the search in a thread of its own, and answer it from this one; `raise_if_lost` is called now and then."""
+    questions: queue.SimpleQueue[tuple[str, tuple[Any, ...], queue.SimpleQueue[Any]] | None] = queue.SimpleQueue()
+    failures: list[BaseException] = []
+
+    def ask(method: str, values: tuple[Any, ...]) -> tuple[Any, bool]:
+        answer: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        questions.put((method, values, answer))
+        found: tuple[Any, bool] = answer.get()
+        return found
+
+    def run() -> None:
+        try:
+            conduct(Relayed(ask, None), plan, plan.data["directory"] if plan.data else None, directory)
+        except BaseException as failure:
+            failures.append(failure)
+        finally:
+            questions.put(None)
+
+    def serve(until: Callable[[], bool]) -> None:
+        while not until():
+            try:
+                question = questions.get(timeout=POLL_SECONDS)
+            except queue.Empty:
+                continue
+            if question is None:
+                return
+            method, values, answer = question
+            found = conversation.keeping(getattr(conversation, method), *values)
+            answer.put((found, conversation.raised is not None))
+
+    def is_lost() -> bool:
+        raise_if_lost()
+        return False
+
+    threading.Thread(target=run, name="tune", daemon=True).start()
+    try:
+        serve(is_lost)
+    except BaseException as error:
+        conversation.raised = conversation.raised or error
+        give_up_at = time.monotonic() + END_SECONDS
+        if isinstance(error, KeyboardInterrupt):  # Tune ends by itself when it hears that all is over
+            serve(lambda: time.monotonic() > give_up_at)
+        raise
+    if failures and conversation.raised is None:
+        raise failures[0]
 
 
 def conduct_there(conversation: Conversation, plan: Plan) -> None:
@@ -162,11 +217,9 @@ def _conducted(relay: Any, plan: Plan) -> tuple[str, str] | None:
     directory = Path(tempfile.mkdtemp(prefix="policysearch-"))
     weights = directory / "weights"
     weights.mkdir()
-    conversation = Relayed(relay, weights)
+    conversation = Relayed(lambda method, values: ray.get(relay.ask.remote(method, values)), weights)
     try:
         data = None if plan.data is None else placed(plan.data["directory"], plan.data["fingerprint"], conversation)
-        from dataclasses import replace
-
         there = replace(plan, weights_directory=str(weights))
         conduct(conversation, there, data, str(directory))
     except PolicysearchError as error:

@@ -8,7 +8,7 @@ import shutil
 import socket
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 LOOK_SECONDS = 3.0
 LOOKS = 5  # in vain, one after the other: then the head is gone; Ray itself would give up after a minute, and the process with it
-END_SECONDS = 10.0
 
 
 class RayDriver:
@@ -72,18 +71,17 @@ class RayDriver:
         if note is not None:
             listener(Event("note", text=note))
         with joined(address):
-            from policysearch.drivers.ray_conduct import conduct, places
+            from policysearch.drivers.ray_conduct import places
+            from policysearch.drivers.ray_relay import conduct_aside, conduct_there
 
             at_once = places(self.workers, self.gpus_per_trial)
             conversation = Conversation(first, source, listener, at_once)
             plan = self._plan(first, directory)
-            with _watching(address, conversation):
+            with _watching(address) as raise_if_lost:
                 if address.is_client:
-                    from policysearch.drivers.ray_relay import conduct_there
-
                     conduct_there(conversation, plan)
                 else:
-                    conduct(conversation, plan, plan.data["directory"] if plan.data else None, directory)
+                    conduct_aside(conversation, plan, directory, raise_if_lost)
                 conversation.close()
 
     def _plan(self, first: Task, directory: str) -> "Plan":
@@ -98,33 +96,33 @@ class RayDriver:
 
 
 @contextmanager
-def _watching(address: Address, conversation: Conversation) -> Iterator[None]:
-    """Inside, the loss of the cluster's head ends the search, as Ctrl-C would, but with the reason."""
+def _watching(address: Address) -> Iterator[Callable[[], None]]:
+    """Inside, the cluster's head is looked after; what is given raises PolicysearchError once it is gone."""
     over, gone = threading.Event(), threading.Event()
-    in_main = threading.current_thread() is threading.main_thread()
-    thread = threading.Thread(target=_watch, args=(address, conversation, over, gone, in_main), name="watch", daemon=True)
-    thread.start()
+    threading.Thread(target=_watch, args=(address, over, gone), name="watch", daemon=True).start()
+
+    def raise_if_lost() -> None:
+        if gone.is_set():
+            raise _lost_head(address)
+
     try:
-        yield
-    except BaseException as error:
-        if gone.is_set() and isinstance(error, KeyboardInterrupt | Exception):
+        yield raise_if_lost
+    except PolicysearchError:
+        raise
+    except Exception as error:
+        if gone.is_set() or not answers(address):
             raise _lost_head(address) from error
         raise
     finally:
         over.set()
 
 
-def _watch(address: Address, conversation: Conversation, over: threading.Event, gone: threading.Event, in_main: bool) -> None:
-    import _thread
-
+def _watch(address: Address, over: threading.Event, gone: threading.Event) -> None:
     in_vain = 0
     while not over.wait(LOOK_SECONDS):
         in_vain = 0 if answers(address) else in_vain + 1
         if in_vain == LOOKS:
             gone.set()
-            conversation.raised = conversation.raised or _lost_head(address)
-            if in_main and not over.wait(END_SECONDS):
-                _thread.interrupt_main()
             return
 
 

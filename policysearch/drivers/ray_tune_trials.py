@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 import ray
 from ray import tune
+from ray.air._internal import usage
 from ray.tune.progress_reporter import TrialProgressCallback
 from ray.tune.search import Searcher
 
@@ -183,11 +184,15 @@ def _tuner(conversation: Ends, common: Common, at_once: int, gpus_per_trial: flo
 
 @contextmanager
 def _silent_tune() -> Iterator[None]:
-    """Tune's log would print the traceback of every lost worker; the driver says it in one line."""
-    log = logging.getLogger("ray.tune")
+    """Tune's log would print the traceback of every lost worker; the driver says it in one line. And for its usage statistics,
+    which are off, it would import MLflow and all else that a callback could be of: seconds.
+    """
+    log, counted = logging.getLogger("ray.tune"), usage.tag_callbacks
     level = log.level
     log.setLevel(logging.CRITICAL)
+    usage.tag_callbacks = lambda callbacks: False
     try:
         yield
     finally:
         log.setLevel(level)
+        usage.tag_callbacks = counted

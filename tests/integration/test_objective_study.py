@@ -1,4 +1,4 @@
-"""Studies whose trainer is a function of the user's own: as a plain script, killed and called again, and all that comes after a search."""
+"""Studies whose trainer is a function of the user's own: a plain script, killed and called again; what comes after a search."""
 
 import json
 import os
@@ -199,13 +199,33 @@ def test_python_extends_it(tmp_path: Path) -> None:
 
 
 def test_another_function_under_the_same_name_is_another_study(searched: Path) -> None:
-    with pytest.raises(StudyMismatch, match="objective was .*by_level, now .*always_fails"):
+    with pytest.raises(StudyMismatch, match=r"objective was .*by_level, now .*always_fails"):
         own(searched, objective=always_fails).run(trials=1)
 
 
 def test_a_function_that_returns_no_counts_leaves_no_winner_and_says_what_is_allowed(tmp_path: Path) -> None:
-    with pytest.raises(NoTrialSucceeded, match="the objective returned 0.25: allowed are \\(wrong, total\\)"):
+    with pytest.raises(NoTrialSucceeded, match=r"the objective returned 0\.25: allowed are \(wrong, total\)"):
         own(tmp_path, objective=always_fails).run(trials=1)
+
+
+def by_budget(context: Any) -> Any:
+    context.report(context.budget_epochs, 50, 100)
+    return 90 - context.budget_epochs - context.params.get("level", 0), 100
+
+
+def test_early_stopping_and_a_ledger_elsewhere_are_for_it_too(tmp_path: Path) -> None:
+    from policysearch.ledger import sqlite_url
+
+    storage = sqlite_url(tmp_path / "elsewhere.sqlite")
+    study = own(tmp_path / "home", objective=by_budget, epochs=9, early_stopping="asha:eta=3,min_epochs=3", storage=storage)
+    outcome = study.run(trials=6)
+    assert not (tmp_path / "home" / "ledger.sqlite").exists()
+    rungs = Counter(trial.budget_epochs for trial in outcome.trials if trial.role == "trial")
+    assert rungs == {3: 6, 9: 2}, "of six policies the best third trains for all epochs, from the start"
+    assert any("1 in 3 go on, at last to 9 epochs" in note for note in outcome.notes)
+    assert any("stopped before they had all epochs: 4" in note for note in outcome.notes)
+    assert outcome.winner.budget_epochs == 9
+    assert outcome.winner.spec["budget_epochs"] == 9 and wrong(outcome.winner)[0] <= 81 - 15
 
 
 def with_data(context: Any) -> Any:

@@ -1,4 +1,4 @@
-"""`policysearch extend`: more policies by the recorded wishes, nothing repeated, and a child where the test set has been looked at."""
+"""`policysearch extend`: more policies by the recorded wishes, nothing repeated; a child where the test set was looked at."""
 
 import json
 import os

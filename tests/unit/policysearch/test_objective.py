@@ -1,4 +1,4 @@
-"""Functions of one's own as trials: what they are given, what is made of what they return, raise and report, and how they travel."""
+"""Functions of one's own as trials: what they are given, what is made of what they return, raise and report; how they travel."""
 
 import json
 import pickle
@@ -281,7 +281,7 @@ def test_the_name_of_a_function_is_its_module_and_its_name() -> None:
 
 def test_what_can_not_travel_is_refused_in_one_line() -> None:
     lock = threading.Lock()
-    with pytest.raises(BadInput, match="it can't be sent to workers .*cannot pickle.*inside the function") as caught:
+    with pytest.raises(BadInput, match=r"it can't be sent to workers .*cannot pickle.*inside the function") as caught:
         pack(lambda context: (lock, 1))
     assert "\n" not in str(caught.value)
 

@@ -1,5 +1,6 @@
 """Wishes: which can't be, which make a study another one, and how a mismatch is told."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 from policysearch.campaign import Setting
 from policysearch.home import Home
 from policysearch.ledger import Ledger, sqlite_url
+from policysearch.rungs import read_early_stopping
 from policysearch.study import Study, check_same
 from searchspaces.errors import BadInput, StudyMismatch
 from searchspaces.families.fixed import baselines
@@ -34,10 +36,10 @@ PREPARED = Prepared(
 
 def identity(study: Study, prepared: Prepared = PREPARED, base: Any = PHOTO_BASE, recipe: Recipe | None = None) -> dict[str, Any]:
     data = DataRef(str(prepared.directory), prepared.fingerprint)
-    space = build_space(study.space, prepared.channels, base)
-    setting = Setting(
-        space, baselines(prepared.channels, base), recipe or Recipe(weight_decay=0.25), data, study.seed, study.epochs
-    )
+    space = build_space(study.space_wish, prepared.channels, base)
+    free, stopping = baselines(prepared.channels, base), read_early_stopping(study.early_stopping, study.epochs)
+    trained = recipe or Recipe(weight_decay=0.25)
+    setting = Setting(space, free, trained, data, study.seed, study.epochs, rungs=stopping.rungs, eta=stopping.eta)
     return study.identity(prepared, setting)
 
 
@@ -118,11 +120,36 @@ def test_a_mismatch_names_the_wish_and_both_values(tmp_path: Path, changed: str,
         ({"max_hours": 0.0}, "max_hours 0.0: allowed is a number above 0"),
         ({"max_hours": float("nan")}, "max_hours nan"),
         ({"gpus_per_trial": 2.0}, "gpus_per_trial 2.0: allowed is above 0, at most 1"),
+        ({"max_trial_minutes": -1.0}, "max_trial_minutes -1.0: allowed is a number above 0"),
+        ({"early_stopping": "median"}, "early stopping 'median': allowed is asha"),
+        ({"channels": 3}, "channels 3: the data says it"),
+        ({"data": None}, "data: none given; give images, or an objective"),
+        ({"data": None, "objective": len, "channels": 2}, "channels 2: allowed are 1, 3"),
+        ({"data": None, "objective": len, "domain": "cats"}, "domain 'cats': allowed are photos, digits"),
+        ({"objective": "train"}, "objective 'train': allowed is a function of one argument"),
     ],
 )
 def test_wishes_that_cannot_be(wishes: dict[str, Any], message: str) -> None:
     with pytest.raises(BadInput, match=message):
-        Study("birds/", **wishes)
+        Study(**{"data": "birds/"} | wishes)
+
+
+def test_the_wishes_that_are_kept_make_the_same_study_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.yaml").write_text("space: randaugment\nparameters:\n  level: 9\n")
+    study = Study("birds/", space="mine.yaml", epochs=7, sampler="random", seed=3, early_stopping="asha", workers=9, driver="ray")
+    kept = json.loads(json.dumps(study.wishes()))
+    assert kept["data"] == str(tmp_path / "birds") and "workers" not in kept and "driver" not in kept
+    wished = identity(study)
+    (tmp_path / "mine.yaml").unlink()
+    assert identity(Study(**kept)) == wished
+    assert Study("sample").wishes()["data"] == "sample"
+
+
+def test_early_stopping_is_another_study_and_its_absence_leaves_old_ones_alone() -> None:
+    assert "early_stopping" not in identity(STUDY)
+    assert identity(replace(STUDY, early_stopping="asha"))["early_stopping"] == {"rungs": [13, 40], "eta": 3}
+    assert identity(replace(STUDY, early_stopping="asha:eta=3")) == identity(replace(STUDY, early_stopping="asha"))
 
 
 def test_bad_wishes_leave_no_half_study(tmp_path: Path) -> None:

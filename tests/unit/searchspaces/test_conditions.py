@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from searchspaces import spaces
 from searchspaces.conditions import all_points, count_points, most_active
 from searchspaces.errors import BadInput
 from searchspaces.policy import Branch, Choice, Constant, Policy, Step
@@ -176,3 +178,11 @@ def test_what_says_how_to_train_is_no_part_of_the_policy() -> None:
 def test_identity_has_fixed_values_only_where_there_are_some() -> None:
     assert "fixed" not in SPACE.to_dict()
     assert FIXED.to_dict()["fixed"] == {"x": "a", "recipe.rate": 0.1}
+
+
+def test_many_conditions_of_a_kind_are_met_together_so_that_an_identity_stays_cheap() -> None:
+    space = spaces.autoaugment(sub_policies=25)
+    decoded: list[None] = []
+    counting = replace(space, decode_with=lambda params: decoded.append(None) or space.decode_with(params))  # type: ignore[func-returns-value]
+    assert counting.to_dict() == space.to_dict()
+    assert len(decoded) == 2 + 16 * (1 + 11), "the two ends, and 16 points for each op with a strength"
