@@ -27,6 +27,7 @@ from trials.values import DataRef, TrialSpec
 
 IN_TRAINING = ("mid_epoch", "checkpoint_half_written", "checkpoint_renamed", "before_commit", "after_commit")
 IN_THE_GATE = ("gate_claimed", "gate_evaluated")
+pytestmark = pytest.mark.timeout(900)  # many processes are started, one after the other
 NAME = "bars"
 UNCOMPILED = {"POLICYSEARCH_ENGINE": "grouped"}  # kernels that are compiled again after each kill would be all that is tested
 ROOT = Path(__file__).parents[2]

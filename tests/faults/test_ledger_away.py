@@ -13,6 +13,7 @@ from faults.pretended import Wishes
 from faults.scenes import Scene
 from postgres_server import PostgresServer
 
+pytestmark = pytest.mark.timeout(900)  # many processes are started, one after the other
 DISK_BYTES = 6 * 2**20
 ENOUGH_ACKNOWLEDGED = 4
 

@@ -9,6 +9,8 @@ from faults.scenes import Scene
 
 from trials.values import TrialResult
 
+pytestmark = pytest.mark.timeout(900)  # many processes are started, one after the other
+
 
 def failed(played: Scene) -> TrialResult:
     """The failed result of the one odd trial; all others are done."""

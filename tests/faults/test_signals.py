@@ -14,6 +14,7 @@ from search_fixture import processes_below, write_bars
 from policysearch.home import Home
 from policysearch.ledger import Ledger
 
+pytestmark = pytest.mark.timeout(900)  # many processes are started, one after the other
 GONE_SECONDS = 20.0
 
 
