@@ -217,6 +217,12 @@ def test_of_a_long_history_the_best_and_the_latest_are_told_and_all_under_way(dr
         assert able[-1] in over
 
 
+def test_of_stopped_ones_those_that_came_furthest_are_told_before_those_with_a_low_error() -> None:
+    rungs = [{3: 0.1}, {3: 0.6, 9: 0.5}, {3: 0.2}, {3: 0.5, 9: 0.4}, {3: 0.05}, {3: 0.9}]
+    history = [Tried({"x": place}, str(place), "stopped", None, errors) for place, errors in enumerate(rungs)]
+    assert worth_telling(history, most=3, best=2) == [history[1], history[3], history[5]]
+
+
 def test_stopped_policies_are_told_as_pruned_with_what_is_known_of_them() -> None:
     space = build_space("photometric,randaugment")
     distributions = space.to_optuna()
