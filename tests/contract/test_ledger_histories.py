@@ -111,7 +111,12 @@ class LedgerHistory(RuleBasedStateMachine):
         self.attempts[trial] += 1
         self.leased.add(trial)
         assert fence == after.attempts == self.attempts[trial] and after.lease_until is not None
-        lease = {"attempts": fence, "started_at": after.started_at, "owner": owner, "lease_until": after.lease_until}
+        lease: dict[str, Any] = {
+            "attempts": fence,
+            "started_at": after.started_at,
+            "owner": owner,
+            "lease_until": after.lease_until,
+        }
         assert after == replace(before, progress=None, **lease)
 
     @rule(trial=trials, back=st.integers(0, 2))
