@@ -143,6 +143,7 @@ def head(directory: Path, cores: int = 2, *options: str, token: Path | None = No
     port, client, dashboard = free_port(), free_port(), free_port()
     sockets = Path(tempfile.mkdtemp(prefix="head-", dir="/tmp"))  # short: a socket's path has at most 107 characters
     places = [f"--port={port}", f"--ray-client-server-port={client}", f"--dashboard-port={dashboard}", f"--num-cpus={cores}"]
+    places.append(f"--dashboard-agent-listen-port={free_port()}")  # it has one of its own, which two heads can't share
     fixed = ["--dashboard-host=127.0.0.1", "--min-worker-port=0", "--max-worker-port=0", "--object-store-memory=100000000"]
     command = [RAY, "start", "--head", "--block", "--disable-usage-stats", f"--temp-dir={sockets}", *places, *fixed, *options]
     with (directory / "head.log").open("wb") as log:

@@ -5,6 +5,7 @@ imported once Ray's environment is set.
 """
 
 import logging
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any, Protocol
 import ray
 from ray import tune
 from ray.air._internal import usage
+from ray.tune.execution.tune_controller import TuneController
 from ray.tune.progress_reporter import TrialProgressCallback
 from ray.tune.search import Searcher
 
@@ -23,6 +25,7 @@ from searchspaces.json_text import one_line
 WITH_ITS_NODE = ("node has died", "node was terminated", "node is dead", "node failure")
 BEGINS_A_FAILURE = "Failure # "  # in Tune's file of a trial's errors
 ENDS_A_REASON = "There are some potential root causes"
+START_SECONDS = 60.0  # that a worker has to start in
 RESTARTS = 5  # of Tune, when it stumbles over what a dying node leaves
 
 
@@ -150,7 +153,7 @@ def fit(conversation: Ends, common: Common, at_once: int, gpus_per_trial: float,
     """Run the conversation to its end, `at_once` trials at a time; Tune's own files go to `directory`."""
     for restart in range(RESTARTS + 1):
         try:
-            with _silent_tune():
+            with _silent_tune(), _patient_starts():
                 _tuner(conversation, common, at_once, gpus_per_trial, f"{directory}/{restart}").fit()
             return
         except RuntimeError as error:
@@ -196,3 +199,26 @@ def _silent_tune() -> Iterator[None]:
     finally:
         log.setLevel(level)
         usage.tag_callbacks = counted
+
+
+@contextmanager
+def _patient_starts() -> Iterator[None]:
+    """Tune gives the trial of a worker that is still starting to the first that is free, and ends the one that starts: where
+    trials take less time than starts, a second worker or a node that joins would never be used. So it waits a while.
+    """
+    controllers: Any = TuneController
+    taking = controllers._maybe_reuse_cached_actor
+    since: dict[str, float] = {}
+
+    def patient(controller: Any, trial: Any) -> Any:
+        if trial in controller._trial_to_actor and trial not in controller._resetting_trials:
+            now = time.monotonic()
+            if now < since.setdefault(trial.trial_id, now) + START_SECONDS:
+                return False
+        return taking(controller, trial)
+
+    controllers._maybe_reuse_cached_actor = patient
+    try:
+        yield
+    finally:
+        controllers._maybe_reuse_cached_actor = taking

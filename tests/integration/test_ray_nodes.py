@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 from postgres_server import PostgresServer, running_server
-from ray_fixture import RAY, Head, begin, head, outcome, search
+from ray_fixture import RAY, Head, begin, free_port, head, outcome, search
 from search_fixture import write_bars
 
 from policysearch.kept_weights import KeptWeights
@@ -77,6 +77,7 @@ def node(cluster: Head, cores: int, before: str = "", **variables: str) -> Itera
     if before and os.geteuid() != 0:
         pytest.skip("namespaces of a node's own need root")
     start = f"{RAY} start --block --disable-usage-stats --address={cluster.address} --num-cpus={cores}"
+    start += f" --dashboard-agent-listen-port={free_port()}"
     start += " --object-store-memory=80000000 --min-worker-port=0 --max-worker-port=0"
     command = ["unshare", "--mount", "--uts", "sh", "-ec", f"{before}\nexec {start}"] if before else start.split()
     log = cluster.directory / f"node-{time.monotonic_ns()}.log"
