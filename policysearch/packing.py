@@ -2,7 +2,7 @@
 
 Functions of a script travel by value, so a script needs no main guard. What they use of other modules of the user's own is
 imported there, from the directories of this process's path; where a machine lacks these modules, copies that travel along stand
-in. The text goes over a driver's own pipe or Ray's object store and is never stored: nothing that is read from a file is ever run.
+in. The text goes over a driver's own pipe or Ray's object store and is never stored: nothing read from a file is ever run.
 """
 
 import base64

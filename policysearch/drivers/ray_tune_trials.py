@@ -206,7 +206,8 @@ def _patient_starts() -> Iterator[None]:
     """Tune gives the trial of a worker that is still starting to the first that is free, and ends the one that starts: where
     trials take less time than starts, a second worker or a node that joins would never be used. So it waits a while.
     """
-    taking = TuneController._maybe_reuse_cached_actor
+    controllers: Any = TuneController
+    taking = controllers._maybe_reuse_cached_actor
     since: dict[str, float] = {}
 
     def patient(controller: Any, trial: Any) -> Any:
@@ -216,8 +217,8 @@ def _patient_starts() -> Iterator[None]:
                 return False
         return taking(controller, trial)
 
-    TuneController._maybe_reuse_cached_actor = patient  # type: ignore[method-assign,assignment]
+    controllers._maybe_reuse_cached_actor = patient
     try:
         yield
     finally:
-        TuneController._maybe_reuse_cached_actor = taking  # type: ignore[method-assign]
+        controllers._maybe_reuse_cached_actor = taking

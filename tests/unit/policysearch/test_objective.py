@@ -314,6 +314,17 @@ def test_a_function_travels_with_modules_of_the_users_own_whether_or_not_they_ar
     assert answer.stdout.strip() == ("41" if which == "imported" else "42")
 
 
+def test_a_module_that_can_not_be_copied_is_imported_where_it_is(tmp_path: Path) -> None:
+    locked = "import threading\nLOCK = threading.Lock()\ndef train(context):\n    with LOCK:\n        return context\n"
+    (tmp_path / "my_locked.py").write_text(locked)
+    (tmp_path / "script.py").write_text(
+        "from policysearch.objective import pack\nfrom my_locked import train\nprint(pack(lambda context: train(context)))\n"
+    )
+    packed = subprocess.run([sys.executable, str(tmp_path / "script.py")], check=True, capture_output=True, text=True)
+    code = f"from policysearch.objective import unpack; print(unpack({packed.stdout.strip()!r})(40))"
+    assert subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.strip() == "40"
+
+
 TORCH_SCRIPT = """
 import torch
 from torch.utils.data import Dataset
