@@ -11,7 +11,7 @@ from policysearch.heldout import disclose
 from policysearch.home import Home
 from policysearch.kept_weights import KeptWeights
 from policysearch.ledger import Claim, Figure, Ledger, StudyRecord, TrialRecord
-from policysearch.selection import winner
+from policysearch.selection import best_trial
 from searchspaces.errors import BadInput
 from searchspaces.json_text import canonical_json
 from searchspaces.policy_json import policy_from_dict, write_policy_file
@@ -32,7 +32,7 @@ def disclose_test(home: Home, ledger: Ledger, study: StudyRecord) -> Figure:
     """
     claim = ledger.claim(study.uid)
     interrupted = still_to_test(claim)
-    trial = ledger.trial(interrupted[0]) if interrupted else winner(ledger.trials(study.uid))
+    trial = ledger.trial(interrupted[0]) if interrupted else best_trial(ledger, study.uid)
     recorded = claim.figure if claim is not None and claim.models[0]["trial_uid"] == trial.trial_uid else None
     with home.lock(study.name) as directory:  # a search would drop weights that no longer win
         weights = KeptWeights(directory / "weights").path(trial.trial_uid)
@@ -57,7 +57,7 @@ def _test_images(home: Home, study: StudyRecord, trial: TrialRecord) -> Path:
 
 def write_policy(home: Home, ledger: Ledger, study: StudyRecord) -> Path:
     """Write the winner's policy with all that is known about where it comes from; the path of policy.json."""
-    best, claim = winner(ledger.trials(study.uid)), ledger.claim(study.uid)
+    best, claim = best_trial(ledger, study.uid), ledger.claim(study.uid)
     path = home.study_directory(study.name) / "policy.json"
     policy = policy_from_dict(best.spec["policy"])
     write_policy_file(path, policy, provenance(study, best, claim.figure if claim else None))

@@ -7,7 +7,7 @@ see them. Refuses what is no policy, and ops that can't take the study's images,
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from policysearch.ledger import TrialRecord
+from policysearch.ledger import Standing
 from searchspaces.errors import BadInput
 from searchspaces.json_text import one_line
 from searchspaces.ops import find_op
@@ -47,7 +47,7 @@ def _placed(label: str, policy: Policy, channels: int, base: Base) -> Policy:
     return replace(policy, base=replace(base, fill=policy.base.fill, interpolation=policy.base.interpolation))
 
 
-def count_in(trials: Sequence[TrialRecord], policies: Mapping[str, Policy]) -> int:
+def count_in(trials: Sequence[Standing], policies: Mapping[str, Policy]) -> int:
     """How many enqueued policies the study has or will have: those of its trials, and those given that are none of them."""
     known = {trial.digest for trial in trials}
     return sum(trial.role == "enqueued" for trial in trials) + sum(digest(policy) not in known for policy in policies.values())

@@ -25,7 +25,7 @@ from policysearch.kept_weights import KeptWeights
 from policysearch.ledger import Figure, Ledger, StudyRecord, TrialRecord
 from policysearch.rungs import expected_trials
 from policysearch.samplers import make_sampler
-from policysearch.selection import short_trials, winner
+from policysearch.selection import best_trial, short_trials, winner
 from policysearch.specs import placed
 from policysearch.study import Study
 from policysearch.wished import Wished, driver_for, prepared_images, wished
@@ -79,7 +79,7 @@ def search(study: Study, trials: int, listener: Listener, test: bool, extend: st
         notes = (*notes, *sampler.notes, *_few_and_short(wish.setting, trials))
         with home.lock(record.name) as directory, held(ledger, record) as hold:
             listener = hold.watching(listener)
-            beside = len(wish.setting.baselines) + count_in(ledger.trials(record.uid), wish.setting.enqueued)
+            beside = len(wish.setting.baselines) + count_in(ledger.standings(record.uid), wish.setting.enqueued)
             listener(Event("ready", total=beside + expected_trials(wish.setting.early_stopping, trials), text=record.name))
             for note in notes:
                 listener(Event("note", text=note))
@@ -92,7 +92,7 @@ def search(study: Study, trials: int, listener: Listener, test: bool, extend: st
             if wish.setting.objective is None and wish.setting.recipe.device == "cpu" and not anything_kept():
                 listener(Event("note", text=COMPILING))
             driver.run(campaign, listener)
-            best = _winner(campaign.stopped, study.max_hours, ledger.trials(record.uid))
+            best = _best(campaign.stopped, study.max_hours, ledger, record)
             weights.sweep({best.trial_uid, *keep})
             for uid in keep if claim else [best.trial_uid]:
                 _restore_weights(ledger.trial(uid), wish.setting, weights, listener)
@@ -143,10 +143,10 @@ def _restore_weights(trial: TrialRecord, setting: Setting, weights: KeptWeights,
         listener(Event("note", trial.trial_uid, text=f"the weights of {trial.label} {lost}"))
 
 
-def _winner(stopped: str | None, max_hours: float | None, trials: tuple[TrialRecord, ...]) -> TrialRecord:
-    if stopped == "time" and not any(trial.result for trial in trials):
+def _best(stopped: str | None, max_hours: float | None, ledger: Ledger, record: StudyRecord) -> TrialRecord:
+    if stopped == "time" and not any(row.status for row in ledger.standings(record.uid)):
         raise NoTrialSucceeded(f"max_hours {max_hours:g}: over before a trial could finish; give more and search again")
-    return winner(trials)
+    return best_trial(ledger, record.uid)
 
 
 def _ending(stopped: str | None, max_hours: float | None, trials: int) -> tuple[str, ...]:

@@ -7,11 +7,14 @@ the study's own, for the order of policies after few epochs is another one. Erro
 import math
 from collections.abc import Sequence
 from fractions import Fraction
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from policysearch.ledger.records import Standing, TrialRecord
 from searchspaces.errors import NoTrialSucceeded
 from searchspaces.json_text import canonical_json, one_line
+
+if TYPE_CHECKING:
+    from policysearch.ledger import Ledger
 
 Place: TypeAlias = tuple[Fraction, float, int]
 
@@ -42,6 +45,12 @@ def leader(standings: Sequence[Standing]) -> Standing | None:
     full = max((row.budget_epochs for row in standings), default=0)
     scored = [row for row in standings if row.budget_epochs >= full and row.status == "done"]
     return min(scored, key=_place_of_row, default=None)
+
+
+def best_trial(ledger: "Ledger", study_uid: str) -> TrialRecord:
+    """The study's winner as `winner` says, read by light rows: of ten thousand trials one alone is read whole."""
+    best = leader(ledger.standings(study_uid))
+    return winner(ledger.trials(study_uid)) if best is None else ledger.trial(best.trial_uid)
 
 
 def _place_of_row(row: Standing) -> Place:

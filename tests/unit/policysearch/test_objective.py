@@ -36,6 +36,12 @@ SPEC = {
 IMAGES = torch.from_numpy(np.random.default_rng(1).integers(0, 256, (6, 3, 16, 16), dtype=np.uint8))
 
 
+def noted(notes: list[Any], value: Any) -> tuple[int, int]:
+    """What an objective returns that notes something on its way."""
+    notes.append(value)
+    return 0, 1
+
+
 def run(fn: Callable[[Context], Any], told: list[Epoch] | None = None, **more: Any) -> TrialResult:
     return run_objective(SPEC | more, fn, (told if told is not None else []).append)
 
@@ -171,7 +177,7 @@ def test_the_context_says_what_the_trial_is(tmp_path: Path) -> None:
 def test_the_seed_is_the_studys_and_the_replicates_and_never_the_trials() -> None:
     def seed(**more: Any) -> int:
         seeds: list[int] = []
-        run(lambda context: (seeds.append(context.seed), (0, 1))[1], **more)
+        run(lambda context: noted(seeds, context.seed), **more)
         return seeds[0]
 
     assert seed() == seed(trial_uid="t2", params={})
@@ -204,7 +210,7 @@ def test_each_call_of_augment_draws_anew_and_each_run_of_the_trial_draws_the_sam
 def test_each_image_of_a_batch_has_a_draw_of_its_own() -> None:
     same = IMAGES[:1].repeat(64, 1, 1, 1)
     out: list[torch.Tensor] = []
-    run(lambda context: (out.append(context.augment(same)), (0, 1))[1])
+    run(lambda context: noted(out, context.augment(same)))
     assert len({image.numpy().tobytes() for image in out[0]}) > 32
 
 
@@ -234,7 +240,7 @@ def loaded(context: Context) -> list[torch.Tensor]:
 def test_the_workers_of_a_loader_and_its_epochs_draw_differently_and_the_same_again() -> None:
     out: list[list[torch.Tensor]] = []
     for _ in range(2):
-        assert run(lambda context: (out.append(loaded(context)), (0, 1))[1]).status == "done"
+        assert run(lambda context: noted(out, loaded(context))).status == "done"
     pictures = [image.numpy().tobytes() for image in out[0]]
     assert len(set(pictures)) > 12, "16 draws of one image, from two workers in two epochs"
     assert pictures == [image.numpy().tobytes() for image in out[1]]
@@ -242,7 +248,7 @@ def test_the_workers_of_a_loader_and_its_epochs_draw_differently_and_the_same_ag
 
 def test_a_context_can_go_to_spawned_workers() -> None:
     copies: list[Context] = []
-    run(lambda context: (copies.append(pickle.loads(pickle.dumps(context))), (0, 1))[1])
+    run(lambda context: noted(copies, pickle.loads(pickle.dumps(context))))
     copies[0].report(1, 0, 1)  # heard by nobody
     assert torch.equal(copies[0].augment(IMAGES), augmented(1)[0])
 
