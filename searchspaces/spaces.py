@@ -63,8 +63,10 @@ def few_trials_note(space: SearchSpace, trials: int) -> str | None:
     if trials >= wanted or (cells is not None and trials >= len(cells)):
         return None
     few = "a trial" if trials == 1 else f"{trials} trials"
+    all_there_are = cells is not None and len(cells) <= wanted
+    enough = f"{len(cells or ())}, which are all there are," if all_there_are else f"{wanted} or more,"
     return (
-        f"{few} for {space.dimensions} dimensions are few, and chance will have much of the say: give {wanted} or more, or search"
+        f"{few} for {space.dimensions} dimensions are few, and chance will have much of the say: give {enough} or search"
         " a smaller space (docs/spaces.md says how to narrow one)"
     )
 
