@@ -165,10 +165,9 @@ STEP = {"op": "rotate", "probability_tenths": 5, "level": 7}
     ("wish", "trials", "told"),
     [
         ("photometric", 149, "149 trials for 15 dimensions are few"),
-        ("randaugment", 14, "give 15, which are all there are, or search"),
         ("photometric", 150, None),
         ("photometric", 1, "a trial for 15 dimensions"),
-        ("randaugment", 14, "14 trials for 2 dimensions"),
+        ("randaugment", 14, "14 trials for 2 dimensions are few, and chance will have much of the say: give 15, which are all"),
         ("randaugment", 15, None),  # all there are
         ("randaugment,photometric+geometry", 229, "229 trials for 23 dimensions"),
         ("randaugment,photometric+geometry", 230, None),
