@@ -4,7 +4,7 @@ import os
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from multiprocessing.process import BaseProcess
 
 import numpy as np
@@ -78,7 +78,7 @@ def stop_worker(scene: Scene, generator: np.random.Generator) -> None:
     scene.until(finished=int(generator.integers(1, 4)))
     workers = scene.workers()
     stopped = int(generator.choice(workers))
-    _signal(scene, stopped, signal.SIGSTOP, "worker stopped beyond its lease")
+    _put_to_sleep(scene, [stopped], "worker stopped beyond its lease")
     time.sleep(float(generator.uniform(2, 6)))
     _signal(scene, stopped, signal.SIGCONT, "")
     assert scene.end(driver) == 0, scene.said()
@@ -90,8 +90,7 @@ def two_drivers(scene: Scene, generator: np.random.Generator) -> None:
     first = scene.start()
     scene.until(finished=1)
     asleep = scene.workers()  # else a quick machine is done before the second one has begun
-    for pid in asleep:
-        _signal(scene, pid, signal.SIGSTOP, "")
+    _put_to_sleep(scene, asleep, "")
     code = scene.end(scene.start())
     for pid in asleep:
         _signal(scene, pid, signal.SIGCONT, "")
@@ -132,6 +131,22 @@ def _gone(scene: Scene) -> None:
     while scene.processes():
         assert time.monotonic() < give_up_at, f"processes {scene.processes()} outlive the search"
         time.sleep(0.02)
+
+
+def _put_to_sleep(scene: Scene, workers: Sequence[int], fault: str) -> None:
+    """SIGSTOP, but not inside a transaction: SQLite then lets nobody write, until the ledger's patience ends the whole search."""
+    give_up_at = time.monotonic() + 60
+    while True:
+        for pid in workers:
+            _signal(scene, pid, signal.SIGSTOP, "")
+        if scene.can_be_written():
+            break
+        for pid in workers:
+            _signal(scene, pid, signal.SIGCONT, "")
+        assert time.monotonic() < give_up_at, "the ledger is always being written"
+        time.sleep(0.02)
+    for _ in workers if fault else ():
+        scene.count(fault, 1)
 
 
 def _signal(scene: Scene, pid: int, signum: signal.Signals, fault: str) -> None:

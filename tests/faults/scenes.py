@@ -7,6 +7,7 @@ workers are fresh interpreters, as always.
 import multiprocessing
 import os
 import signal
+import sqlite3
 import time
 from collections import Counter
 from dataclasses import dataclass, field, replace
@@ -109,6 +110,21 @@ class Scene:
         while len(set(self.lines("acknowledged"))) < finished:
             assert time.monotonic() < give_up_at, f"{self.root}: {self.said()}"
             time.sleep(0.01)
+
+    def can_be_written(self) -> bool:
+        """Whether nobody is in the middle of writing to the ledger; true of one that isn't a file."""
+        path = self.root / "home" / "ledger.sqlite"
+        if self.wishes.storage is not None:
+            return True
+        connection = sqlite3.connect(path, timeout=0.1, isolation_level=None)
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute("ROLLBACK")
+        except sqlite3.OperationalError:
+            return False
+        finally:
+            connection.close()
+        return True
 
     def processes(self, command: bytes = b"") -> list[int]:
         """All processes of this scene that have not ended, or those with this in their command line."""
