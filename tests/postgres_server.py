@@ -14,6 +14,9 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+CANARY = "c4n4ry-pass'word\\%40"
+"""The password of guarded databases: whatever must not show it can be searched for it."""
+
 
 class NoServer(Exception):
     """Why there can be no server here."""
@@ -71,6 +74,22 @@ class PostgresServer:
         name = f"ledger_{uuid4().hex}"
         self.run("createdb", "-h", str(self.directory), "-U", "ledger", name)
         return f"postgresql://ledger@/{name}?host={self.directory}"
+
+    def new_guarded_database(self, password: str) -> str:
+        """The address, without it, of a new database for an account that must give this password."""
+        from sqlalchemy import NullPool, create_engine
+
+        url = self.new_database()
+        rules, rule = self.directory / "data" / "pg_hba.conf", "local all guarded scram-sha-256\n"
+        if rule not in rules.read_text():
+            rules.write_text(rule + rules.read_text())
+        address = url.replace("postgresql:", "postgresql+psycopg:")
+        with create_engine(address, poolclass=NullPool, isolation_level="AUTOCOMMIT").connect() as connection:
+            if connection.exec_driver_sql("SELECT 1 FROM pg_roles WHERE rolname = 'guarded'").first() is None:
+                quoted = password.replace("'", "''").replace("%", "%%")
+                connection.exec_driver_sql(f"CREATE ROLE guarded LOGIN SUPERUSER PASSWORD '{quoted}'")
+            connection.exec_driver_sql("SELECT pg_reload_conf()")
+        return url.replace("ledger@", "guarded@")
 
 
 def _programs() -> Path | None:

@@ -6,12 +6,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from sqlalchemy import NullPool, create_engine
+from postgres_server import CANARY
 
 from policysearch.ledger import Ledger
 from searchspaces.errors import BadInput
-
-CANARY = "c4n4ry-pass'word\\%40"
 
 
 @pytest.fixture
@@ -19,19 +17,8 @@ def guarded(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
     """The address of a new database, for an account that must give its password."""
     for name in ("PGPASSWORD", "PGPASSFILE", "POLICYSEARCH_STORAGE_PASSWORD_FILE"):
         monkeypatch.delenv(name, raising=False)
-    server = request.getfixturevalue("postgres_server")
-    url: str = server.new_database()
-    rules = server.directory / "data" / "pg_hba.conf"
-    rule = "local all guarded scram-sha-256\n"
-    if rule not in rules.read_text():
-        rules.write_text(rule + rules.read_text())
-    engine = create_engine(url.replace("postgresql:", "postgresql+psycopg:"), poolclass=NullPool, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        if connection.exec_driver_sql("SELECT 1 FROM pg_roles WHERE rolname = 'guarded'").first() is None:
-            quoted = CANARY.replace("'", "''")
-            connection.exec_driver_sql(f"CREATE ROLE guarded LOGIN SUPERUSER PASSWORD '{quoted}'".replace("%", "%%"))
-        connection.exec_driver_sql("SELECT pg_reload_conf()")
-    return url.replace("ledger@", "guarded@")
+    url: str = request.getfixturevalue("postgres_server").new_guarded_database(CANARY)
+    return url
 
 
 def test_the_password_comes_from_the_named_file(guarded: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
