@@ -1,4 +1,4 @@
-"""A database's password is in no process list, log, pickle, MLflow store or report, nor in anything else that a search leaves.
+"""A database's password is in no process list, log, pickle, MLflow store or report, nor in anything else that a search leaves."""
 
 import os
 import subprocess
