@@ -53,6 +53,7 @@ def _content(view: StudyView, home: Home, ledger: Ledger) -> dict[str, Any]:
         "comparison": _both(comparison_svg, view) if view.best else None,
         "curves": _both(curves_svg, view) if any(row.curve for row in view.rows) else None,
         "gallery": _gallery(best, home) if best else None,
+        "own_images": best is not None and best.spec["data"] is not None,
         "policy_json": _policy_json(view, home.study_directory(view.study.name)) if best else None,
         "rows": ranked[:TRIALS_SHOWN],
         "rows_left_out": max(0, len(ranked) - TRIALS_SHOWN),

@@ -168,6 +168,7 @@ def test_what_comes_after_a_search_is_there_too(
     assert "test_objective_study:by_level" in shown and "its own trainer's" in shown
     assert run(cli, ["report", "own", "-o", str(tmp_path / "report.html"), *given]) == 0
     page = (tmp_path / "report.html").read_text()
+    assert "The images are the trainer’s own" in page and "no longer where" not in page
     assert "the trainer’s own, 3 channels" in page and "by_level" in page
     assert run(cli, ["export", "own", "-o", str(tmp_path / "policy.json"), *given]) == 0
     assert load_policy(tmp_path / "policy.json").provenance["objective"].endswith("by_level")
