@@ -22,7 +22,8 @@ from policysearch.drivers import Later
 from policysearch.drivers.ray_node import Common, run_task
 from searchspaces.json_text import one_line
 
-WITH_ITS_NODE = ("node has died", "node was terminated", "node is dead", "node failure")
+# The last is what is said of a worker that nobody can reach and whose node is not yet known to be gone.
+WITH_ITS_NODE = ("node has died", "node was terminated", "node is dead", "node failure", "unavailable: RpcError")
 BEGINS_A_FAILURE = "Failure # "  # in Tune's file of a trial's errors
 ENDS_A_REASON = "There are some potential root causes"
 START_SECONDS = 60.0  # that a worker has to start in

@@ -10,10 +10,10 @@ import pytest
 SCRIPT = """
 import json, os
 import ray
-from policysearch.drivers.ray_tune import _cluster, _environment
+from policysearch.drivers.ray_cluster import environment, own_cluster
 said = []
 for _ in range(2):
-    with _environment(True), _cluster(None, 1) as cores:
+    with environment(True), own_cluster(1) as cores:
         task = ray.remote(lambda: os.environ["OMP_NUM_THREADS"])
         said.append([cores, [node["NodeManagerAddress"] for node in ray.nodes()], ray.get(task.remote())])
     kept = ("RAY_AUTH_MODE", "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "OMP_NUM_THREADS")

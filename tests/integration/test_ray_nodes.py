@@ -90,7 +90,11 @@ def node(cluster: Head, cores: int, before: str = "", **variables: str) -> Itera
             time.sleep(0.1)
         yield
     finally:
-        os.killpg(process.pid, signal.SIGKILL)
+        os.killpg(process.pid, signal.SIGTERM)  # it leaves the cluster, so that the next test doesn't meet it
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(20)
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
 
