@@ -155,7 +155,10 @@ class Conversation:
             )
 
     def ended(self, trial_id: str, reason: str | None) -> None:
-        """The trial is over for Tune; `reason` says why Tune gave it up."""
+        """The trial is over for Tune; `reason` says why Tune gave it up.
+
+        One that `lost` has not given up was still to start, on a worker that nobody could reach: it goes to another worker.
+        """
         task = self._tasks.pop(trial_id)
         self._lapsed_since.pop(trial_id, None)
         self._started_at.pop(trial_id, None)
@@ -165,10 +168,10 @@ class Conversation:
         elif trial_id in self._late:
             self._late.discard(trial_id)
             self._elsewhere[task.trial_uid] = task
+        elif reason is not None and self._ledger(task).result(task.trial_uid) is None:
+            self._put_back(task, f"Ray gave a trial up before it had started ({reason})")
         else:
             self._refusals = 0
-            if reason is not None:
-                record_failure(task, f"Ray gave it up: {reason}")
             self._over.append(task)
 
     def vanished(self, trial_id: str) -> None:

@@ -124,6 +124,17 @@ def test_a_refused_task_goes_to_another_worker_and_is_no_failure(scene: Callable
     assert played.notes() == ["node x: torch 1 there; its trials go to other workers"]
 
 
+def test_a_trial_that_ray_gives_up_before_it_starts_goes_to_another_worker_and_is_no_failure(scene: Callable[..., Scene]) -> None:
+    played = scene(1)
+    uid = played.begin("a")
+    played.talk.ended("a", "The actor 6d26 is unavailable: RpcError: Connection refused")
+    assert played.ledger.result(uid) is None
+    assert played.begin("b") == uid
+    played.finish("b")
+    played.talk.step()
+    assert played.source.ends == [uid] and "unavailable" in played.notes()[0]
+
+
 def test_when_all_refuse_the_search_ends_with_the_reason(scene: Callable[..., Scene]) -> None:
     played = scene(1)
     for turn in range(REFUSALS):
