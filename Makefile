@@ -37,7 +37,7 @@ slow: .venv/.dev
 soak: .venv/.dev
 	$(BIN)/python tests/fuzz/soak.py $(SOAK)
 	$(BIN)/python tests/faults/soak.py --kills $(KILLS)
-	$(BIN)/python tests/faults/ray_soak.py
+	$(BIN)/python tests/faults/ray_soak.py --nodes 20 --trials 2400 --trial-seconds 0.5 --kill-every 30
 	$(BIN)/python tests/claimers.py --processes 200 --trials 20
 
 # What `pip install policysearch` brings, built as a wheel and nothing from the search extra beside it.
