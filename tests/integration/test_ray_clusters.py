@@ -132,11 +132,11 @@ def first_worker(directory: Path) -> int:
     give_up_at = time.monotonic() + 120
     while True:
         ledger_file = directory / "ledger.sqlite"
-        found = witnessed(directory / "witness")
-        if found and ledger_file.exists():
+        ended = {trial["uid"] for trial in witnessed(directory / "witness")}  # written down before it is recorded
+        if ended and ledger_file.exists():
             ledger = Ledger(sqlite_url(ledger_file))
             for trial in ledger.trials(ledger.studies()[0].uid):
-                if trial.attempts and trial.result is None:
+                if trial.attempts and trial.result is None and trial.trial_uid not in ended:
                     assert trial.owner is not None
                     return int(trial.owner.rpartition(":")[2])
         assert time.monotonic() < give_up_at, "no trial has begun"
