@@ -22,14 +22,18 @@ def trial_spec(
     params: Mapping[str, Any],
     overrides: Mapping[str, Any],
     budget_epochs: int,
+    replicate: int = 0,
+    split: str = "search",
+    budget_steps: int | None = None,
 ) -> dict[str, Any]:
     """The spec of one trial of a study. `params` are its point of the space ({} for policies from elsewhere), `overrides` what
-    that changes in the recipe: all that a user's own trainer is told of one.
+    that changes in the recipe: all that a user's own trainer is told of one. The others are as `TrialSpec` says.
     """
     if setting.objective is None:
         assert setting.data is not None, "our own training has data"
         recipe = replace(setting.recipe, **overrides)
-        return TrialSpec(trial_uid, policy, recipe, setting.data, setting.seed, budget_epochs).to_dict()
+        how = (budget_epochs, replicate, split, budget_steps)
+        return TrialSpec(trial_uid, policy, recipe, setting.data, setting.seed, *how).to_dict()
     return {
         "trial_uid": trial_uid,
         "objective": setting.objective,
@@ -39,7 +43,9 @@ def trial_spec(
         "data": None if setting.data is None else asdict(setting.data),
         "seed": setting.seed,
         "budget_epochs": budget_epochs,
-        "replicate": 0,
+        "replicate": replicate,
+        "split": split,
+        "budget_steps": budget_steps,
     }
 
 

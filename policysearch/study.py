@@ -26,12 +26,14 @@ if TYPE_CHECKING:
     from trials.data import Prepared, Source
 
 DRIVERS = ("local", "ray")
+CURES = ("drop-exact", "drop-from-train", "report", "refuse")
 DOMAINS = ("photos", "digits")
 SPACE_FILES = (".yaml", ".yml")
 # The wishes that are kept for `extend` as they are.
 KEPT_WISHES = (
     *("image_size", "train_images", "val_images", "val_folder", "epochs", "sampler", "early_stopping", "seed"),
-    *("max_trial_minutes", "gpus_per_trial", "channels", "domain"),
+    *("max_trial_minutes", "gpus_per_trial", "channels", "domain", "groups", "duplicates", "views", "trim"),
+    *("finalists", "finalist_seeds", "calibrate", "any_budget"),
 )
 OBJECTIVE = "validation error of the last epoch"
 # What a recipe owes to the machine the study began on, not to a wish: no part of a study's name, and kept when the study goes on.
@@ -50,6 +52,12 @@ class Study:
     cluster, `workers` (trials at once; default and most: the cores), `gpus_per_trial` (default: a quarter where trials run on a
     GPU, a whole one for an objective), `max_hours`, `max_trial_minutes` (a trial that takes longer hangs, and fails). `name`
     defaults to data, space and a part of the identity's hash.
+
+    What makes the result one to believe: `groups` (images that belong together: "column", "folder:N" or "regex:PATTERN"),
+    `duplicates` (one of `CURES`), `trim` (cut the space to strengths that keep the labels), `views` (test-time augmentation; several
+    names with commas are searched) are part of the identity; `calibrate` (whether the budget is checked first), `any_budget` (go on
+    where it was found too short), `finalists` (best searched policies trained again; 0: none, and no verdict) and `finalist_seeds`
+    (how many times each) are not.
 
     `objective` is a function of your own that trains in place of ours (`policysearch.objective.Context` is what it gets); then
     `data` may be left out, and `channels` and `domain` say what images it has (3 and "photos" unless they are given). Its name is
@@ -80,10 +88,22 @@ class Study:
     early_stopping: str | None = None
     max_trial_minutes: float | None = None
     storage: str | None = None
+    groups: str | None = None
+    duplicates: str = "drop-exact"
+    trim: bool = False
+    views: str = "identity"
+    calibrate: bool = True
+    any_budget: bool = False
+    finalists: int = 3
+    finalist_seeds: int = 5
 
     def __post_init__(self) -> None:
         check_count("epochs", self.epochs, 1, 100_000)
         check_count("seed", self.seed, 0, 2**53)
+        check_count("finalists", self.finalists, 0, 100)
+        check_count("finalist_seeds", self.finalist_seeds, 1, 100)
+        if self.duplicates not in CURES:
+            raise BadInput(f"duplicates {self.duplicates!r}: allowed are {', '.join(CURES)}")
         if self.workers is not None:
             check_count("workers", self.workers, 1, 100_000)
         if isinstance(self.enqueue, str) or not all(isinstance(source, str) for source in self.enqueue):

@@ -17,7 +17,8 @@ if TYPE_CHECKING:  # a policy brings torch; whoever only reads results (the ledg
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a trial is trained; fixed for a study. `weight_decay` is the L2 penalty's factor.
+    """How a trial is trained and scored; fixed for a study, but for what its space searches. `weight_decay` is the L2 penalty's
+    factor; `views` names the views of an image over which the last epoch's predictions are averaged (`trials.views`).
 
     `precision`, `channels_last` and `device` are part of it: a worker that can't comply refuses.
     """
@@ -32,6 +33,7 @@ class Recipe:
     precision: Literal["float32", "bfloat16"] = "float32"
     channels_last: bool = True
     device: Literal["cpu", "cuda"] = "cpu"
+    views: str = "identity"
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,13 @@ class DataRef:
 
 @dataclass(frozen=True)
 class TrialSpec:
-    """All that a trial depends on: the same spec gives the same result on the same kind of machine."""
+    """All that a trial depends on: the same spec gives the same result on the same kind of machine.
+
+    `split` says which images it trains on and which score it: "search" (train, then val), "select" (train, then the second
+    validation part), "fold-I" (train and val put together and split anew, the I-th time), "all" (trained on train and val; its
+    score is of val images that it has seen, and is no estimate of anything). `budget_steps` (a rehearsal's) ends the training after
+    so many optimiser steps; None: after all epochs.
+    """
 
     trial_uid: str
     policy: "Policy"
@@ -53,6 +61,8 @@ class TrialSpec:
     seed: int
     budget_epochs: int
     replicate: int = 0
+    split: str = "search"
+    budget_steps: int | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
@@ -66,6 +76,8 @@ class TrialSpec:
             "seed": self.seed,
             "budget_epochs": self.budget_epochs,
             "replicate": self.replicate,
+            "split": self.split,
+            "budget_steps": self.budget_steps,
         }
 
     @staticmethod
@@ -81,6 +93,8 @@ class TrialSpec:
             seed=raw["seed"],
             budget_epochs=raw["budget_epochs"],
             replicate=raw["replicate"],
+            split=raw.get("split", "search"),
+            budget_steps=raw.get("budget_steps"),
         )
 
 

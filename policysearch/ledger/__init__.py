@@ -5,6 +5,7 @@ from policysearch.ledger.leases import LEASE_SECONDS, StudyHeld, Superseded
 from policysearch.ledger.ledger import Ledger
 from policysearch.ledger.records import (
     ENQUEUED,
+    SEARCHED,
     Claim,
     ClaimedModel,
     Figure,
@@ -18,6 +19,7 @@ from policysearch.ledger.records import (
 __all__ = [
     "ENQUEUED",
     "LEASE_SECONDS",
+    "SEARCHED",
     "Claim",
     "ClaimedModel",
     "Figure",

@@ -5,12 +5,13 @@ stays, and the stored value is what comes back. Refuses to change a result. Safe
 `Ledger(url)`.
 """
 
-from collections.abc import Mapping
+import json
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import ColumnElement, Select, Table, select
+from sqlalchemy import ColumnElement, Select, Table, func, select
 from sqlalchemy.exc import IntegrityError
 
 from policysearch.ledger import tables
@@ -20,6 +21,7 @@ from policysearch.ledger.forking import fork
 from policysearch.ledger.gate import GateTables
 from policysearch.ledger.leases import LeaseTables, Superseded
 from policysearch.ledger.records import (
+    SEARCHED,
     LateResult,
     Role,
     Standing,
@@ -134,9 +136,9 @@ class Ledger(GateTables, LeaseTables):
             )
         return self.trial(trial_uid)
 
-    def trials(self, study_uid: str) -> tuple[TrialRecord, ...]:
-        """The study's trials by number, with their results."""
-        return self._trials(tables.trial.c.study_uid == study_uid)
+    def trials(self, study_uid: str, roles: Collection[Role] = SEARCHED) -> tuple[TrialRecord, ...]:
+        """The study's trials of these roles by number, with their results: unless others are asked for, those it chooses among."""
+        return self._trials(tables.trial.c.study_uid == study_uid, tables.trial.c.role.in_(roles))
 
     def trial(self, trial_uid: str) -> TrialRecord:
         """The trial of that uid; BadInput if there is none."""
@@ -145,11 +147,32 @@ class Ledger(GateTables, LeaseTables):
             raise self._unknown(trial_uid)
         return found[0]
 
-    def standings(self, study_uid: str) -> tuple[Standing, ...]:
-        """The study's trials by number, as tables show them: no result, policy or spec is parsed."""
+    def standings(self, study_uid: str, roles: Collection[Role] = SEARCHED) -> tuple[Standing, ...]:
+        """The trials that `trials` gives, as tables show them: no result, policy or spec is parsed."""
         query = select(*_STANDING).select_from(tables.trial.outerjoin(tables.result))
-        query = query.where(tables.trial.c.study_uid == study_uid).order_by(tables.trial.c.number)
+        query = query.where(tables.trial.c.study_uid == study_uid, tables.trial.c.role.in_(roles))
+        query = query.order_by(tables.trial.c.number)
         return tuple(map(standing, self._database.read(lambda connection: connection.execute(query).all())))
+
+    def next_number(self, study_uid: str) -> int:
+        """The lowest number above those of all the study's trials, whatever their role."""
+        query = select(func.max(tables.trial.c.number)).where(tables.trial.c.study_uid == study_uid)
+        last = self._database.read(lambda connection: connection.execute(query).scalar_one())
+        return 0 if last is None else int(last) + 1
+
+    def note_fact(self, study_uid: str, name: str, value: Any) -> Any:
+        """Note what the study goes by from now on (JSON values); what is returned is the stored one: the first that was noted."""
+        self._insert_once(tables.fact, {"study_uid": study_uid, "name": name, "value": canonical_json(value)})
+        stored = self.facts(study_uid)
+        if name not in stored:
+            raise BadInput(f"study {study_uid}: not in ledger {self._database.name}; create it first")
+        return stored[name]
+
+    def facts(self, study_uid: str) -> dict[str, Any]:
+        """All that the study has noted, by name."""
+        query = select(tables.fact.c.name, tables.fact.c.value).where(tables.fact.c.study_uid == study_uid)
+        rows = self._database.read(lambda connection: connection.execute(query).all())
+        return {name: json.loads(value) for name, value in rows}
 
     def note_progress(self, trial_uid: str, epoch: Epoch, fence: int | None = None) -> None:
         """Note the trial's latest epoch, for people who watch; the result is what counts. Of an earlier fence it is dropped."""

@@ -15,7 +15,10 @@ from sqlalchemy import Row
 from searchspaces.json_text import canonical_json
 from trials.values import Score, TrialResult
 
-Role = Literal["baseline", "enqueued", "trial"]
+Role = Literal["baseline", "enqueued", "trial", "rehearsal", "calibration", "finalist", "confirmation"]
+
+SEARCHED: tuple[Role, ...] = ("baseline", "enqueued", "trial")
+"""The roles among which a search chooses; all others are asked for by name."""
 
 ENQUEUED = "enqueued"  # the one parameter of an enqueued policy, which no space has: where the policy comes from
 
@@ -43,7 +46,7 @@ class TrialRecord:
 
     `attempts` counts starts and `started_at` is the last of them, so that a trial that keeps killing its worker shows. The last
     attempt is `owner`'s until `lease_until` (seconds since 1970 by the database's clock). `point` is what must be new in a study:
-    policy, recipe, budget and replicate, hashed.
+    policy, recipe, budget, replicate and split, hashed.
     """
 
     trial_uid: str
@@ -207,8 +210,11 @@ def late_result(row: Row[Any]) -> LateResult:
 
 
 def point_of(digest: str, spec: Mapping[str, Any]) -> str:
-    """What must be new in a study: the policy with the recipe, the budget and the replicate of its training, hashed."""
+    """What must be new in a study: the policy with the recipe, the budget, the replicate and the split of its training, hashed."""
     parts = [digest, spec.get("recipe"), spec.get("budget_epochs"), spec.get("replicate", 0)]
+    how = [spec.get("split", "search"), spec.get("budget_steps")]
+    if how != ["search", None]:  # as it was hashed before there was anything else
+        parts += how
     return hashlib.sha256(canonical_json(parts).encode()).hexdigest()
 
 

@@ -1,7 +1,7 @@
 """The ledger's tables, as SQLite and PostgreSQL both keep them.
 
 Errors are whole images with CHECKs, times come from the database (in UTC; leases as seconds since 1970), and JSON is text. Rows
-of `result`, `late_result`, `claim` and `figure` are written once: triggers refuse every UPDATE, DELETE, TRUNCATE and REPLACE,
+of `result`, `late_result`, `claim`, `figure` and `fact` are written once: triggers refuse every UPDATE, DELETE, TRUNCATE and REPLACE,
 whoever asks. A figure needs its claim, a result its trial and a trial its study, by foreign keys.
 """
 
@@ -27,12 +27,13 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.schema import SchemaItem
 from sqlalchemy.sql.functions import FunctionElement
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 WRITTEN_ONCE = {
     "result": ("trial_uid",),
     "late_result": ("trial_uid", "fence"),
     "claim": ("study_uid",),
     "figure": ("study_uid",),
+    "fact": ("study_uid", "name"),
 }
 
 metadata = MetaData()
@@ -109,7 +110,9 @@ trial = Table(
     UniqueConstraint("study_uid", "point", name="one_trial_a_point"),
     CheckConstraint("number >= 0", name="number_counts"),
     CheckConstraint("budget_epochs >= 0", name="budget_possible"),
-    CheckConstraint("role IN ('baseline', 'enqueued', 'trial')", name="role_known"),
+    CheckConstraint(
+        "role IN ('baseline', 'enqueued', 'trial', 'rehearsal', 'calibration', 'finalist', 'confirmation')", name="role_known"
+    ),
     CheckConstraint("progress_total > 0 AND 0 <= progress_wrong AND progress_wrong <= progress_total", name="progress_possible"),
 )
 
@@ -176,6 +179,16 @@ figure = Table(
     Column("score", Text, nullable=False),
     _time_of_writing("committed_at"),
     CheckConstraint("total > 0 AND 0 <= wrong AND wrong <= total", name="figure_possible"),
+)
+
+# What a study found out once and goes by from then on: which strengths keep the labels, what its user was told and decided.
+fact = Table(
+    "fact",
+    metadata,
+    Column("study_uid", ForeignKey("study.uid"), primary_key=True),
+    Column("name", String(64), primary_key=True),
+    Column("value", Text, nullable=False),
+    _time_of_writing("noted_at"),
 )
 
 mirrored = Table(

@@ -1,16 +1,21 @@
 """The free baselines: policies that need no search, which every searched one must beat."""
 
+from searchspaces.families import randaugment, uniformaugment
 from searchspaces.levels import all_levels, scale_ops
 from searchspaces.ops import find_op
 from searchspaces.policy import Base, Branch, Choice, Policy, Step
 
 
 def baselines(channels: int, base: Base) -> dict[str, Policy]:
-    """The three free baselines by label: nothing at all, the base alone ("flip+crop"), and the base with TrivialAugment wide."""
+    """The five free baselines by label, plainest first: nothing at all, the base alone ("flip+crop"), and on top of that base
+    TrivialAugment wide, RandAugment(2, 9) on torchvision's scale, and UniformAugment.
+    """
     return {
         "none": Policy(),
         _base_label(base): Policy(base),
         "trivialaugment-wide": trivialaugment_wide(channels, base),
+        "randaugment(2,9)": randaugment.build(channels, base).decode({"ops": 2, "level": 9}),
+        "uniformaugment": uniformaugment.build(channels, base).decode({"ops": 2, "range_fraction": 1.0}),
     }
 
 
