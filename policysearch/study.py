@@ -54,10 +54,10 @@ class Study:
     defaults to data, space and a part of the identity's hash.
 
     What makes the result one to believe: `groups` (images that belong together: "column", "folder:N" or "regex:PATTERN"),
-    `duplicates` (one of `CURES`), `trim` (cut the space to strengths that keep the labels), `views` (test-time augmentation; several
-    names with commas are searched) are part of the identity; `calibrate` (whether the budget is checked first), `any_budget` (go on
-    where it was found too short), `finalists` (best searched policies trained again; 0: none, and no verdict) and `finalist_seeds`
-    (how many times each) are not.
+    `duplicates` (one of `CURES`), `trim` (cut the space to strengths that keep the labels), `views` (test-time augmentation;
+    several names with commas are searched) are part of the identity. Not part of it: `calibrate` (whether the budget is checked
+    first), `any_budget` (go on where it was found too short), `finalists` (how many of the best searched policies are trained
+    again; 0: none, and no verdict) and `finalist_seeds` (how many times each).
 
     `objective` is a function of your own that trains in place of ours (`policysearch.objective.Context` is what it gets); then
     `data` may be left out, and `channels` and `domain` say what images it has (3 and "photos" unless they are given). Its name is

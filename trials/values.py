@@ -50,8 +50,8 @@ class TrialSpec:
 
     `split` says which images it trains on and which score it: "search" (train, then val), "select" (train, then the second
     validation part), "fold-I" (train and val put together and split anew, the I-th time), "all" (trained on train and val; its
-    score is of val images that it has seen, and is no estimate of anything). `budget_steps` (a rehearsal's) ends the training after
-    so many optimiser steps; None: after all epochs.
+    score is of val images that it has seen, and is no estimate of anything). `budget_steps` (a rehearsal's) ends the training
+    after so many optimiser steps; None: after all epochs.
     """
 
     trial_uid: str

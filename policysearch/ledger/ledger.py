@@ -137,7 +137,7 @@ class Ledger(GateTables, LeaseTables):
         return self.trial(trial_uid)
 
     def trials(self, study_uid: str, roles: Collection[Role] = SEARCHED) -> tuple[TrialRecord, ...]:
-        """The study's trials of these roles by number, with their results: unless others are asked for, those it chooses among."""
+        """The study's trials of these roles by number, with their results. By default those among which its search chooses."""
         return self._trials(tables.trial.c.study_uid == study_uid, tables.trial.c.role.in_(roles))
 
     def trial(self, trial_uid: str) -> TrialRecord:

@@ -210,7 +210,7 @@ def late_result(row: Row[Any]) -> LateResult:
 
 
 def point_of(digest: str, spec: Mapping[str, Any]) -> str:
-    """What must be new in a study: the policy with the recipe, the budget, the replicate and the split of its training, hashed."""
+    """What must be new in a study: the policy with the recipe, the budget, replicate and split of its training, hashed."""
     parts = [digest, spec.get("recipe"), spec.get("budget_epochs"), spec.get("replicate", 0)]
     how = [spec.get("split", "search"), spec.get("budget_steps")]
     if how != ["search", None]:  # as it was hashed before there was anything else

@@ -1,8 +1,8 @@
 """The ledger's tables, as SQLite and PostgreSQL both keep them.
 
 Errors are whole images with CHECKs, times come from the database (in UTC; leases as seconds since 1970), and JSON is text. Rows
-of `result`, `late_result`, `claim`, `figure` and `fact` are written once: triggers refuse every UPDATE, DELETE, TRUNCATE and REPLACE,
-whoever asks. A figure needs its claim, a result its trial and a trial its study, by foreign keys.
+of `result`, `late_result`, `claim`, `figure` and `fact` are written once: triggers refuse every UPDATE, DELETE, TRUNCATE and
+REPLACE, whoever asks. A figure needs its claim, a result its trial and a trial its study, by foreign keys.
 """
 
 from datetime import datetime
