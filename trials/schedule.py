@@ -11,5 +11,5 @@ def learning_rate(step: int, steps: int, peak: float, warmup_fraction: float) ->
         raise ValueError(f"step {step} is outside the run's 0 to {steps - 1}")
     middle = (step + 0.5) / steps
     if middle < warmup_fraction:
-        return peak * middle / warmup_fraction
-    return peak * (1.0 - middle) / (1.0 - warmup_fraction)
+        return min(peak, peak * middle / warmup_fraction)
+    return min(peak, peak * (1.0 - middle) / (1.0 - warmup_fraction))  # at the very top a product rounds up

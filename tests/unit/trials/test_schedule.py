@@ -1,7 +1,7 @@
 """One cycle: up to the peak, down to nothing, whatever the length of the run."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from trials.schedule import learning_rate
@@ -11,6 +11,7 @@ WARMUPS = st.floats(0.0, 0.9)
 
 
 @given(STEPS, WARMUPS)
+@example(375, 0.58)
 def test_rates_rise_then_fall_and_stay_within_zero_and_peak(steps: int, warmup: float) -> None:
     rates = [learning_rate(step, steps, 0.1, warmup) for step in range(steps)]
     top = rates.index(max(rates))
