@@ -8,7 +8,7 @@ and before a trial that would not finish in time.
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -135,10 +135,10 @@ class Campaign:
         """How many trials are over; before the first task, those that earlier searches finished."""
         return self._history.over
 
-    def tell_finished(self) -> None:
-        """Tell the listener of the trials that were over before this search began."""
+    def tell_finished(self, besides: Collection[Role] = ()) -> None:
+        """Tell the listener of the trials that were over before this search began, but for those in the roles `besides`."""
         for standing in self._before:
-            if standing.status is not None:
+            if standing.status is not None and standing.role not in besides:
                 self._tell_end(self._history[standing.trial_uid], standing.epochs, standing.reason)
 
     def next_task(self) -> Task | Later | None:
