@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from torch import nn
 from trial_fixture import NONE, prepared_bars, spec_on
 
@@ -86,7 +85,7 @@ def alike(one: Split, other: Split) -> bool:
 
 
 def pixels(split: Split) -> list[bytes]:
-    return sorted(np.asarray(image).tobytes() for image in split.images)
+    return sorted(np.asarray(image).tobytes() for image in split.images[:])
 
 
 @pytest.mark.parametrize("split", ["search", "fold-1", "fold-2", "all"])
@@ -147,4 +146,3 @@ def test_on_a_fold_it_learns_and_repeats_itself(spec: TrialSpec) -> None:
     one, other = (run(spec, split="fold-3", replicate=3) for _ in range(2))
     assert one.score == other.score and one.score is not None
     assert one.score.wrong < 0.3 * one.score.total
-    assert torch.get_num_threads() >= 1
