@@ -57,7 +57,7 @@ class Setting:
         """The rungs, of which there is at least the last."""
         return EarlyStopping(self.rungs or (self.budget_epochs,), self.eta)
 
-    def overrides(self, params: Mapping[str, Any]) -> dict[str, float]:
+    def overrides(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """What of the recipe is another at a point of the space; nothing for params that are no point of it."""
         try:
             return self.space.recipe_overrides(params)

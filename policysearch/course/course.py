@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from policysearch.campaign import Setting
-from policysearch.course.planned import PlannedTraining, Planned
+from policysearch.course.planned import Planned, PlannedTraining
 from policysearch.drivers import Event, Listener
 from policysearch.home import Home
 from policysearch.kept_weights import KeptWeights
@@ -19,7 +19,7 @@ from policysearch.study import Study
 from searchspaces.policy import Policy
 from trials.data import Prepared
 
-Stopped = Literal["time", "space", "budget"]
+Stopped = Literal["time", "budget"]
 
 
 @dataclass
@@ -27,7 +27,7 @@ class Course:
     """A study under way. `setting` is the trimmed one once labels have been looked at; `trials` are to be searched in all.
 
     `at_once` is how many trials run together; `deadline` a moment of `clock`, None for no limit. `stopped` says what ended it
-    early: the time, the space, or a budget too short to compare policies.
+    before a verdict: the time, or a budget too short to compare policies.
     """
 
     study: Study

@@ -26,13 +26,15 @@ def train_finalists(course: Course) -> Stages[None]:
         course.note("no finalists were wished, so there is no verdict: the figures below chose the policy, and flatter it")
         return
     arms = shortlisted(course.ledger, course.record, course.study.finalists)
+    if not arms:
+        return
     runs = _seed_by_seed(course, [(arm, arm.overrides, "") for arm in arms])
     reserve = test_reserve_seconds(course)
     course.begin("finalists", len(runs))
     yield (source := course.planned([plan for _, plan in runs], reserve=reserve))
     if not _is_over(course, source):
         return
-    leading = _leading(runs, source)
+    leading = _leading(runs, source, min(FEWEST_RUNS, course.study.finalist_seeds))
     if leading is None or not leading.overrides:
         return
     free = [arm for arm in arms if arm.role == "baseline"]
@@ -42,9 +44,7 @@ def train_finalists(course: Course) -> Stages[None]:
     _is_over(course, source)
 
 
-def _seed_by_seed(
-    course: Course, arms: Sequence[tuple[Arm, Mapping[str, Any], str]]
-) -> list[tuple[Arm, PlannedTraining]]:
+def _seed_by_seed(course: Course, arms: Sequence[tuple[Arm, Mapping[str, Any], str]]) -> list[tuple[Arm, PlannedTraining]]:
     """All arms with the first seed, then with the second: what is cut short is cut alike for all."""
     seeds = course.study.finalist_seeds
     return [(arm, _run(course, arm, overrides, how, seed)) for seed in range(1, seeds + 1) for arm, overrides, how in arms]
@@ -79,13 +79,13 @@ def _is_over(course: Course, source: Planned) -> bool:
     return False
 
 
-def _leading(runs: Sequence[tuple[Arm, PlannedTraining]], source: Planned) -> Arm | None:
-    """The searched finalist with the lowest mean error over its runs; of equal ones the first. None where too many have failed."""
+def _leading(runs: Sequence[tuple[Arm, PlannedTraining]], source: Planned, fewest: int) -> Arm | None:
+    """The searched finalist with the lowest mean error over its runs, of at least `fewest`; of equal ones the first."""
     errors: dict[str, list[float]] = {}
     arms = {arm.key: arm for arm, _ in runs if arm.role != "baseline"}
     for (arm, _), record in zip(runs, source.records(), strict=True):
         score = record.result.score if record is not None and record.result is not None else None
         if arm.key in arms and score is not None:
             errors.setdefault(arm.key, []).append(score.wrong / score.total)
-    means = {key: fmean(found) for key, found in errors.items() if len(found) >= FEWEST_RUNS}
+    means = {key: fmean(found) for key, found in errors.items() if len(found) >= fewest}
     return arms[min(means, key=means.__getitem__)] if means else None

@@ -16,7 +16,7 @@ STEPS = 20
 
 
 def rehearse(course: Course) -> Stages[TrialResult | None]:
-    """Rehearse unless an earlier run has; the rehearsal's result. None for a trainer of the user's own, which can't be stopped."""
+    """Rehearse unless an earlier run has; the rehearsal's result. None for a user's own trainer, which can't be stopped."""
     if course.setting.objective is not None:
         return None
     before = course.trained("rehearsal")

@@ -12,7 +12,7 @@ from searchspaces.spaces import few_trials_note
 
 
 def search_policies(course: Course) -> Stages[None]:
-    """Run the campaign; `course.stopped` says whether time or space ended it, and notes tell the user."""
+    """Run the campaign; where time or the space end it before all trials are run, the user is told."""
     setting, study = course.setting, course.study
     sampler = make_sampler(study.sampler, setting.space, study.seed, setting.recipe)
     for note in (*sampler.notes, *few_and_short(setting, course.trials)):
@@ -26,7 +26,6 @@ def search_policies(course: Course) -> Stages[None]:
     course.begin("search", enqueued + expected_trials(setting.early_stopping, course.trials))
     campaign.tell_finished(besides=("baseline",))
     yield campaign
-    course.stopped = campaign.stopped
     for note in (*_ending(course, campaign.stopped), *_stopped_early(course)):
         course.notes.append(note)
 
