@@ -27,9 +27,9 @@ CHOOSING = ("", "baseline", "enqueued", "trial")  # the roles whose errors the s
 class Tally:
     """Where the search stands, counted from events: epochs done, trials over, the best error so far.
 
-    `budget_epochs` are the study's; where policies are stopped early a trial may have fewer (`budgets`), and can't be the best; nor
-    can what was trained to calibrate, as finalist or for the test. `stage` is the one under way, `stage_over` what it has finished.
-    A rehearsal is not counted.
+    `budget_epochs` are the study's; where policies are stopped early a trial may have fewer (`budgets`), and can't be the best;
+    nor can what was trained to calibrate, as finalist or for the test. `stage` is the one under way, `stage_over` what it has
+    finished. A rehearsal is not counted.
     """
 
     budget_epochs: int
@@ -90,7 +90,7 @@ class Tally:
 
     @property
     def epochs_planned(self) -> int:
-        """Epochs of the whole study; where nobody has said, trials to come are taken to have as many as those so far on average."""
+        """Epochs of the whole study; where nobody has said, trials to come are taken to be as long as those so far on average."""
         if self.planned_epochs:
             return max(self.planned_epochs, self.epochs_done)
         known = [self.budget_of(uid) for uid in self.labels]
@@ -168,7 +168,7 @@ class PlainLines:
             self._say(f"{self.tally.ending(event)}  [{self.tally.standing()}]")
         elif event.kind == "note":
             self._say(event.text)
-        elif event.kind == "epoch" and time.monotonic() - self.last_line_at > PLAIN_LINE_EVERY_SECONDS:
+        elif event.kind == "epoch" and self.tally.running and time.monotonic() - self.last_line_at > PLAIN_LINE_EVERY_SECONDS:
             now = "; ".join(
                 f"{self.tally.labels[uid]} epoch {self.tally.epochs[uid]}/{self.tally.budget_of(uid)}"
                 for uid in self.tally.running

@@ -183,8 +183,8 @@ def _tell_hours(course: Course, plan: Plan) -> None:
     listed = " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
     if others >= there:
         course.note(
-            f"{wished}: {listed} alone need about {duration(others)}, so this run comes to no verdict; it trains what fits, and the"
-            " same command goes on from there"
+            f"{wished}: {listed} alone need about {duration(others)}, so this run comes to no verdict; it trains what fits,"
+            " and the same command goes on from there"
         )
         return
     trials = sum(len(stage.epochs) for stage in plan.stages if stage.name == "search")
