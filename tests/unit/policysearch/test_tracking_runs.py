@@ -57,8 +57,9 @@ def test_what_grows_has_a_step_of_its_own_so_that_it_is_never_told_two_ways(made
 
 
 def test_baselines_say_so_in_their_names(made: StudyInLedger) -> None:
-    names = [run_name(trial) for trial in made.ledger.trials(made.study.uid)][:4]
-    assert names == ["baseline: none", "baseline: flip+crop", "baseline: trivialaugment-wide", "randaugment ops=1 level=3"]
+    names = [run_name(trial) for trial in made.ledger.trials(made.study.uid)][:6]
+    free = ("none", "flip+crop", "trivialaugment-wide", "randaugment(2,9)", "uniformaugment")
+    assert names == [*(f"baseline: {label}" for label in free), "randaugment ops=1 level=3"]
 
 
 def test_the_best_come_in_the_order_in_which_a_study_selects(made: StudyInLedger) -> None:
