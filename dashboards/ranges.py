@@ -32,7 +32,7 @@ Values: TypeAlias = tuple[float, ...]
 
 
 def write_ranges(home: Home, directory: Path | None, space: SearchSpace, path: Path) -> Path:
-    """Write the sheet for a space as PNG to `path`, which is returned; `directory` has the prepared data, None where there are none.
+    """Write the sheet for a space as PNG to `path`, which is returned; `directory` has the prepared data, None: there are none.
 
     A picture that can't be made is a BadInput that says why; nothing a search does depends on it.
     """
@@ -117,8 +117,9 @@ def _op_tiles(op: Op, images: Images, low: Values, high: Values) -> list[Tile]:
 
 
 def _words(space: SearchSpace) -> str:
+    half = COLUMNS // 2
     return (
-        f"Training images as they are; as policies at the two ends of the space draw them; and by each op alone, at the lowest value"
-        f" that a policy of this space can give it ({COLUMNS // 2} pictures) and at the highest ({COLUMNS // 2}). Would you still"
-        " give every picture its label? If not, the range is too wide for these images: --trim or --forbid narrows it."
+        "Training images as they are; as policies at the two ends of the space draw them; and by each op alone, at the lowest"
+        f" value that a policy of this space can give it ({half} pictures) and at the highest ({half}). Would you still give"
+        " every picture its label? If not, the range is too wide for these images: --trim or --forbid narrows it."
     )
