@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from html import escape
+from itertools import cycle
 from typing import Any
 
 import matplotlib
@@ -19,7 +20,13 @@ from dashboards.queries import Row, StudyView
 
 # Okabe and Ito's colours (2008), told apart by every kind of colour vision; dashes and widths tell them apart in grey.
 BEST = "#0072B2"
-BASELINES = ((("#D55E00"), (0, (1.2, 1.4))), ("#009E73", (0, (5, 1.6))), ("#A65E9A", (0, (6, 1.4, 1.2, 1.4))))
+BASELINES = (
+    ("#D55E00", (0, (1.2, 1.4))),
+    ("#009E73", (0, (5, 1.6))),
+    ("#A65E9A", (0, (6, 1.4, 1.2, 1.4))),
+    ("#B07A00", (0, (3, 1.2, 1.2, 1.2, 1.2, 1.2))),
+    ("#4A4A4A", (0, (9, 2))),
+)
 OTHERS, INK, FAINT = "#BDBDBD", "#1F2328", "#E7E4DD"
 CURVES_DRAWN = 100
 LONGEST_NAME = 32  # characters: a longer one would leave no room for the figure
@@ -82,7 +89,7 @@ def comparison_svg(view: StudyView, shape: Shape) -> str:
 
 def curves_svg(view: StudyView, shape: Shape) -> str:
     """Validation error after every epoch: the best trial, the baselines, the other trials in grey (the best hundred of them)."""
-    baselines = dict(zip((row.uid for row in view.baselines), BASELINES, strict=False))
+    baselines = dict(zip((row.uid for row in view.baselines), cycle(BASELINES)))
     with _axes(shape) as (figure, axes):
         others = [row for row in (*view.done, *_short_of(view)) if row != view.best and row.uid not in baselines]
         for row in others[:CURVES_DRAWN]:

@@ -18,6 +18,7 @@ from searchspaces.engines import engine_name
 from searchspaces.errors import BadInput
 from searchspaces.mixing import draw_mixing
 from searchspaces.plan import Plan
+from searchspaces.views import IDENTITY
 from trials.data import Split, data_fingerprint, open_parts, read_meta
 from trials.evaluate import NotFinite, placed, score
 from trials.failpoints import reach
@@ -43,10 +44,10 @@ class NotKept(Exception):
 def run_trial(spec: TrialSpec, on_epoch: Callable[[Epoch], None], weights_path: Path | None) -> TrialResult:
     """Train on the first part of the spec's split, score the second after each epoch; the last weights go to `weights_path`.
 
-    The score is that of the last epoch. A rehearsal (a spec with `budget_steps`) ends after so many steps with one score, and its
-    spans say what a whole trial takes (`trials.rehearsal`). Initial weights, image order and augmentation derive from the spec's
-    seed and replicate, never from the policy.
-    `on_epoch` hears of every epoch as it ends; what it raises passes through. Raises BadInput for a spec that can't be run here.
+    The score is that of the last epoch, by the recipe's views of each image. A rehearsal (a spec with `budget_steps`) ends after
+    so many steps with one score, and its spans say what a whole trial takes (`trials.rehearsal`). Initial weights, image order
+    and augmentation derive from the spec's seed and replicate, never from the policy. `on_epoch` hears of every epoch as it ends;
+    what it raises passes through. Raises BadInput for a spec that can't be run here.
     """
     meta = _checked(spec)
     rehearsed = spec.budget_steps is not None
@@ -106,14 +107,14 @@ def _train_and_keep(
     with spans.timed("setup"):
         train, held = open_parts(Path(spec.data.directory), spec.split)
         model = _fresh_model(spec, train)
-        # Of the training images of the whole study, whatever part of them is trained on: all nets of a study see alike.
-        normaliser = Normaliser(meta["mean"], meta["std"], spec.recipe)
+        # The training part's of the study, whatever is trained on here: all nets of a study are shown images alike.
+        seen_by = meta["mean"], meta["std"]
+        normaliser = Normaliser(*seen_by, spec.recipe)
         trainer = Trainer(model, train, normaliser, spec.recipe, spec.budget_epochs, spans, ran)
     for number in range(1, 1 + _epochs(spec)):
         loss = _trained(trainer, spec, number, train, spans)
         reach("mid_epoch")
-        with spans.timed("score"):
-            scored = score(model, held, spec.recipe, meta["mean"], meta["std"])
+        scored = _scored(spec, number == _epochs(spec), lambda views: score(model, held, spec.recipe, *seen_by, views), spans)
         note(Epoch(number, loss, scored.wrong, scored.total))
     return scored, None if weights_path is None else _kept(model, weights_path)
 
@@ -128,6 +129,21 @@ def _trained(trainer: Trainer, spec: TrialSpec, number: int, train: Split, spans
     if spec.budget_steps is None:
         return trainer.train_epoch(order, _plan(spec, number, train, spans, "augment"), mixing)
     return trainer.rehearse(order, _plan(spec, number, train, spans, "draw"), mixing, spec.budget_steps, WARM_UP_STEPS)
+
+
+def _scored(spec: TrialSpec, last: bool, scoring: Callable[[str], Score], spans: Spans) -> Score:
+    """An epoch's score: the last one's by the recipe's views, the others' of the images as they are, which costs less.
+
+    A rehearsal takes both, to know what each costs.
+    """
+    by_views = last and spec.recipe.views != IDENTITY
+    if not by_views or spec.budget_steps is not None:
+        with spans.timed("score"):
+            plain = scoring(IDENTITY)
+        if not by_views:
+            return plain
+    with spans.timed("score_views"):
+        return scoring(spec.recipe.views)
 
 
 def _kept(model: nn.Module, weights_path: Path) -> str:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from study_fixture import StudyInLedger, whole_study
+from study_fixture import NAMES, StudyInLedger, whole_study
 
 from policysearch.tracking.runs import best_of, run_name, study_run, trial_run
 from policysearch.tracking.target import Target, locate
@@ -51,14 +51,14 @@ def test_a_study_without_a_success_has_a_summary_too(made: StudyInLedger) -> Non
 
 def test_what_grows_has_a_step_of_its_own_so_that_it_is_never_told_two_ways(made: StudyInLedger) -> None:
     trials = made.ledger.trials(made.study.uid)
-    early, late = study_run(made.study, trials[:4], None), study_run(made.study, trials, None)
+    early, late = study_run(made.study, trials[:6], None), study_run(made.study, trials, None)
     assert early.params == late.params
     assert {point.step for point in early.metrics}.isdisjoint(point.step for point in late.metrics)
 
 
 def test_baselines_say_so_in_their_names(made: StudyInLedger) -> None:
-    names = [run_name(trial) for trial in made.ledger.trials(made.study.uid)][:4]
-    assert names == ["baseline: none", "baseline: flip+crop", "baseline: trivialaugment-wide", "randaugment ops=1 level=3"]
+    names = [run_name(trial) for trial in made.ledger.trials(made.study.uid)][:6]
+    assert names == [*(f"baseline: {name}" for name in NAMES), "randaugment ops=1 level=3"]
 
 
 def test_the_best_come_in_the_order_in_which_a_study_selects(made: StudyInLedger) -> None:
