@@ -160,11 +160,10 @@ def _tell_what_stands(course: Course, notes: tuple[str, ...]) -> None:
 def _conclude(course: Course) -> None:
     """Keep the weights that may still be wanted, and write the policy, unless the budget is too short to recommend one."""
     ledger, record = course.ledger, course.record
-    if course.stopped == "budget":
-        course.weights.sweep(course.keep)
-        return
     best = _best(course)
     course.weights.sweep({best.trial_uid, *course.keep})
+    if course.stopped == "budget":
+        return
     for uid in sorted(course.keep) or [best.trial_uid]:
         if (trial := ledger.trial(uid)).role in SEARCHED:
             restore_weights(trial, course.setting, course.weights, course.listener)
