@@ -46,10 +46,16 @@ class ImageStore:
             sizes = [len(batch) for batch in batches]
             rooms = torch.split(self._room_for(sum(sizes), normaliser), sizes) if plan.resolution == 1 else [None] * len(sizes)
             given = zip(batches, rooms, strict=True)
-            return [normaliser.augmented(self._images, index, plan.rows(index), room, ran) for index, room in given]
+            return [normaliser.augmented(*self._picked_from(index), plan.rows(index), room, ran) for index, room in given]
         index = np.concatenate(batches)
         levels = apply(self.take(index), plan.rows(index), ran=ran)
         return map(normaliser, torch.split(levels, [len(batch) for batch in batches]))
+
+    def _picked_from(self, index: np.ndarray) -> tuple[Images, np.ndarray]:
+        """An array and where the images at `index` are in it: joined ones are gathered first, for kernels know arrays alone."""
+        if isinstance(self._images, np.ndarray):
+            return self._images, index
+        return self._images[index], np.arange(len(index))
 
     def _room_for(self, images: int, normaliser: "Normaliser") -> Tensor:
         """Room for so many normalised images, always the same: new room from the system takes longer than writing it."""
