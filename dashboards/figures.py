@@ -54,7 +54,7 @@ class Shape:
     legend_columns: int
 
 
-WIDE, NARROW = Shape(8.0, 4.2, 4), Shape(4.1, 4.2, 1)
+WIDE, NARROW = Shape(8.0, 4.2, 3), Shape(4.1, 4.2, 1)
 
 
 def comparison_svg(view: StudyView, shape: Shape) -> str:

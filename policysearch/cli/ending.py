@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from dashboards.findings import FinalistRow, advice, duration, finalist_rows, finalists_heading, sureness, test_rows
+from dashboards.findings import FinalistRow, advice, duration, finalist_rows, finalists_heading, stale_figure, sureness, test_rows
 from dashboards.queries import Row, StudyView, caveat
 from policysearch.cli.options import spoken
 from searchspaces.words import counted
@@ -59,7 +59,9 @@ def _print_errors(rows: Sequence[FinalistRow]) -> None:
     for row in rows:
         seeds = counted(row.seeds, "seed")
         interval = f"{100 * row.low:4.1f} to {100 * row.high:4.1f} %"
-        click.echo(f"  {row.mark or row.kind:<9} {row.name:<{widest}}  {100 * row.mean:5.1f} %   ({interval}, {seeds})")
+        mark = "winner" if row.mark == "winner" else row.kind
+        beside = ", what it is compared with" if row.mark == "compared" else ""
+        click.echo(f"  {mark:<9} {row.name:<{widest}} {100 * row.mean:5.1f} %  ({interval}, {seeds}){beside}")
 
 
 def _print_search(view: StudyView) -> None:
@@ -69,7 +71,9 @@ def _print_search(view: StudyView) -> None:
     shown = [row for row in compared if row.role != "enqueued" or row is view.best]
     enqueued = [row for row in compared if row.role == "enqueued" and row is not view.best]
     rows = sorted([*shown, *enqueued[:MOST_ENQUEUED_SHOWN]], key=compared.index)
-    _heading(f"The search: validation error ({view.best.total:,} images, one training of {counted(view.best.epochs, 'epoch')} each)")
+    _heading(
+        f"The search: validation error ({view.best.total:,} images, one training of {counted(view.best.epochs, 'epoch')} each)"
+    )
     widest = max(NAME - 4, *(len(row.name) for row in rows))
     for row in rows:
         mark = "best" if row is view.best else "searched" if row.role == "trial" else row.role

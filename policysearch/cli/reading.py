@@ -43,7 +43,17 @@ def status(study: str | None, home: str | None, as_json: bool) -> None:
     elif place.has_ledger:
         known = Ledger(place.ledger_url)
         facts = [_study_facts(known, record, place) for record in known.studies()]
-        columns = ["study", "state", "done", "failed", "unfinished", "best_error_percent", "best", "test_error_percent", "came_to"]
+        columns = [
+            "study",
+            "state",
+            "done",
+            "failed",
+            "unfinished",
+            "best_error_percent",
+            "best",
+            "test_error_percent",
+            "came_to",
+        ]
     else:
         facts, columns = [], []
     if as_json:
