@@ -178,16 +178,22 @@ def test_ops_that_can_not_take_the_channels_are_left_out_too() -> None:
     assert notes == ("left out, because they can't change images with 5 channels: hue",)
 
 
-def test_the_baselines_are_the_three_free_ones() -> None:
+def test_the_baselines_are_the_five_free_ones() -> None:
     found = baselines(3, PHOTO_BASE)
-    assert list(found) == ["none", "flip+crop", "trivialaugment-wide"]
+    assert list(found) == ["none", "flip+crop", "trivialaugment-wide", "randaugment(2,9)", "uniformaugment"]
     assert found["none"] == Policy(Base())
     assert found["flip+crop"] == Policy(PHOTO_BASE)
     trivial = found["trivialaugment-wide"]
     assert trivial.base == PHOTO_BASE
     (choices,) = [step.choices for branch in trivial.branches for step in branch.steps]
     assert len(choices) == 14
-    assert baselines(1, PHOTO_BASE) == found
+    assert found["randaugment(2,9)"] == spaces.randaugment().decode({"ops": 2, "level": 9})
+    assert found["uniformaugment"] == spaces.uniformaugment().decode({"ops": 2, "range_fraction": 1.0})
+    assert all(policy.base == PHOTO_BASE for label, policy in found.items() if label != "none")
+    grey = baselines(1, PHOTO_BASE)
+    assert grey["trivialaugment-wide"] == trivial, "as published: what can't change a grey image is drawn all the same"
+    assert grey["randaugment(2,9)"] == spaces.randaugment(channels=1).decode({"ops": 2, "level": 9})
+    assert "saturation" not in grey["uniformaugment"].ops and "saturation" in found["uniformaugment"].ops
     assert list(baselines(1, DIGIT_BASE).items())[1] == ("crop", Policy(DIGIT_BASE))
     assert "saturation" not in trivialaugment_wide(5, Base()).ops
 
