@@ -89,7 +89,7 @@ def comparison_svg(view: StudyView, shape: Shape) -> str:
 
 
 def finalists_svg(finalists: Sequence[FinalistRow], shape: Shape) -> str:
-    """Each finalist's mean error and its interval: the winner in blue, searched policies as dots, free baselines as open squares."""
+    """Each finalist's mean error and its interval: the winner in blue, searched policies as dots, baselines as open squares."""
     with _axes(Shape(shape.width, 0.75 + 0.45 * len(finalists), shape.legend_columns)) as (figure, axes):
         for place, row in enumerate(reversed(finalists)):
             won = row.mark == "winner"

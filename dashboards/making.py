@@ -40,7 +40,7 @@ def splits(identity: dict[str, Any]) -> list[tuple[str, str]]:
     """Each split with its images and its fingerprint, whole, so that it can be compared."""
     if "data" not in identity:
         return []
-    fingerprints = {"test": identity["test"], **identity["data"].get("fingerprints", {})}
+    fingerprints = {"test": identity["test"], **identity.get("fingerprints", {})}
     told = []
     for name, count in identity["splits"].items():
         if count:

@@ -1,6 +1,7 @@
 """What a study concludes: its policy as a file with its provenance, and, if asked for, the one look at the test set.
 
-The policy is the judged winner's, chosen by validation errors alone; a test figure never changes it. The look itself is the held-out gate's.
+The policy is the judged winner's, chosen by validation errors alone; a test figure never changes it. The look itself is the
+held-out gate's.
 """
 
 from pathlib import Path
@@ -56,7 +57,7 @@ def _test_images(home: Home, study: StudyRecord, trial: TrialRecord) -> Path:
 def write_policy(home: Home, ledger: Ledger, study: StudyRecord) -> Path:
     """Write the judged winner's policy with all that is known about where it comes from; the path of policy.json.
 
-    Raises NoTrialSucceeded where there is no policy to write.
+    The baseline that it is compared with lies beside it as baseline.json, for whoever is told to use that. Raises NoTrialSucceeded where there is no policy to write.
     """
     from policysearch.judgement import judge
 
@@ -64,4 +65,9 @@ def write_policy(home: Home, ledger: Ledger, study: StudyRecord) -> Path:
     won = judgement.winner_trial or best_trial(ledger, study.uid)
     path = home.study_directory(study.name) / "policy.json"
     write_policy_file(path, policy_from_dict(won.spec["policy"]), provenance(ledger, study, won, judgement))
+    named = judgement.baseline
+    if named is not None and named.trial_uid != won.trial_uid:
+        free = ledger.trial(named.trial_uid)
+        origin = provenance(ledger, study, free, judgement)
+        write_policy_file(path.with_name("baseline.json"), policy_from_dict(free.spec["policy"]), origin)
     return path

@@ -1,7 +1,7 @@
 """Where a study's policy comes from, as JSON values: what `policy.json` says beside the policy.
 
-Read from the ledger and from the judgement; computes nothing. A test figure is the gate's or is not there, and it stands beside the
-policy that was tested and no other; so does the verdict.
+Read from the ledger and from the judgement; computes nothing. A test figure is the gate's or is not there, and it stands beside
+the policy that was tested and no other; so does the verdict.
 """
 
 import hashlib
@@ -44,7 +44,7 @@ def _data(identity: dict[str, Any]) -> dict[str, Any]:
     """The data, its splits with their fingerprints, what belongs together in it, and what was done about duplicates."""
     if "data" not in identity:
         return {}
-    fingerprints = {**identity["data"].get("fingerprints", {}), **({"test": identity["test"]} if identity["test"] else {})}
+    fingerprints = {**identity.get("fingerprints", {}), **({"test": identity["test"]} if identity["test"] else {})}
     splits = {
         name: {"images": count, "fingerprint": fingerprints.get(name)} for name, count in identity["splits"].items() if count
     }
@@ -66,11 +66,12 @@ def _recipe(identity: dict[str, Any]) -> dict[str, Any]:
 
 
 def _judged(trial: TrialRecord, judgement: "Judgement") -> dict[str, Any]:
-    """What the study came to; a policy that is not the winner has finalists beside it, and no verdict."""
+    """What the study came to; a policy that is neither the winner nor what it is compared with has no verdict."""
     won = judgement.winner_trial is not None and judgement.winner_trial.trial_uid == trial.trial_uid
+    compared = judgement.baseline is not None and judgement.baseline.trial_uid == trial.trial_uid
     parts = {name: getattr(judgement, name) for name in ("calibration", "resolution", "optimism")}
     return {
-        "verdict": judgement.verdict.to_dict() if won else None,
+        "verdict": judgement.verdict.to_dict() if won or compared else None,
         "finalists": [finalist.to_dict() for finalist in judgement.finalists],
         **{name: None if part is None else part.to_dict() for name, part in parts.items()},
     }

@@ -9,7 +9,17 @@ from pathlib import Path
 
 import click
 
-from dashboards.findings import FinalistRow, advice, duration, finalist_rows, finalists_heading, stale_figure, sureness, test_rows
+from dashboards.findings import (
+    FinalistRow,
+    advice,
+    duration,
+    finalist_rows,
+    finalists_heading,
+    looks_sentence,
+    stale_figure,
+    sureness,
+    test_rows,
+)
 from dashboards.queries import Row, StudyView, caveat
 from policysearch.cli.options import spoken
 from searchspaces.words import counted
@@ -36,10 +46,22 @@ def print_ending(view: StudyView, home: str | Path | None) -> None:
         _print_errors(finalists)
     _print_test(view, home)
     _heading("How sure this is")
+    if not view.judgement.finalists:
+        _paragraph(caveat(view))
     for name, sentence in sureness(view):
         _entry(name, sentence)
     _print_search(view)
     _print_costs(view)
+
+
+def print_test(view: StudyView) -> None:
+    """Print what the look at the test set said: the verdict, and the errors that it rests on."""
+    _heading("The verdict")
+    _paragraph(view.judgement.verdict.sentence)
+    _print_figure(view)
+    looks = looks_sentence(view)
+    if looks is not None:
+        _paragraph(looks)
 
 
 def print_places(study: str, directory: Path, tracking: str, home: str | Path | None) -> None:
@@ -81,8 +103,6 @@ def _print_search(view: StudyView) -> None:
     if len(enqueued) > MOST_ENQUEUED_SHOWN:
         click.echo(f"  enqueued  and {len(enqueued) - MOST_ENQUEUED_SHOWN} more")
     _print_failures(view)
-    if not view.judgement.finalists:
-        _paragraph(caveat(view))
 
 
 def _compared(view: StudyView) -> list[Row]:
@@ -105,7 +125,12 @@ def _print_test(view: StudyView, home: str | Path | None) -> None:
         _heading("Test error")
         click.echo(f"  {_closed(view, home)}")
         return
-    _heading(f"Test error ({figure.total:,} images held out, opened once)")
+    _print_figure(view)
+
+
+def _print_figure(view: StudyView) -> None:
+    assert view.figure is not None
+    _heading(f"Test error ({view.figure.total:,} images held out, opened once)")
     _print_errors(test_rows(view))
     if (stale := stale_figure(view)) is not None:
         _paragraph(stale)

@@ -8,6 +8,7 @@ Nothing here knows MLflow or the clock: the same ledger rows always give the sam
 """
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -145,13 +146,13 @@ def _tested(trial: TrialRecord, figure: Figure | None) -> list[Point]:
 
 
 def run_name(trial: TrialRecord) -> str:
-    """What a person sees in the list of runs: "baseline: flip+crop", "finalist: flip+crop, seed 2", "randaugment ops=2 level=9"."""
-    if trial.role in ("finalist", "confirmation"):
-        return f"{trial.role}: {trial.label}, seed {replicate(trial)}"
-    if trial.role == "calibration":
-        again = f", seed {replicate(trial)}" if replicate(trial) else ""
-        return f"calibration: {trial.label}, {trial.budget_epochs} epochs{again}"
-    return trial.label if trial.role == "trial" else f"{trial.role}: {trial.label}"
+    """What a person sees in the list of runs: "baseline: none", "finalist: flip+crop, seed 2", "randaugment ops=2 level=9"."""
+    if trial.role == "trial":
+        return trial.label
+    # "finalist flip+crop, seed 2 of 5": the stage's name and the seed are said here, once and alike for all stages
+    label = re.sub(r", seed \d+( of \d+)?$", "", trial.label.removeprefix(f"{trial.role} "))
+    seed = f", seed {replicate(trial)}" if replicate(trial) and "seed" not in label else ""
+    return f"{trial.role}: {label}{seed}"
 
 
 def replicate(trial: TrialRecord) -> int:
@@ -174,7 +175,10 @@ def best_of(trials: Sequence[TrialRecord], count: int) -> list[TrialRecord]:
 
 
 def _epoch_points(result: TrialResult, started: int, ended: int, validated: bool) -> list[Point]:
-    """Both curves, or the loss alone of a model whose validation images were trained on. The ledger has no time per epoch: they are spread evenly over the trial's own time."""
+    """Both curves, or the loss alone of a model whose validation images were trained on.
+
+    The ledger has no time per epoch: they are spread evenly over the trial's own time.
+    """
     points = []
     for place, epoch in enumerate(result.epochs, start=1):
         moment = started + (ended - started) * place // len(result.epochs)
