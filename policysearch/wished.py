@@ -22,6 +22,7 @@ from searchspaces.families.fixed import baselines
 from searchspaces.policy import Base, Policy
 from searchspaces.policy_json import digest
 from searchspaces.spaces import build_space, usual_base
+from searchspaces.views import with_views
 from trials.data import Prepared, prepare
 from trials.recipes import check_recipe, default_recipe
 from trials.values import DataRef, Recipe
@@ -85,10 +86,15 @@ def _setting(study: Study, prepared: Prepared | None) -> Setting:
     channels, base = _images(study, prepared)
     own = study.objective is not None
     stopping = read_early_stopping(study.early_stopping, study.epochs)
+    space, recipe = build_space(study.space_wish, channels, base), Recipe() if own else default_recipe()
+    if len(study.views.split(",")) > 1:  # then they are searched
+        space = with_views(space, study.views)
+    else:
+        recipe = replace(recipe, views=study.views)
     return Setting(
-        space=build_space(study.space_wish, channels, base),
+        space=space,
         baselines=baselines(channels, base),
-        recipe=Recipe() if own else default_recipe(),
+        recipe=recipe,
         data=None if prepared is None else DataRef(str(prepared.directory), prepared.fingerprint),
         seed=study.seed,
         budget_epochs=study.epochs,

@@ -102,10 +102,13 @@ class SearchSpace:
         values = {**self.fixed, **self.check(params)}
         return self.decode_with({name: value for name, value in values.items() if not name.startswith(RECIPE)})
 
-    def recipe_overrides(self, params: Mapping[str, object]) -> dict[str, float]:
-        """How to train at a point, where the space says: fields of a recipe, such as `peak_learning_rate`; most often {}."""
+    def recipe_overrides(self, params: Mapping[str, object]) -> dict[str, float | str]:
+        """How to train and judge at a point, where the space says: fields of a recipe, most often {}. Words (`views`) stay words,
+        numbers (`peak_learning_rate`) are floats.
+        """
         values = {**self.fixed, **self.check(params)}
-        return {name.removeprefix(RECIPE): float(value) for name, value in values.items() if name.startswith(RECIPE)}
+        told = {name.removeprefix(RECIPE): value for name, value in values.items() if name.startswith(RECIPE)}
+        return {name: value if isinstance(value, str) else float(value) for name, value in told.items()}
 
     def draw(self, generator: "np.random.Generator") -> dict[str, Value]:
         """A point by chance: one parameter after the other, independently, and only those that exist."""

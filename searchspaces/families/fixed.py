@@ -8,7 +8,8 @@ from searchspaces.policy import Base, Branch, Choice, Policy, ResizedCrop, Step
 
 def baselines(channels: int, base: Base) -> dict[str, Policy]:
     """The five free baselines by label, plainest first: nothing at all, the base alone ("flip+crop", of large photos
-    "flip+resized-crop"), and on top of that base TrivialAugment wide, RandAugment(2, 9) on torchvision's scale, and UniformAugment.
+    "flip+resized-crop"), and on top of that base TrivialAugment wide, RandAugment(2, 9) on torchvision's scale, and
+    UniformAugment.
     """
     return {
         "none": Policy(),

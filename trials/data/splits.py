@@ -33,11 +33,11 @@ class Part:
     rows: Rows
 
 
-def stratified_parts(labels: Labels, counts: Sequence[int], least: Sequence[int], seed: int) -> tuple[Rows, ...]:
+def stratified_parts(labels: Labels, counts: Sequence[int], least: Sequence[int], seed: int | Sequence[int]) -> tuple[Rows, ...]:
     """Disjoint rows, `counts[p]` of them in part p, each class in proportion to its size and at least `least[p]` times.
 
-    labels: whole numbers 0 to K-1. The draw depends on labels, counts, least and seed (>= 0) alone; rows come ascending.
-    `ValueError` if it can't be done: callers check first and can name the class.
+    labels: whole numbers 0 to K-1. The draw depends on labels, counts, least and seed (one number >= 0 or several) alone; rows
+    come ascending. `ValueError` if it can't be done: callers check first and can name the class.
     """
     sizes = np.bincount(labels)
     if (
@@ -46,7 +46,7 @@ def stratified_parts(labels: Labels, counts: Sequence[int], least: Sequence[int]
         or any(n < low * len(sizes) for n, low in zip(counts, least, strict=True))
     ):
         raise ValueError(f"{list(counts)} of {len(labels)} images with at least {list(least)} a class can't be drawn")
-    generator = np.random.default_rng([seed, 0x5B117])
+    generator = np.random.default_rng([*np.atleast_1d(seed).tolist(), 0x5B117])
     shuffled = [generator.permutation(np.flatnonzero(labels == k)) for k in range(len(sizes))]
     taken = np.zeros(len(sizes), dtype=np.int64)
     parts = []

@@ -26,7 +26,7 @@ from searchspaces.whole_files import sync
 if TYPE_CHECKING:
     from searchspaces.arrays import Images, Labels
 
-SplitName = Literal["train", "val", "test"]
+SplitName = Literal["train", "val", "select", "test"]
 META = "meta.json"
 _UNFINISHED = ".making-"
 
