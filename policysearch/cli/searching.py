@@ -146,9 +146,9 @@ def conduct(study: "Study", trials: int | str, test: bool, extending: bool = Fal
         _say_how_to_go_on("", len(tally.over), go_on)
         raise
     show_outcome(study, outcome, beside)
-    if outcome.judgement.verdict.kind == "budget-too-short" and not study.any_budget and _is_terminal():
-        if click.confirm("Go on all the same, with a budget that may favour the wrong policies?"):
-            conduct(replace(study, any_budget=True), trials, test, extending)
+    short = outcome.judgement.verdict.kind == "budget-too-short" and not study.any_budget
+    if short and _is_terminal() and click.confirm("Go on all the same, with a budget that may favour the wrong policies?"):
+        conduct(replace(study, any_budget=True), trials, test, extending)
 
 
 def _say_how_to_go_on(why: str, over: int, go_on: str) -> None:
