@@ -124,8 +124,7 @@ def _opening(course: Course) -> Stages[None]:
     """Until it is known what the study will take, what keeps labels, and whether its budget is long enough."""
     rehearsal, opening = (yield from rehearse(course)), ("baselines", "calibration")
     tell_plan(course, rehearsal, opening)
-    own = course.setting.objective is not None
-    if own or course.study.trim:  # they tell how long it takes, and what is cut; else nets may as well train beside one another
+    if course.plainest_first:
         yield from train_plainest(course)
         tell_plan(course, rehearsal, opening)
         look_at_labels(course)
