@@ -136,7 +136,7 @@ class StudyInLedger:
             for replicate in range(1, seeds + 1):
                 split = "all" if role == "confirmation" else f"fold-{replicate}"
                 again = self.add(role, label, trial.params, policy, replicate, split)
-                self.finish(again, error + 0.004 * self.generator.normal())
+                self.finish(again, max(0.001, error + 0.004 * self.generator.normal()))
 
     def finish(self, trial: TrialRecord, error: float) -> TrialResult:
         """Give the trial a result with about that validation error."""
