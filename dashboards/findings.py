@@ -144,6 +144,14 @@ def budget_sentence(view: StudyView) -> str | None:
     return calibration.sentence + gone_on
 
 
+def budget_rows(view: StudyView) -> list[tuple[str, int, float]]:
+    """What the budget is checked by: name, epochs and error of the longer trainings, and of the same policies in the search."""
+    longer = [row for row in view.calibration if row.error is not None]
+    names = {row.name.partition(", ")[0] for row in longer}
+    compared = [row for row in view.baselines if row.name in names and row.error is not None]
+    return [(row.name, row.epochs, row.error) for row in (*compared, *longer) if row.error is not None]
+
+
 def looks_sentence(view: StudyView) -> str | None:
     """How many other studies had looked at these test images before."""
     if view.claim is None:

@@ -42,10 +42,10 @@ def splits(identity: dict[str, Any]) -> list[tuple[str, str]]:
         return []
     fingerprints = {"test": identity["test"], **identity.get("fingerprints", {})}
     told = []
-    for name, count in identity["splits"].items():
-        if count:
+    for name, words in SPLITS.items():
+        if count := identity["splits"].get(name):
             known = f", fingerprint {fingerprints[name]}" if fingerprints.get(name) else ""
-            told.append((SPLITS.get(name, name), f"{count:,} images{known}"))
+            told.append((words, f"{count:,} images{known}"))
     if not identity["test"]:
         told.append(("test", "there is no test set"))
     return told
@@ -57,7 +57,7 @@ def _data(identity: dict[str, Any]) -> list[tuple[str, str]]:
     channels = f"{image['channels']} channel{'s' if image['channels'] > 1 else ''}"
     if "data" not in identity:
         return [("images", f"the trainer’s own, {channels}")]
-    counts = ", ".join(f"{count:,} {split}" for split, count in identity["splits"].items() if count)
+    counts = ", ".join(f"{identity['splits'][split]:,} {split}" for split in SPLITS if identity["splits"].get(split))
     known = [
         ("data set", identity["data"]["name"]),
         ("images", counts),

@@ -90,7 +90,8 @@ class Cost:
 class StudyView:
     """A study for people. `best` is None until a trial has succeeded; `claim` None while the test set is closed.
 
-    `best` is the search's own; what the study came to is `judgement`'s. `facts` are what the study has noted, by name.
+    `best` is the search's own; what the study came to is `judgement`'s. `calibration` are the trainings beside the search that
+    check the budget; `facts` are what the study has noted, by name.
     """
 
     study: StudyRecord
@@ -101,6 +102,7 @@ class StudyView:
     claim: Claim | None
     judgement: Judgement
     costs: tuple[Cost, ...]
+    calibration: tuple[Row, ...]
     facts: Mapping[str, Any]
 
     @property
@@ -136,16 +138,17 @@ def read_study(ledger: Ledger, study_name: str) -> StudyView:
         names = ", ".join(known.name for known in ledger.studies()) or "none yet"
         raise BadInput(f"study {study_name!r}: not in this ledger; there are: {names}")
     trials = ledger.trials(study.uid)
-    beside = (ledger.claim(study.uid), judge(ledger, study), costs_of(ledger.standings(study.uid, get_args(Role))))
-    facts = ledger.facts(study.uid)
+    costs = costs_of(ledger.standings(study.uid, get_args(Role)))
+    calibration = tuple(_row(trial, None) for trial in ledger.trials(study.uid, ("calibration",)))
+    beside = (ledger.claim(study.uid), judge(ledger, study), costs, calibration, ledger.facts(study.uid))
     short = short_trials(trials)
     rows = tuple(_row(trial, short.get(trial.trial_uid)) for trial in trials)
     try:
         best_trial = winner(trials)
     except NoTrialSucceeded:
-        return StudyView(study, rows, None, None, (), *beside, facts)
+        return StudyView(study, rows, None, None, (), *beside)
     best = next(row for row in rows if row.uid == best_trial.trial_uid)
-    return StudyView(study, rows, best, best_trial, _comparisons(trials, rows, best_trial), *beside, facts)
+    return StudyView(study, rows, best, best_trial, _comparisons(trials, rows, best_trial), *beside)
 
 
 def costs_of(standings: Iterable[Standing]) -> tuple[Cost, ...]:

@@ -16,7 +16,17 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from dashboards.contact_sheet import Tile, as_image
 from dashboards.figures import NARROW, WIDE, Shape, comparison_svg, curves_svg, finalists_svg
-from dashboards.findings import advice, cards, duration, finalist_rows, finalists_heading, percent, sureness, test_rows
+from dashboards.findings import (
+    advice,
+    budget_rows,
+    cards,
+    duration,
+    finalist_rows,
+    finalists_heading,
+    percent,
+    sureness,
+    test_rows,
+)
 from dashboards.gallery import SEED, originals, tiles
 from dashboards.making import making
 from dashboards.queries import StudyView, caveat, read_study
@@ -59,6 +69,7 @@ def _content(view: StudyView, home: Home, ledger: Ledger) -> dict[str, Any]:
         "finalists_figure": _both(partial(finalists_svg, finalists)) if finalists else None,
         "tests": test_rows(view),
         "sureness": sureness(view),
+        "budget": budget_rows(view),
         "caveat": caveat(view),
         "comparison": _both(partial(comparison_svg, view)) if view.best else None,
         "curves": _both(partial(curves_svg, view)) if any(row.curve for row in view.rows) else None,

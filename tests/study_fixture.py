@@ -136,7 +136,7 @@ class StudyInLedger:
             for replicate in range(1, seeds + 1):
                 split = "all" if role == "confirmation" else f"fold-{replicate}"
                 again = self.add(role, label, trial.params, policy, replicate, split)
-                self.finish(again, error + 0.004 * self.generator.normal())
+                self.finish(again, max(0.001, error + 0.004 * self.generator.normal()))
 
     def finish(self, trial: TrialRecord, error: float) -> TrialResult:
         """Give the trial a result with about that validation error."""
@@ -175,7 +175,7 @@ class StudyInLedger:
         model: Any = {"trial_uid": best.trial_uid, "label": best.label, "weights_sha256": best.result.weights_sha256}
         self.ledger.claim_test(self.study.uid, self.prepared.heldout_fingerprint, [model])
         right = (False,) * wrong + (True,) * (TEST_IMAGES - wrong)
-        self.ledger.commit_figure(self.study.uid, Score(right, ((TEST_IMAGES - wrong, wrong), (0, 0)), 2.0 * wrong))
+        self.ledger.commit_figure(self.study.uid, [Score(right, ((TEST_IMAGES - wrong, wrong), (0, 0)), 2.0 * wrong)])
 
     def _epoch(self, number: int, last_wrong: int, last: int) -> Epoch:
         progress = number / last

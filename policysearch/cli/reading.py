@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from policysearch.ledger import Claim, Ledger, Role, Standing, StudyRecord
 
 MOST_ROWS_FITTED = 500
+UNSCORED = ("rehearsal", "confirmation")  # of a few steps; or of images that were trained on: no error of anything
 ALL_ROLES: "tuple[Role, ...]" = (
     *("baseline", "enqueued", "trial", "rehearsal", "calibration"),
     *("finalist", "confirmation"),
@@ -111,6 +112,8 @@ def _trial_facts(row: "Standing", short: str | None, searching: bool) -> dict[st
     epoch, wrong, total = row.progress or (0, None, None)
     if row.status is not None:
         epoch, wrong, total = row.epochs, row.wrong, row.total
+    if row.role in UNSCORED:
+        wrong = total = None
     return {
         "number": row.number,
         "role": row.role,
