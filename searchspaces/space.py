@@ -140,7 +140,7 @@ class SearchSpace:
         """
         parameters = [parameter.to_dict() for parameter in self.parameters]
         ends = [digest(self.decode({p.name: p.ends[end] for p in self.parameters})) for end in (0, 1)]
-        inside = [digest(self.decode(self._inside(number) | chosen)) for chosen in self._corners() for number in range(16)]
+        inside = [digest(self.decode(self._inside(number) | chosen)) for chosen in self.corners() for number in range(16)]
         told = {"name": self.name, "parameters": parameters, "ends": ends, "inside": sha256("".join(inside).encode()).hexdigest()}
         return told | ({"fixed": dict(self.fixed)} if self.fixed else {})
 
@@ -185,7 +185,7 @@ class SearchSpace:
     def _inside(self, number: int) -> dict[str, Value]:
         return {p.name: p.at(_fixed_share(p.name, number)) for p in self.parameters}
 
-    def _corners(self) -> list[dict[str, Value]]:
+    def corners(self) -> list[dict[str, Value]]:
         """Values that make parameters exist: none, and each that a condition asks for, with those that this one needs.
 
         Conditions that ask alike (those of AutoAugment's places, each for its op) are met together.

@@ -20,26 +20,23 @@ if TYPE_CHECKING:
 @json_option
 def test(study: str, yes: bool, home: str | None, as_json: bool) -> None:
     """The one held-out evaluation of STUDY's best policy; again, it prints the recorded figure."""
+    from dashboards.queries import read_study
+    from policysearch.cli.ending import print_test
     from policysearch.cli.reading import test_facts
     from policysearch.conclusion import disclose_test
+    from policysearch.judgement import judge
 
     place = open_home(home)
     ledger, record = open_study(place, study)
     claim = ledger.claim(record.uid)
     if (claim is None or claim.figure is None) and not yes:
         _ask(study)
-    figure = disclose_test(place, ledger, record)
+    disclose_test(place, ledger, record)
     if claim is None or claim.figure is None:
         show_everywhere(place, ledger, study)
-    facts = test_facts(ledger.claim(record.uid))
     if as_json:
-        return print_json(facts)
-    assert facts is not None
-    low, high = facts["interval_95_percent"]
-    label = figure.models[0]["label"]
-    click.echo(f"{label}: {facts['error_percent']} % of {figure.total:,} test images wrong, 95 % interval {low} to {high} %")
-    if figure.looks_before:
-        click.echo(f"Other studies have looked at these test images {figure.looks_before} times before.")
+        return print_json((test_facts(ledger.claim(record.uid)) or {}) | {"verdict": judge(ledger, record).to_dict()})
+    print_test(read_study(ledger, study))
     return None
 
 

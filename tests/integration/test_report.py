@@ -231,7 +231,7 @@ def test_without_the_training_images_the_rest_is_still_there(tmp_path: Path) -> 
     made.prepared.directory.rename(tmp_path / "moved")
     page = Page(report(made, tmp_path / "report.html"))
     assert "there are no pictures" in page.words
-    assert len(page.rows) == 1 + 3
+    assert len(page.rows) == 1 + 5
 
 
 def test_where_it_cannot_be_written_it_says_so_and_leaves_nothing(made: StudyInLedger, tmp_path: Path) -> None:

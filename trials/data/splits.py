@@ -36,8 +36,8 @@ class Part:
 def stratified_parts(labels: Labels, counts: Sequence[int], least: Sequence[int], seed: int | Sequence[int]) -> tuple[Rows, ...]:
     """Disjoint rows, `counts[p]` of them in part p, each class in proportion to its size and at least `least[p]` times.
 
-    labels: whole numbers 0 to K-1. The draw depends on labels, counts, least and seed (one number >= 0 or several) alone; rows come
-    ascending. `ValueError` if it can't be done: callers check first and can name the class.
+    labels: whole numbers 0 to K-1. The draw depends on labels, counts, least and seed (one number >= 0 or several) alone; rows
+    come ascending. `ValueError` if it can't be done: callers check first and can name the class.
     """
     sizes = np.bincount(labels)
     if (
