@@ -175,7 +175,7 @@ class StudyInLedger:
         model: Any = {"trial_uid": best.trial_uid, "label": best.label, "weights_sha256": best.result.weights_sha256}
         self.ledger.claim_test(self.study.uid, self.prepared.heldout_fingerprint, [model])
         right = (False,) * wrong + (True,) * (TEST_IMAGES - wrong)
-        self.ledger.commit_figure(self.study.uid, Score(right, ((TEST_IMAGES - wrong, wrong), (0, 0)), 2.0 * wrong))
+        self.ledger.commit_figure(self.study.uid, [Score(right, ((TEST_IMAGES - wrong, wrong), (0, 0)), 2.0 * wrong)])
 
     def _epoch(self, number: int, last_wrong: int, last: int) -> Epoch:
         progress = number / last
