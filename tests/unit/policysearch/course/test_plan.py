@@ -33,7 +33,7 @@ def test_every_stage_is_told_with_its_trainings_epochs_and_time_before_anything_
     course = made.course()
     tell_plan(course, rehearsed(step_seconds=2.0))  # 60 images are one step an epoch
     assert made.notes == [
-        "planned: about 72 s of training",
+        "planned: about 78 s of training",
         "  baselines     5 trainings   5 epochs  10 s",
         "  calibration   3 trainings   7 epochs  14 s",
         "  search        6 trainings   6 epochs  12 s",
