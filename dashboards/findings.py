@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from dashboards.queries import StudyView
-from policysearch.judging.values import Finalist
+from policysearch.judging.values import Arm, Finalist
 from searchspaces.views import IDENTITY, views_count
 from searchspaces.words import counted
 from trials.values import TrialResult
@@ -66,7 +66,7 @@ def cards(view: StudyView) -> list[Card]:
 def _finalist_cards(view: StudyView) -> Iterator[Card]:
     for row in finalist_rows(view):
         if row.mark:
-            label = "The winner’s error" if row.mark == "winner" else "The baseline it is compared with"
+            label = "The winner’s error" if row.mark == "winner" else "Compared with"
             below = f"{row.name}, mean of {counted(row.seeds, 'seed')}; 95\N{NO-BREAK SPACE}% interval {_interval(row)}"
             yield Card(label, percent(row.mean), below, best=row.mark == "winner")
 
@@ -105,17 +105,23 @@ def test_rows(view: StudyView) -> tuple[FinalistRow, ...]:
     return ()
 
 
+def recommended(view: StudyView) -> Arm | None:
+    """What to train with: the winner, or the baseline where the verdict is that it will do as well; None: nothing yet."""
+    judgement = view.judgement
+    return judgement.baseline if judgement.baseline is not None and _use_baseline(view) else judgement.winner
+
+
 def advice(view: StudyView) -> str:
-    """What to do with the policy file, where the verdict is that another policy will do."""
-    verdict, winner, baseline = view.judgement.verdict, view.judgement.winner, view.judgement.baseline
-    if winner is None or winner.role == "baseline" or baseline is None:
+    """Which file has the policy to train with, where it is not policy.json, which has the winner's."""
+    winner, use = view.judgement.winner, recommended(view)
+    if winner is None or use is None or use.key == winner.key:
         return ""
-    if verdict.kind in ("not-distinguishable", "not-distinguishable-unconfirmed", "worse"):
-        return (
-            f"policy.json holds the winner of the finalists, {winner.label}. The verdict is that {baseline.label} will do as well:"
-            " baseline.json holds that one."
-        )
-    return ""
+    return f"Train with {use.label}, which is free: its policy is in baseline.json. policy.json has the winner's, {winner.label}."
+
+
+def _use_baseline(view: StudyView) -> bool:
+    kinds = ("not-distinguishable", "not-distinguishable-unconfirmed", "worse", "baseline-wins")
+    return view.judgement.verdict.kind in kinds
 
 
 def sureness(view: StudyView) -> list[tuple[str, str]]:

@@ -57,7 +57,8 @@ def _test_images(home: Home, study: StudyRecord, trial: TrialRecord) -> Path:
 def write_policy(home: Home, ledger: Ledger, study: StudyRecord) -> Path:
     """Write the judged winner's policy with all that is known about where it comes from; the path of policy.json.
 
-    The baseline that it is compared with lies beside it as baseline.json, for whoever is told to use that. Raises NoTrialSucceeded where there is no policy to write.
+    The baseline that it is compared with lies beside it as baseline.json, for whoever is told to use that. Raises
+    NoTrialSucceeded where there is no policy to write.
     """
     from policysearch.judgement import judge
 
