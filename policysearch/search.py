@@ -101,7 +101,7 @@ def search(study: Study, trials: int, listener: Listener, test: bool, extend: st
             _run(course, driver)
             _conclude(course)
         if test and course.stopped is None:
-            confirm_and_disclose(home, ledger, record, driver, listener)
+            confirm_and_disclose(home, ledger, record, driver, listener, study.finalist_seeds)
         return _outcome(course, wish.known is not None)
 
 
