@@ -122,10 +122,11 @@ def _stages(course: Course) -> Stages[None]:
 
 def _opening(course: Course) -> Stages[None]:
     """Until it is known what the study will take, what keeps labels, and whether its budget is long enough."""
-    rehearsal = yield from rehearse(course)
-    tell_plan(course, rehearsal, before=("baselines", "calibration"))
-    if course.study.trim:  # what is cut decides about all that follows; else the nets may as well train beside one another
+    rehearsal, opening = (yield from rehearse(course)), ("baselines", "calibration")
+    tell_plan(course, rehearsal, opening)
+    if course.plainest_first:
         yield from train_plainest(course)
+        tell_plan(course, rehearsal, opening)
         look_at_labels(course)
     yield from train_baselines(course)
 
