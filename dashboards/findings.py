@@ -8,9 +8,13 @@ from dataclasses import dataclass
 
 from dashboards.queries import StudyView
 from policysearch.judging.values import Arm, Finalist
+from searchspaces.cutting import Cut
 from searchspaces.views import IDENTITY, views_count
 from searchspaces.words import counted
 from trials.values import TrialResult
+
+LABELS, TRIM, DUPLICATES = "labels", "trim", "duplicates"
+"""Facts of a study: what the plainest baseline's net said of each op, what was cut by it, what copies were found."""
 
 
 @dataclass(frozen=True)
@@ -189,13 +193,34 @@ def _total(result: TrialResult) -> str:
 
 
 def labels_sentence(view: StudyView) -> str | None:
-    """Which ops break a class of these images, in short."""
-    return None
+    """Which ops break a class of these images, in short; the report's section has the strengths and pictures."""
+    table = view.facts.get(LABELS)
+    if table is None:
+        return None
+    asked = f"asked of {table['images']:,} validation images"
+    broken = [op for op, rows in table["ops"].items() if any(row["broken"] for row in rows)]
+    if not broken:
+        return f"No op of the space or of the baselines breaks a class ({asked})."
+    trim = view.facts.get(TRIM)
+    done = "nothing was cut: --trim does" if trim is None else f"the space was cut: {Cut.from_dict(trim).words}"
+    return f"{listed(broken)} {'breaks' if len(broken) == 1 else 'break'} a class at some strength ({asked}); {done}."
 
 
 def duplicates_sentence(view: StudyView) -> str | None:
-    """What was found of duplicates, in short."""
-    return None
+    """What was found of copies across splits and what was done about them, in short."""
+    leaks = view.facts.get(DUPLICATES)
+    if leaks is None:
+        return None
+    told = [
+        f"{of['images']:,} images of {pair.partition('-')[2]} have {'an exact' if kind == 'exact' else 'a near'} copy in"
+        f" {pair.partition('-')[0]}"
+        for pair, kinds in leaks["across"].items()
+        for kind, of in kinds.items()
+    ]
+    if not told:
+        return "No image of one split has a copy in another."
+    dropped = [f"{count:,} from {split}" for split, count in leaks["dropped"].items() if count]
+    return f"{'; '.join(told)}. {f'Dropped: {listed(dropped)}' if dropped else 'Nothing was dropped'} ({leaks['cure']})."
 
 
 def stale_figure(view: StudyView) -> str | None:

@@ -11,7 +11,7 @@ import numpy as np
 
 from policysearch.campaign import Setting
 from policysearch.home import Home
-from policysearch.ledger import Ledger, StudyRecord, TrialRecord
+from policysearch.ledger import Ledger, Role, StudyRecord, TrialRecord
 from policysearch.selection import winner
 from policysearch.study import Study
 from searchspaces.families.fixed import baselines
@@ -183,7 +183,8 @@ class StudyInLedger:
         `errors` are of the two arms; their models find the same images hard. Other studies had looked `looks_before` times.
         """
         assert self.prepared.heldout_fingerprint is not None
-        trials = self.ledger.trials(self.study.uid, ("confirmation",))
+        confirmation: tuple[Role, ...] = ("confirmation",)
+        trials = self.ledger.trials(self.study.uid, confirmation)
         arms = dict(zip(dict.fromkeys(trial.digest for trial in trials), ("winner", "baseline"), strict=False))
         models: list[Any] = [
             {

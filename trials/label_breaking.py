@@ -64,14 +64,21 @@ class Judge:
             yield {"kind": "blank", "from": None, "to": None, "share": share, "example": example}
 
     def _mirrored(self, op: str, read: Read) -> Iterator[dict[str, Any]]:
-        """The classes of which most are no longer read right, where that is so of all images together."""
-        wrong = read.net != self._labels
-        if op != "hflip" or _lowest(wrong.sum(), len(wrong)) <= MIRRORED:
+        """The classes of which most are no longer read right, where that is so of all images together: of those mirrored left to
+        right, and then of those mirrored upside down, which is a mirror image too. (Photos upside down alone tell nothing.)
+        """
+        mirrors = [self._reads[mirror, 1.0] for mirror in dict.fromkeys(("hflip", op))] if op in ("hflip", "vflip") else []
+        if not mirrors or not all(self._loses_most(mirrored) for mirrored in mirrors):
             return
+        wrong = read.net != self._labels
         flow = self._counted(read.net, wrong)
         for one in np.flatnonzero(self._judged & (flow.sum(1) > MIRRORED * self._count)):
             other, share = flow[one].argmax(), flow[one].sum() / self._count[one]
             yield self._told("mirror", one, other, share, wrong & (read.net == other))
+
+    def _loses_most(self, read: Read) -> bool:
+        wrong = read.net != self._labels
+        return bool(_lowest(wrong.sum(), len(wrong)) > MIRRORED)
 
     def _exchanged(self, op: str, value: float) -> Iterator[dict[str, Any]]:
         """The pairs of classes that the op exchanges; where it undoes itself once each, the class first of which more goes."""
