@@ -19,7 +19,8 @@ from searchspaces.policy_json import digest
 from searchspaces.space import SearchSpace
 from trials.data import Prepared, open_split, read_meta
 from trials.evaluate import load_model
-from trials.label_keeping import MOVES, broken_in_words, kept_labels
+from trials.label_breaking import MOVES
+from trials.label_keeping import broken_in_words, kept_labels
 from trials.seeds import numpy_generator
 from trials.values import TrialSpec
 
