@@ -124,17 +124,20 @@ def judged(tmp_path_factory: pytest.TempPathFactory) -> StudyInLedger:
     return judged_study(tmp_path_factory.mktemp("judged"), tested=True)
 
 
-def test_it_answers_in_the_order_in_which_people_ask(judged: StudyInLedger, tmp_path: Path) -> None:
-    html = report(judged, tmp_path / "report.html")
+@pytest.fixture(scope="module")
+def judged_html(judged: StudyInLedger, tmp_path_factory: pytest.TempPathFactory) -> str:
+    return report(judged, tmp_path_factory.mktemp("report") / "report.html")
+
+
+def test_it_answers_in_the_order_in_which_people_ask(judged_html: str) -> None:
     asked = ["What should I use?", "How sure is this?", "What it does to the images", "What was searched", "How it was made"]
-    assert re.findall(r"<h2>(.*?)</h2>", html) == asked
+    assert re.findall(r"<h2>(.*?)</h2>", judged_html) == asked
 
 
-def test_finalists_are_drawn_and_listed_with_their_intervals(judged: StudyInLedger, tmp_path: Path) -> None:
-    html = report(judged, tmp_path / "report.html")
-    table = html.partition('<table id="finalists">')[2].partition("</table>")[0].replace("&nbsp;", " ")
+def test_finalists_are_drawn_and_listed_with_their_intervals(judged: StudyInLedger, judged_html: str) -> None:
+    table = judged_html.partition('<table id="finalists">')[2].partition("</table>")[0].replace("&nbsp;", " ")
     judgement = judge(judged.ledger, judged.study)
-    (drawn, _) = re.findall(r'aria-label="(Mean error of each finalist[^"]*)"', html)
+    (drawn, _) = re.findall(r'aria-label="(Mean error of each finalist[^"]*)"', judged_html)
     for finalist in judgement.finalists:
         mean, low, high = (f"{100 * share:.1f}" for share in (finalist.mean, finalist.low, finalist.high))
         (row,) = (row for row in table.split("<tr") if f">{finalist.arm.label} <" in row or f"<td>{finalist.arm.label}" in row)
@@ -143,16 +146,15 @@ def test_finalists_are_drawn_and_listed_with_their_intervals(judged: StudyInLedg
         assert f"{mean}, {low} to {high}" in drawn
 
 
-def test_the_cost_of_each_stage_is_the_ledgers(judged: StudyInLedger, tmp_path: Path) -> None:
-    html = report(judged, tmp_path / "report.html")
-    table = html.partition('<table id="costs">')[2].partition("</table>")[0]
+def test_the_cost_of_each_stage_is_the_ledgers(judged_html: str) -> None:
+    table = judged_html.partition('<table id="costs">')[2].partition("</table>")[0]
     counts = {head: int(count) for head, count in re.findall(r"<td>([a-z ]+).*?</td><td class=\"figure\">(\d+)</td>", table)}
     finished = {"rehearsal": 1, "free baselines": 5, "calibration of the budget": 3, "search": 13, "finalists": 25}
     assert {name.strip(): count for name, count in counts.items()} == finished | {"models for the test": 10}
 
 
-def test_fingerprints_of_all_splits_are_there_whole(judged: StudyInLedger, tmp_path: Path) -> None:
-    words = Page(report(judged, tmp_path / "report.html")).words
+def test_fingerprints_of_all_splits_are_there_whole(judged: StudyInLedger, judged_html: str) -> None:
+    words = Page(judged_html).words
     assert set(judged.prepared.fingerprints) == {"train", "val", "test"}
     for fingerprint in judged.prepared.fingerprints.values():
         assert fingerprint in words
