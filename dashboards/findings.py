@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from dashboards.queries import StudyView
 from policysearch.judging.values import Arm, Finalist
+from policysearch.statistics import wilson_interval
 from searchspaces.cutting import Cut
 from searchspaces.views import IDENTITY, views_count
 from searchspaces.words import counted
@@ -104,9 +105,27 @@ def _interval(row: FinalistRow) -> str:
 
 def test_rows(view: StudyView) -> tuple[FinalistRow, ...]:
     """The models that had the look at the test set, an arm each: the winner, then the named baseline."""
-    if view.figure is None:
+    figure, details = view.figure, view.judgement.verdict.details
+    if figure is None:
         return ()
-    return ()
+    if details.get("winner") is None:  # a figure that no verdict rests on: of one model, from before there were finalists
+        low, high = wilson_interval(figure.wrong, figure.total)
+        return (FinalistRow(figure.models[0]["label"], "", "searched", "", 1, figure.wrong / figure.total, low, high),)
+    labels = {"winner": figure.models[0]["label"], "baseline": figure.baseline_label}
+    free = view.judgement.winner is not None and view.judgement.winner.is_baseline
+    rows = []
+    for side, mark in (("winner", "winner"), ("baseline", "compared")):
+        if (error := details.get(side)) is not None:
+            kind = "baseline" if free or side == "baseline" else "searched"
+            numbers = (error["seeds"], error["mean"], error["low"], error["high"])
+            rows.append(FinalistRow(labels[side] or side, "", kind, mark, *numbers))
+    return tuple(rows)
+
+
+def headline(view: StudyView) -> tuple[str, str]:
+    """The verdict's sentence in two parts, to be set one after the other: what it is, and what follows it."""
+    first, stop, rest = view.judgement.verdict.sentence.partition(". ")
+    return (f"{first}.", rest) if stop else (first, "")
 
 
 def recommended(view: StudyView) -> Arm | None:
