@@ -1,16 +1,14 @@
 """What a study concludes: its policy as a file with its provenance.
 
-The policy is the winner's by validation error alone; a test figure never changes it.
+The policy is the judged winner's, chosen by validation errors alone; a test figure never changes it.
 """
 
-import hashlib
 from pathlib import Path
-from typing import Any
 
 from policysearch.home import Home
-from policysearch.ledger import Claim, Figure, Ledger, StudyRecord, TrialRecord
+from policysearch.ledger import Claim, Ledger, StudyRecord
+from policysearch.provenance import provenance
 from policysearch.selection import best_trial
-from searchspaces.json_text import canonical_json
 from searchspaces.policy_json import policy_from_dict, write_policy_file
 
 
@@ -20,42 +18,20 @@ def still_to_test(claim: Claim | None) -> tuple[str, ...]:
 
 
 def write_policy(home: Home, ledger: Ledger, study: StudyRecord) -> Path:
-    """Write the winner's policy with all that is known about where it comes from; the path of policy.json."""
-    best, claim = best_trial(ledger, study.uid), ledger.claim(study.uid)
-    path = home.study_directory(study.name) / "policy.json"
-    policy = policy_from_dict(best.spec["policy"])
-    write_policy_file(path, policy, provenance(study, best, claim.figure if claim else None))
-    return path
+    """Write the judged winner's policy with all that is known about where it comes from; the path of policy.json.
 
-
-def provenance(study: StudyRecord, trial: TrialRecord, figure: Figure | None) -> dict[str, Any]:
-    """Where a trial's policy comes from, as JSON values. Errors are whole images; a test figure goes with its own model only.
-
-    A study without data or a recipe of ours has nothing to say of them.
+    The baseline that it is compared with lies beside it as baseline.json, for whoever is told to use that. Raises
+    NoTrialSucceeded where there is no policy to write.
     """
-    assert trial.result is not None and trial.result.score is not None
-    identity, score = study.identity, trial.result.score
-    image = identity["image"]
-    tested = figure is not None and any(model["trial_uid"] == trial.trial_uid for model in figure.models)
-    known = {
-        "family": identity["space"]["name"] if trial.role == "trial" else trial.label,
-        "params": trial.params,
-        "words": trial.words,
-        "study": study.name,
-        "trial": {"uid": trial.trial_uid, "number": trial.number, "role": trial.role},
-        "channels": image["channels"],
-        "dtype": "uint8",
-        "epochs": identity["epochs"],
-        "seed": identity["seed"],
-        "validation": {"wrong": score.wrong, "total": score.total, "log_loss_sum": score.log_loss_sum},
-        "test": {"wrong": figure.wrong, "total": figure.total} if figure is not None and tested else None,
-    }
-    if "data" in identity:
-        known["data"] = {**identity["data"], "test_fingerprint": identity["test"], "images": identity["splits"]}
-        known["size"] = [image["height"], image["width"]]
-    if "recipe" in identity:
-        digest = hashlib.sha256(canonical_json(identity["recipe"]).encode()).hexdigest()
-        known["recipe"] = {**identity["recipe"], "digest": digest}
-    else:
-        known["objective"] = identity["objective"]
-    return known
+    from policysearch.judgement import judge
+
+    judgement = judge(ledger, study)
+    won = judgement.winner_trial or best_trial(ledger, study.uid)
+    path = home.study_directory(study.name) / "policy.json"
+    write_policy_file(path, policy_from_dict(won.spec["policy"]), provenance(ledger, study, won, judgement))
+    named = judgement.baseline
+    if named is not None and named.trial_uid != won.trial_uid:
+        free = ledger.trial(named.trial_uid)
+        origin = provenance(ledger, study, free, judgement)
+        write_policy_file(path.with_name("baseline.json"), policy_from_dict(free.spec["policy"]), origin)
+    return path

@@ -123,13 +123,11 @@ def _stages(course: Course) -> Stages[None]:
 def _opening(course: Course) -> Stages[None]:
     """Until it is known what the study will take, what keeps labels, and whether its budget is long enough."""
     rehearsal = yield from rehearse(course)
-    tell_plan(course, rehearsal)
+    tell_plan(course, rehearsal, before=("baselines", "calibration"))
     if course.study.trim:  # what is cut decides about all that follows; else the nets may as well train beside one another
         yield from train_plainest(course)
         look_at_labels(course)
     yield from train_baselines(course)
-    if rehearsal is None:
-        tell_plan(course, None)
 
 
 def _main_part(course: Course) -> Stages[None]:
@@ -139,6 +137,7 @@ def _main_part(course: Course) -> Stages[None]:
     if course.stopped is None:
         judge_budget(course)
     if course.stopped is None:
+        tell_plan(course)
         yield from search_policies(course)
         yield from train_finalists(course)
 
@@ -161,11 +160,10 @@ def _tell_what_stands(course: Course, notes: tuple[str, ...]) -> None:
 def _conclude(course: Course) -> None:
     """Keep the weights that may still be wanted, and write the policy, unless the budget is too short to recommend one."""
     ledger, record = course.ledger, course.record
-    if course.stopped == "budget":
-        course.weights.sweep(course.keep)
-        return
     best = _best(course)
     course.weights.sweep({best.trial_uid, *course.keep})
+    if course.stopped == "budget":
+        return
     for uid in sorted(course.keep) or [best.trial_uid]:
         if (trial := ledger.trial(uid)).role in SEARCHED:
             restore_weights(trial, course.setting, course.weights, course.listener)

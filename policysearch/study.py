@@ -16,6 +16,7 @@ from policysearch.packing import name_of
 from policysearch.rungs import read_early_stopping
 from searchspaces.errors import BadInput, StudyMismatch
 from searchspaces.json_text import canonical_json, one_line
+from searchspaces.views import named_views
 
 if TYPE_CHECKING:
     from policysearch.campaign import Setting
@@ -102,6 +103,7 @@ class Study:
         check_count("seed", self.seed, 0, 2**53)
         check_count("finalists", self.finalists, 0, 100)
         check_count("finalist_seeds", self.finalist_seeds, 1, 100)
+        named_views(self.views)
         if self.duplicates not in CURES:
             raise BadInput(f"duplicates {self.duplicates!r}: allowed are {', '.join(CURES)}")
         if self.workers is not None:

@@ -21,13 +21,12 @@ from searchspaces.errors import BadInput
 from searchspaces.families.fixed import baselines
 from searchspaces.policy import Base, Policy
 from searchspaces.policy_json import digest
-from searchspaces.spaces import DIGIT_BASE, PHOTO_BASE, build_space
+from searchspaces.spaces import build_space, usual_base
 from searchspaces.views import with_views
 from trials.data import Prepared, prepare
 from trials.recipes import check_recipe, default_recipe
 from trials.values import DataRef, Recipe
 
-BASES = {"photos": PHOTO_BASE, "digits": DIGIT_BASE}
 GPUS_PER_TRIAL = 0.25  # the small net fills no GPU
 GPUS_PER_OBJECTIVE = 1.0  # a net of the user's own may well
 
@@ -79,8 +78,8 @@ def wished(study: Study, prepared: Prepared | None, ledger: Ledger, policies: Ma
 def _images(study: Study, prepared: Prepared | None) -> tuple[int, Base]:
     """How many channels the images have, and what is done to each of them."""
     if prepared is None:
-        return study.channels or 3, BASES[study.domain or "photos"]
-    return prepared.channels, BASES[prepared.domain]
+        return study.channels or 3, usual_base(study.domain or "photos")
+    return prepared.channels, usual_base(prepared.domain, prepared.height, prepared.width)
 
 
 def _setting(study: Study, prepared: Prepared | None) -> Setting:

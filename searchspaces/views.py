@@ -7,16 +7,19 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
+from typing import TYPE_CHECKING
 
 from searchspaces.errors import BadInput
 from searchspaces.json_text import shown
 from searchspaces.parameters import Categorical
-from searchspaces.space import RECIPE, SearchSpace
+
+if TYPE_CHECKING:  # a space brings torch; whoever only checks a name need not wait for it
+    from searchspaces.space import SearchSpace
 
 IDENTITY = "identity"
 MILD = "mild"
 MILD_USUAL, MILD_MOST = 8, 64
-SEARCHED = f"{RECIPE}views"
+SEARCHED = "recipe.views"
 """The parameter of a space that says by which views a point is judged."""
 
 
@@ -65,7 +68,8 @@ def views_count(name: str) -> int:
 
 def named_views(wish: str) -> tuple[str, ...]:
     """The names of a wish, one or several with commas between. BadInput for unknown ones and for one given twice."""
-    names = tuple(checked_views(name.strip()) for name in wish.split(","))
+    parts = wish.split(",") if isinstance(wish, str) else [wish]
+    names = tuple(checked_views(part.strip() if isinstance(part, str) else part) for part in parts)
     for name in names:
         if names.count(name) > 1:
             raise BadInput(f"views: {wish!r} has {name} twice; give each once")
@@ -78,7 +82,7 @@ def recipe_views(wish: str) -> str:
     return names[0] if len(names) == 1 else IDENTITY
 
 
-def with_views(space: SearchSpace, wish: str) -> SearchSpace:
+def with_views(space: "SearchSpace", wish: str) -> "SearchSpace":
     """The space with a parameter `recipe.views` of the wished names; the very space where the wish is one name, which is the
     recipe's (`recipe_views`).
 

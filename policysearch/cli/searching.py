@@ -5,6 +5,7 @@ They turn options into a `Study`, show its progress and look at the result; what
 
 import os
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -145,6 +146,9 @@ def conduct(study: "Study", trials: int | str, test: bool, extending: bool = Fal
         _say_how_to_go_on("", len(tally.over), go_on)
         raise
     show_outcome(study, outcome, beside)
+    short = outcome.judgement.verdict.kind == "budget-too-short" and not study.any_budget
+    if short and _is_terminal() and click.confirm("Go on all the same, with a budget that may favour the wrong policies?"):
+        conduct(replace(study, any_budget=True), trials, test, extending)
 
 
 def _say_how_to_go_on(why: str, over: int, go_on: str) -> None:

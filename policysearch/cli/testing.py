@@ -37,7 +37,10 @@ def test(study: str, yes: bool, driver: str, address: str | None, workers: int |
 
     Both are trained anew, with fresh seeds, on train and validation images together. Then the test images are opened, once.
     """
+    from dashboards.queries import read_study
+    from policysearch.cli.ending import print_test
     from policysearch.cli.reading import test_facts
+    from policysearch.judgement import judge
 
     place = open_home(home)
     ledger, record = open_study(place, study)
@@ -51,15 +54,9 @@ def test(study: str, yes: bool, driver: str, address: str | None, workers: int |
     _disclose(place, ledger, record, DriverWhenWanted(place, ledger, record, driver, address, workers), as_json or is_disclosed)
     if not is_disclosed:
         show_everywhere(place, ledger, study)
-    facts = test_facts(ledger.claim(record.uid))
     if as_json:
-        return print_json(facts)
-    assert facts is not None
-    low, high = facts["interval_95_percent"]
-    label = facts["models"][0]["label"]
-    click.echo(f"{label}: {facts['error_percent']} % of {facts['total']:,} test images wrong, 95 % interval {low} to {high} %")
-    if facts["looks_by_other_studies_before"]:
-        click.echo(f"Other studies have looked at these test images {facts['looks_by_other_studies_before']} times before.")
+        return print_json((test_facts(ledger.claim(record.uid)) or {}) | {"verdict": judge(ledger, record).to_dict()})
+    print_test(read_study(ledger, study))
     return None
 
 

@@ -41,13 +41,15 @@ def longer_and_again(course: Course) -> list[PlannedTraining]:
     """The trainings of the calibration, which no search is told of."""
     setting = course.setting
     plain = plain_baseline(setting)
+    # A trainer of the user's own has one split, so that a finalist's first seed would be this very training.
+    second = 1 if setting.objective is None else 1 + course.study.finalist_seeds
     return [
         *(
             course.baseline(f"{label}, {LONGER}x the epochs", setting.baselines[label], role="calibration", epochs=epochs)
             for label in (plain, STRONG)
             for epochs in (LONGER * setting.budget_epochs,)
         ),
-        course.baseline(f"{plain}, second seed", setting.baselines[plain], role="calibration", replicate=1),
+        course.baseline(f"{plain}, second seed", setting.baselines[plain], role="calibration", replicate=second),
     ]
 
 

@@ -45,6 +45,7 @@ class Course:
     keep: frozenset[str] = frozenset()
     clock: Callable[[], float] = time.monotonic
     notes: list[str] = field(default_factory=list)
+    plan_told: bool = False
     stopped: Stopped | None = None
 
     @property

@@ -6,7 +6,7 @@ study that goes on tells what is still to come. Estimates; decides nothing but h
 
 import heapq
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from statistics import median
 from typing import Any, TypeAlias
@@ -138,16 +138,20 @@ def measured_pace(rows: Iterable[Standing]) -> Pace | None:
     return lambda epochs: epochs * an_epoch
 
 
-def tell_plan(course: Course, rehearsal: TrialResult | None) -> None:
-    """Say what is left of the study, and what `max_hours` leaves room for; the first plan becomes a fact of the study."""
+def tell_plan(course: Course, rehearsal: TrialResult | None = None, before: Collection[str] = ()) -> None:
+    """Say, once a run, what is left of the study, and what `max_hours` leaves room for; the first plan becomes a fact of it.
+
+    Where stages are named in `before`, it is said if anything is left of those.
+    """
     rows = course.ledger.standings(course.record.uid, ALL_ROLES)
     pace = measured_pace(rows) or (None if rehearsal is None else rehearsed_pace(course, rehearsal))
-    if pace is None:
+    if course.plan_told or pace is None:
         return
     plan = plan_left(course, pace)
     noted = course.ledger.note_fact(course.record.uid, "plan", plan.to_dict())
-    if not plan.trainings:
+    if not plan.trainings or (before and not any(stage.epochs for stage in plan.stages if stage.name in before)):
         return
+    course.plan_told = True
     first = noted == plan.to_dict()
     together = f", {course.at_once} at once" if course.at_once > 1 else ""
     course.note(f"{'planned' if first else 'left of the plan'}: about {duration(plan.seconds())} of training{together}")

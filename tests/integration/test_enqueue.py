@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from search_fixture import FREE, write_bars
+from search_fixture import FREE, SEARCH_ALONE, SEARCH_ALONE_OPTIONS, write_bars
 
 from dashboards.queries import read_study
 from policysearch import Study
@@ -24,7 +24,12 @@ from searchspaces.policy_json import write_policy_file
 @pytest.fixture
 def wishes(tmp_path: Path) -> dict[str, Any]:
     """A search of one policy on tiny grey images."""
-    return {"data": str(write_bars(tmp_path / "bars.npz")), "epochs": 1, "home": str(tmp_path / "home"), "workers": 1}
+    return {
+        "data": str(write_bars(tmp_path / "bars.npz")),
+        "epochs": 1,
+        "home": str(tmp_path / "home"),
+        "workers": 1,
+    } | SEARCH_ALONE
 
 
 def test_enqueued_policies_are_trained_once_and_the_study_stays_the_same(wishes: dict[str, Any], tmp_path: Path) -> None:
@@ -56,7 +61,7 @@ def test_the_command_line_takes_several_and_shows_their_role(
     names = ("zoo:randaugment-svhn-core", "zoo:fast-autoaugment-svhn")
     options = [item for name in names for item in ("--enqueue", name)]
     given = [item for name in ("data", "epochs", "home", "workers") for item in (f"--{name}", str(wishes[name]))]
-    assert CliRunner().invoke(cli, ["search", *given, *options, "--study", "bars"]).exit_code == 0
+    assert CliRunner().invoke(cli, ["search", *given, *options, *SEARCH_ALONE_OPTIONS, "--study", "bars"]).exit_code == 0
     assert conducted[0].enqueue == names
 
     conducted[0].run(1)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from search_fixture import FREE, write_bars
+from search_fixture import FREE, SEARCH_ALONE, write_bars
 
 from policysearch import Study, load_policy
 from policysearch.cli import run
@@ -42,7 +42,9 @@ def train(context):
     say("done", context.trial_uid)
     return 20 + 3 * context.params.get("ops", 5) + context.params.get("level", 0), 100
 
-outcome = Study(objective=train, epochs=2, name=name, home=place / "home", workers=2, sampler="random").run(trials=trials)
+wishes = json.loads(sys.argv[5])
+study = Study(objective=train, epochs=2, name=name, home=place / "home", workers=2, sampler="random", **wishes)
+outcome = study.run(trials=trials)
 print(json.dumps([outcome.winner.label, outcome.resumed]))
 """
 
@@ -51,7 +53,7 @@ def start(place: Path, trials: int = TRIALS, pause: float = 0.0) -> "subprocess.
     script = place / "scripts" / "mine.py"
     script.parent.mkdir(exist_ok=True)
     script.write_text(SCRIPT)
-    words = [sys.executable, str(script), str(place), "own", str(trials), json.dumps({"pause": pause})]
+    words = [sys.executable, str(script), str(place), "own", str(trials), json.dumps({"pause": pause}), json.dumps(SEARCH_ALONE)]
     root = str(Path(__file__).parents[2])
     environment = os.environ | {"PYTHONPATH": root}
     return subprocess.Popen(
@@ -107,7 +109,7 @@ def test_a_function_of_a_module_beside_the_script_runs_from_any_directory(tmp_pa
     (scripts / "my_trainer.py").write_text("import my_parts\n\ndef fn(context):\n    return my_parts.WRONG, 10\n")
     (scripts / "main.py").write_text(
         "import sys\nfrom policysearch import Study\nfrom my_trainer import fn\n"
-        "outcome = Study(objective=fn, home=sys.argv[1], name='own', workers=1).run(trials=1)\n"
+        "outcome = Study(objective=fn, home=sys.argv[1], name='own', workers=1, calibrate=False, finalists=0).run(trials=1)\n"
         "print([trial.result.score.wrong for trial in outcome.trials])\n"
     )
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
@@ -131,7 +133,7 @@ def always_fails(context: Any) -> Any:
 
 def own(home: Path, **wishes: Any) -> Study:
     usual: dict[str, Any] = {"objective": by_level, "sampler": "grid", "epochs": 1, "home": home, "name": "own", "workers": 2}
-    return Study(**usual | wishes)
+    return Study(**usual | SEARCH_ALONE | wishes)
 
 
 @pytest.fixture(scope="module")

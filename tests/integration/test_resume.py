@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from search_fixture import FREE, processes_below, write_bars
+from search_fixture import FREE, SEARCH_ALONE, processes_below, write_bars
 
 from policysearch.home import Home
 from policysearch.ledger import Ledger, TrialRecord
@@ -130,7 +130,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
     (folder / "script.py").write_text(SCRIPT)
     data = write_bars(folder / "bars.npz", train=900, val=300)
     home = Home(folder / "home")
-    wishes = {"data": str(data), "epochs": 12, "workers": 1, "home": str(home.root), "name": NAME}
+    wishes = {"data": str(data), "epochs": 12, "workers": 1, "home": str(home.root), "name": NAME} | SEARCH_ALONE
 
     killed = start(wishes, folder)
     killed.until("finished", 2)
@@ -284,7 +284,7 @@ def test_a_ray_search_stops_too_and_goes_on_with_the_other_driver(tmp_path: Path
     (tmp_path / "script.py").write_text(SCRIPT)
     home = Home(tmp_path / "home")
     data = write_bars(tmp_path / "bars.npz", train=900, val=300)
-    wishes = {"data": str(data), "epochs": 12, "workers": 1, "home": str(home.root), "name": NAME}
+    wishes = {"data": str(data), "epochs": 12, "workers": 1, "home": str(home.root), "name": NAME} | SEARCH_ALONE
     search = start(wishes | {"driver": "ray"}, tmp_path)
     search.until("finished", 2)
     search.until("epoch", 2)
@@ -313,7 +313,12 @@ def test_a_search_on_a_cluster_that_was_there_leaves_it_as_it_was(tmp_path: Path
     from ray.cluster_utils import Cluster
 
     (tmp_path / "script.py").write_text(SCRIPT)
-    wishes = {"data": str(write_bars(tmp_path / "bars.npz")), "epochs": 1, "home": str(tmp_path / "home"), "name": NAME}
+    wishes = {
+        "data": str(write_bars(tmp_path / "bars.npz")),
+        "epochs": 1,
+        "home": str(tmp_path / "home"),
+        "name": NAME,
+    } | SEARCH_ALONE
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
     try:
         search = start(wishes | {"driver": "ray", "address": cluster.address}, tmp_path)

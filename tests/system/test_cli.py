@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from search_fixture import FREE, Study, write_bars
+from search_fixture import FREE, SEARCH_ALONE_OPTIONS, Study, write_bars
 
 from policysearch.cli import INTERRUPTED, run
 from policysearch.cli.app import COMMANDS, cli
@@ -71,6 +71,7 @@ def tree(root: Path, counts: dict[str, int]) -> Path:
 
 def test_the_whole_path(typed: Type, tmp_path: Path) -> None:
     search = ("search", "--data", write_bars(tmp_path / "bars.npz"), "--trials", 2, "--epochs", 2, "--study", "bars")
+    search += SEARCH_ALONE_OPTIONS
     code, out, _ = typed(*search)
     assert code == 0
     assert f"study bars: {FREE + 2} trials of 2 epochs" in out
@@ -124,8 +125,9 @@ def result_of(out: str) -> str:
 
 def test_other_wishes_under_a_name_are_refused_with_the_wish(typed: Type, tmp_path: Path) -> None:
     data = write_bars(tmp_path / "bars.npz")
-    assert typed("search", "--data", data, "--trials", 1, "--epochs", 1, "--study", "bars")[0] == 0
-    code, _, err = typed("search", "--data", data, "--trials", 1, "--epochs", 2, "--study", "bars")
+    wishes = ("search", "--data", data, "--trials", 1, "--study", "bars", *SEARCH_ALONE_OPTIONS)
+    assert typed(*wishes, "--epochs", 1)[0] == 0
+    code, _, err = typed(*wishes, "--epochs", 2)
     assert (code, err.count("\n")) == (3, 1)
     assert "epochs was 1, now 2" in err
 
@@ -298,6 +300,7 @@ def test_a_terminal_that_lacks_a_sign_gets_another(tmp_path: Path) -> None:
 def test_ctrl_c_says_how_to_go_on_and_the_same_command_does(tmp_path: Path) -> None:
     data = write_bars(tmp_path / "bars.npz", train=600)
     words = [sys.executable, "-m", "policysearch", "search", "--data", str(data), "--trials", "2", "--epochs", "60"]
+    words += SEARCH_ALONE_OPTIONS
     environment = os.environ | {"POLICYSEARCH_HOME": str(tmp_path / "home"), "PYTHONUNBUFFERED": "1"}
     with subprocess.Popen(words, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as search:
         assert search.stdout is not None

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from search_fixture import FREE, write_bars
+from search_fixture import FREE, SEARCH_ALONE, write_bars
 
 from policysearch import Study
 from policysearch.cli import run
@@ -55,7 +55,8 @@ def test_a_study_goes_on_by_its_recorded_wishes_and_a_tested_one_as_its_child(ty
         "sampler": "random",
         "name": "bars",
         "workers": 1,
-    }
+        "finalist_seeds": 1,
+    } | SEARCH_ALONE
     first = Study(**wishes).run(trials=2)
     assert any("2 trials for 2 dimensions are few" in note for note in first.notes)
     before = trials_of(typed, "bars")
@@ -120,7 +121,8 @@ def fn(context):
     time.sleep(PAUSE_SECONDS)
     return 1, 2
 
-Study(objective=fn, home=sys.argv[1], name="own", workers=1).run(trials=1, listener=lambda event: print(event.kind, flush=True))
+study = Study(objective=fn, home=sys.argv[1], name="own", workers=1, calibrate=False, finalists=0)
+study.run(trials=1, listener=lambda event: print(event.kind, flush=True))
 """
 
 

@@ -32,7 +32,7 @@ class Prepared:
     """Prepared data. `directory` holds train and val, `heldout` (None: there is no test set) the test arrays.
 
     `fingerprint` covers classes, train and val; `heldout_fingerprint` is the test split's. `counts` are images per split; `notes`
-    are lines for the user.
+    are lines for the user. `fingerprints` are each split's own; `leaks` says what copies were found and what was done (`leaks.py`).
     """
 
     name: str
@@ -47,6 +47,8 @@ class Prepared:
     counts: Mapping[str, int]
     domain: Domain
     notes: tuple[str, ...]
+    fingerprints: Mapping[str, str]
+    leaks: Mapping[str, Any]
 
 
 def prepare(source: Source, home_directory: Path, on_progress: OnProgress | None = None) -> Prepared:
@@ -164,4 +166,6 @@ def _opened(directory: Path, heldout: Path | None) -> Prepared:
         counts={**meta["counts"], "test": 0 if test is None else test["counts"]["test"]},
         domain=cast(Domain, meta["domain"]),
         notes=tuple(dict.fromkeys([*meta["notes"], *([] if test is None else test["notes"])])),
+        fingerprints={**meta["fingerprints"], **({} if test is None else test["fingerprints"])},
+        leaks=meta.get("duplicates", {}),
     )

@@ -12,7 +12,7 @@ from searchspaces.families import family_table, find_family
 from searchspaces.families.family import useful_ops
 from searchspaces.families.fixed import baselines, trivialaugment_wide
 from searchspaces.policy import Base, Choice, Constant, Levels, Policy, ResizedCrop, Step, Uniform
-from searchspaces.spaces import DIGIT_BASE, PHOTO_BASE, build_space
+from searchspaces.spaces import DIGIT_BASE, LARGE_PHOTO_BASE, PHOTO_BASE, build_space, usual_base
 
 FAMILY_FILE = '''
 """A family from outside."""
@@ -196,6 +196,16 @@ def test_the_baselines_are_the_five_free_ones() -> None:
     assert "saturation" not in grey["uniformaugment"].ops and "saturation" in found["uniformaugment"].ops
     assert list(baselines(1, DIGIT_BASE).items())[1] == ("crop", Policy(DIGIT_BASE))
     assert "saturation" not in trivialaugment_wide(5, Base()).ops
+
+
+def test_photos_from_128_pixels_on_meet_a_random_resized_crop_and_digits_never_do() -> None:
+    assert Base(ResizedCrop(0.08, 1.0, 3 / 4, 4 / 3), hflip=0.5, interpolation="bilinear") == LARGE_PHOTO_BASE
+    assert usual_base("photos", 128, 128) == usual_base("photos", 500, 128) == LARGE_PHOTO_BASE
+    assert usual_base("photos", 127, 500) == usual_base("photos", 32, 32) == usual_base("photos") == PHOTO_BASE
+    assert usual_base("digits", 224, 224) == usual_base("digits", 28, 28) == usual_base("digits") == DIGIT_BASE
+    large = baselines(3, LARGE_PHOTO_BASE)
+    assert list(large)[:3] == ["none", "flip+resized-crop", "trivialaugment-wide"], "the name says what is done"
+    assert large["flip+resized-crop"] == Policy(LARGE_PHOTO_BASE)
 
 
 def test_a_space_with_geometry_has_the_parameters_of_both() -> None:
