@@ -27,10 +27,9 @@ from policysearch.judging import Arm
 from policysearch.kept_weights import KeptWeights
 from policysearch.ledger import SEARCHED, Claim, Figure, Ledger, StudyRecord, TrialRecord
 from policysearch.selection import best_trial
-from policysearch.wished import BASES
 from searchspaces.errors import BadInput, NoTrialSucceeded
 from searchspaces.policy_json import policy_from_dict
-from searchspaces.spaces import build_space
+from searchspaces.spaces import build_space, usual_base
 from trials.values import DataRef, Recipe
 
 DEFAULT_SEEDS = 5
@@ -115,7 +114,7 @@ def setting_for_test(home: Home, ledger: Ledger, study: StudyRecord) -> Setting:
     image, minutes = identity["image"], study.wishes.get("max_trial_minutes")
     wish = study.wishes.get("space", identity["space"]["name"])
     return Setting(
-        space=build_space(wish, image["channels"], BASES[image["domain"]]),
+        space=build_space(wish, image["channels"], usual_base(image["domain"], image["height"], image["width"])),
         baselines={},
         recipe=Recipe(**identity["recipe"]),
         data=DataRef(str(directory), identity["data"]["fingerprint"]),
