@@ -228,7 +228,8 @@ def stale_figure(view: StudyView) -> str | None:
     won = view.judgement.winner
     if view.figure is None or won is None or view.figure.models[0]["label"] == won.label:
         return None
-    return "That was the best policy when the test set was opened; the one found since has no test error."
+    tested = view.figure.models[0]["label"]
+    return f"This is of {tested}, the best policy when the test set was opened; the one found since has no test error."
 
 
 def duration(seconds: float) -> str:
