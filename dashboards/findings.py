@@ -157,7 +157,7 @@ def sureness(view: StudyView) -> list[tuple[str, str]]:
         ("looks", looks_sentence(view)),
         ("views", views_sentence(view)),
         ("labels", labels_sentence(view)),
-        ("duplicates", duplicates_sentence(view)),
+        ("copies", duplicates_sentence(view)),
     ]
     return [(name, sentence) for name, sentence in told if sentence]
 
@@ -228,11 +228,11 @@ def labels_sentence(view: StudyView) -> str | None:
 def duplicates_sentence(view: StudyView) -> str | None:
     """What was found of copies across splits and what was done about them, in short."""
     leaks = view.facts.get(DUPLICATES)
-    if leaks is None:
+    if leaks is None or "across" not in leaks:
         return None
     told = [
-        f"{of['images']:,} images of {pair.partition('-')[2]} have {'an exact' if kind == 'exact' else 'a near'} copy in"
-        f" {pair.partition('-')[0]}"
+        f"{counted(of['images'], 'image')} of {pair.partition('-')[2]} {'has' if of['images'] == 1 else 'have'}"
+        f" {'an exact' if kind == 'exact' else 'a near'} copy in {pair.partition('-')[0]}"
         for pair, kinds in leaks["across"].items()
         for kind, of in kinds.items()
     ]
