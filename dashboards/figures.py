@@ -101,7 +101,7 @@ def finalists_svg(finalists: Sequence[FinalistRow], shape: Shape) -> str:
             marker, size = ("s", 7.5) if free else ("o", 8.5)
             axes.plot(mean, place, marker, color=colour, markerfacecolor=filled, markersize=size, zorder=3)
             weight = "bold" if won else "normal"
-            above = {"textcoords": "offset points", "ha": "center", "va": "bottom", "weight": weight, "fontsize": 9}
+            above: Any = {"textcoords": "offset points", "ha": "center", "va": "bottom", "weight": weight, "fontsize": 9}
             axes.annotate(f"{mean:.1f}", (mean, place), (0, 6), **above)
         axes.set_yticks(range(len(finalists)), [_short(row.name) for row in reversed(finalists)])
         axes.set_ylim(-0.6, len(finalists) - 0.25)

@@ -7,10 +7,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from dashboards.queries import StudyView
-from policysearch.judging.values import Finalist
+from policysearch.judging.values import Arm, Finalist
+from searchspaces.cutting import Cut
 from searchspaces.views import IDENTITY, views_count
 from searchspaces.words import counted
 from trials.values import TrialResult
+
+LABELS, TRIM, DUPLICATES = "labels", "trim", "duplicates"
+"""Facts of a study: what the plainest baseline's net said of each op, what was cut by it, what copies were found."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +70,7 @@ def cards(view: StudyView) -> list[Card]:
 def _finalist_cards(view: StudyView) -> Iterator[Card]:
     for row in finalist_rows(view):
         if row.mark:
-            label = "The winner’s error" if row.mark == "winner" else "The baseline it is compared with"
+            label = "The winner’s error" if row.mark == "winner" else "Compared with"
             below = f"{row.name}, mean of {counted(row.seeds, 'seed')}; 95\N{NO-BREAK SPACE}% interval {_interval(row)}"
             yield Card(label, percent(row.mean), below, best=row.mark == "winner")
 
@@ -105,17 +109,23 @@ def test_rows(view: StudyView) -> tuple[FinalistRow, ...]:
     return ()
 
 
+def recommended(view: StudyView) -> Arm | None:
+    """What to train with: the winner, or the baseline where the verdict is that it will do as well; None: nothing yet."""
+    judgement = view.judgement
+    return judgement.baseline if judgement.baseline is not None and _use_baseline(view) else judgement.winner
+
+
 def advice(view: StudyView) -> str:
-    """What to do with the policy file, where the verdict is that another policy will do."""
-    verdict, winner, baseline = view.judgement.verdict, view.judgement.winner, view.judgement.baseline
-    if winner is None or winner.role == "baseline" or baseline is None:
+    """Which file has the policy to train with, where it is not policy.json, which has the winner's."""
+    winner, use = view.judgement.winner, recommended(view)
+    if winner is None or use is None or use.key == winner.key:
         return ""
-    if verdict.kind in ("not-distinguishable", "not-distinguishable-unconfirmed", "worse"):
-        return (
-            f"policy.json holds the winner of the finalists, {winner.label}. The verdict is that {baseline.label} will do as well:"
-            " baseline.json holds that one."
-        )
-    return ""
+    return f"Train with {use.label}, which is free: its policy is in baseline.json. policy.json has the winner's, {winner.label}."
+
+
+def _use_baseline(view: StudyView) -> bool:
+    kinds = ("not-distinguishable", "not-distinguishable-unconfirmed", "worse", "baseline-wins")
+    return view.judgement.verdict.kind in kinds
 
 
 def sureness(view: StudyView) -> list[tuple[str, str]]:
@@ -183,13 +193,34 @@ def _total(result: TrialResult) -> str:
 
 
 def labels_sentence(view: StudyView) -> str | None:
-    """Which ops break a class of these images, in short."""
-    return None
+    """Which ops break a class of these images, in short; the report's section has the strengths and pictures."""
+    table = view.facts.get(LABELS)
+    if table is None:
+        return None
+    asked = f"asked of {table['images']:,} validation images"
+    broken = [op for op, rows in table["ops"].items() if any(row["broken"] for row in rows)]
+    if not broken:
+        return f"No op of the space or of the baselines breaks a class ({asked})."
+    trim = view.facts.get(TRIM)
+    done = "nothing was cut: --trim does" if trim is None else f"the space was cut: {Cut.from_dict(trim).words}"
+    return f"{listed(broken)} {'breaks' if len(broken) == 1 else 'break'} a class at some strength ({asked}); {done}."
 
 
 def duplicates_sentence(view: StudyView) -> str | None:
-    """What was found of duplicates, in short."""
-    return None
+    """What was found of copies across splits and what was done about them, in short."""
+    leaks = view.facts.get(DUPLICATES)
+    if leaks is None:
+        return None
+    told = [
+        f"{of['images']:,} images of {pair.partition('-')[2]} have {'an exact' if kind == 'exact' else 'a near'} copy in"
+        f" {pair.partition('-')[0]}"
+        for pair, kinds in leaks["across"].items()
+        for kind, of in kinds.items()
+    ]
+    if not told:
+        return "No image of one split has a copy in another."
+    dropped = [f"{count:,} from {split}" for split, count in leaks["dropped"].items() if count]
+    return f"{'; '.join(told)}. {f'Dropped: {listed(dropped)}' if dropped else 'Nothing was dropped'} ({leaks['cure']})."
 
 
 def stale_figure(view: StudyView) -> str | None:
@@ -197,7 +228,8 @@ def stale_figure(view: StudyView) -> str | None:
     won = view.judgement.winner
     if view.figure is None or won is None or view.figure.models[0]["label"] == won.label:
         return None
-    return "That was the best policy when the test set was opened; the one found since has no test error."
+    tested = view.figure.models[0]["label"]
+    return f"This is of {tested}, the best policy when the test set was opened; the one found since has no test error."
 
 
 def duration(seconds: float) -> str:

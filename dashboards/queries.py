@@ -65,10 +65,11 @@ class Comparison:
         return self.difference > 0 and self.difference >= self.resolvable
 
 
+CALIBRATION: tuple[Role, ...] = ("calibration",)
 STAGES: Mapping[str, tuple[Role, ...]] = {
     "rehearsal": ("rehearsal",),
     "free baselines": ("baseline",),
-    "calibration of the budget": ("calibration",),
+    "calibration of the budget": CALIBRATION,
     "search": ("trial", "enqueued"),
     "finalists": ("finalist",),
     "models for the test": ("confirmation",),
@@ -139,7 +140,7 @@ def read_study(ledger: Ledger, study_name: str) -> StudyView:
         raise BadInput(f"study {study_name!r}: not in this ledger; there are: {names}")
     trials = ledger.trials(study.uid)
     costs = costs_of(ledger.standings(study.uid, get_args(Role)))
-    calibration = tuple(_row(trial, None) for trial in ledger.trials(study.uid, ("calibration",)))
+    calibration = tuple(_row(trial, None) for trial in ledger.trials(study.uid, CALIBRATION))
     beside = (ledger.claim(study.uid), judge(ledger, study), costs, calibration, ledger.facts(study.uid))
     short = short_trials(trials)
     rows = tuple(_row(trial, short.get(trial.trial_uid)) for trial in trials)

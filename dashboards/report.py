@@ -24,10 +24,13 @@ from dashboards.findings import (
     finalist_rows,
     finalists_heading,
     percent,
+    recommended,
+    stale_figure,
     sureness,
     test_rows,
 )
 from dashboards.gallery import SEED, originals, tiles
+from dashboards.labels_kept import labels_section
 from dashboards.making import making
 from dashboards.queries import StudyView, caveat, read_study
 from policysearch.home import Home
@@ -68,6 +71,7 @@ def _content(view: StudyView, home: Home, ledger: Ledger) -> dict[str, Any]:
         "finalists_heading": finalists_heading(view),
         "finalists_figure": _both(partial(finalists_svg, finalists)) if finalists else None,
         "tests": test_rows(view),
+        "stale": stale_figure(view),
         "sureness": sureness(view),
         "budget": budget_rows(view),
         "caveat": caveat(view),
@@ -75,10 +79,11 @@ def _content(view: StudyView, home: Home, ledger: Ledger) -> dict[str, Any]:
         "curves": _both(partial(curves_svg, view)) if any(row.curve for row in view.rows) else None,
         "gallery": _gallery(won, home) if won else None,
         "own_images": won is not None and won.spec["data"] is not None,
-        "policy_json": _policy_json(view, won, home.study_directory(view.study.name)) if won else None,
+        "use": recommended(view),
+        "files": _files(view, ledger, home.study_directory(view.study.name)),
         "rows": ranked[:TRIALS_SHOWN],
         "rows_left_out": max(0, len(ranked) - TRIALS_SHOWN),
-        "labels": None,
+        "labels": labels_section(ledger, home, view.study),
         "leaks": None,
         "making": making(view, ledger.trials(view.study.uid, get_args(Role))),
     }
@@ -111,16 +116,29 @@ def _data_uri(tile: Tile) -> str:
     return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode('ascii')}"
 
 
-def _policy_json(view: StudyView, won: TrialRecord, study_directory: Path) -> str:
-    """The file that the search wrote, if it holds the winner's policy; else that policy, with less about its origin."""
-    policy = won.spec["policy"]
+def _files(view: StudyView, ledger: Ledger, study_directory: Path) -> list[tuple[str, str]]:
+    """The policies to copy, the one to train with first: the winner's, and the baseline's that it is compared with."""
+    won, named = view.judgement.winner_trial, view.judgement.baseline
+    if won is None:
+        return []
+    files = [("policy.json", _policy_json(view, won, study_directory / "policy.json"))]
+    if named is not None and named.trial_uid != won.trial_uid:
+        beside = _policy_json(view, ledger.trial(named.trial_uid), study_directory / "baseline.json")
+        files.append(("baseline.json", beside))
+    use = recommended(view)
+    return files[::-1] if use is not None and named is not None and use.key == named.key else files
+
+
+def _policy_json(view: StudyView, trial: TrialRecord, path: Path) -> str:
+    """The file that the search wrote, if it holds the trial's policy; else that policy, with less about its origin."""
+    policy = trial.spec["policy"]
     try:
-        text = (study_directory / "policy.json").read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8")
         if json.loads(text)["policy"] == policy:
             return text
     except (OSError, ValueError, KeyError, TypeError):
         pass
-    origin = {"study": view.study.name, "trial": {"uid": won.trial_uid, "number": won.number}}
+    origin = {"study": view.study.name, "trial": {"uid": trial.trial_uid, "number": trial.number}}
     return pretty_json({"schema": SCHEMA, "policy": policy, "provenance": origin})
 
 

@@ -44,27 +44,28 @@ class Entrant:
         return Recipe(**self.trial.spec["recipe"])
 
 
-def disclose(
-    ledger: Ledger, study: StudyRecord, heldout_directory: Path, entrants: Sequence[Entrant], seen: Split | None = None
-) -> Figure:
+def disclose(ledger: Ledger, study: StudyRecord, directory: Path, heldout_directory: Path, entrants: Sequence[Entrant]) -> Figure:
     """The study's test figure for these models: the recorded one, or a new one if the study has not looked yet.
 
-    heldout_directory: prepared data with the split "test". Whoever comes second, in another process or later, gets the figure of
-    the first. Raises LookRefused if the study claimed another list or other test images; BadInput, before a claim is laid, if
-    test images or weights are not there, the weights are not their trials', this machine can't follow their recipe, or a model
-    says nothing of images that it may see (`seen`). What a model says of a test image that isn't finite counts as
-    nothing said, and is noted as the fact `SILENT`.
+    `directory`: the prepared data that they were trained on; `heldout_directory`: the split "test" of it, which is not so much as
+    opened before the claim is laid. Whoever comes second, in another process or later, gets the figure of the first.
+
+    Raises LookRefused if the study claimed another list or other test images; BadInput, before a claim is laid, if there are no
+    test images, the weights are not their trials', this machine can't follow their recipe, or a model's outputs on validation
+    images are not finite. Where test images are not those that were claimed it raises BadInput, and the claim waits for them.
+    What a model says of a test image that isn't finite counts as nothing said, and is noted as the fact `SILENT`.
     """
     models = [_frozen(study, entrant) for entrant in entrants]
-    meta = read_meta(heldout_directory)
-    if ledger.claim(study.uid) is None:
-        for entrant, model in zip(entrants, models, strict=True):  # what can't be evaluated must not cost the look
-            _try_out(_net(entrant, model, meta), entrant, meta, seen)
-    claim = ledger.claim_test(study.uid, meta["fingerprints"]["test"], models)
+    meta = read_meta(directory)
+    if ledger.claim(study.uid) is None:  # what can't be evaluated must not cost the look
+        if not heldout_directory.is_dir():
+            raise BadInput(f"test images {heldout_directory}: not there; search again to prepare them")
+        _try_out(entrants, models, directory, meta)
+    claim = ledger.claim_test(study.uid, study.identity["test"], models)
     if claim.figure is not None:
         return claim.figure
     reach("gate_claimed")
-    split = _test_split(heldout_directory, meta)
+    split = _test_split(heldout_directory, claim.test_fingerprint)
     scored = [_score(entrant, _net(entrant, model, meta), split, meta) for entrant, model in zip(entrants, models, strict=True)]
     reach("gate_evaluated")
     if any(silent for _, silent in scored):
@@ -97,26 +98,27 @@ def _net(entrant: Entrant, model: ClaimedModel, meta: dict[str, Any]) -> "nn.Mod
     return load_model(entrant.weights_path, model["weights_sha256"], channels, classes, entrant.recipe)
 
 
-def _try_out(net: "nn.Module", entrant: Entrant, meta: dict[str, Any], seen: Split | None) -> None:
-    """Raise BadInput where the net's outputs on images that it may see are not finite, so that it can't be judged."""
+def _try_out(entrants: Sequence[Entrant], models: Sequence[ClaimedModel], directory: Path, meta: dict[str, Any]) -> None:
+    """Raise BadInput where a net can't be loaded, or its outputs on images that it may see are not finite."""
     from trials.evaluate import NotFinite, score
 
-    if seen is None:
-        return
-    try:
-        score(net, seen, entrant.recipe, meta["mean"], meta["std"], entrant.recipe.views)
-    except NotFinite as error:
-        trial = entrant.trial
-        raise BadInput(
-            f"trial {trial.number} ({trial.label}): {error}, so it can't be tested; nothing has been opened"
-        ) from error
+    seen = open_split(directory, "val")
+    for entrant, model in zip(entrants, models, strict=True):
+        trial, recipe = entrant.trial, entrant.recipe
+        try:
+            score(_net(entrant, model, meta), seen, recipe, meta["mean"], meta["std"], recipe.views)
+        except NotFinite as error:
+            raise BadInput(
+                f"trial {trial.number} ({trial.label}): {error}, so it can't be tested; the test set stays closed"
+            ) from error
 
 
-def _test_split(directory: Path, meta: dict[str, Any]) -> Split:
+def _test_split(directory: Path, claimed: str) -> Split:
     split = open_split(directory, "test")
-    if fingerprint(split.images, split.labels) != meta["fingerprints"]["test"]:
+    if fingerprint(split.images, split.labels) != claimed:
         raise BadInput(
-            f"test images in {directory}: changed since they were prepared; delete the directory and prepare them again"
+            f"test images in {directory}: not those that were claimed; delete the directory and search again to prepare them,"
+            " then the claim is finished"
         )
     return split
 

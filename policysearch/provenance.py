@@ -36,11 +36,11 @@ def provenance(ledger: Ledger, study: StudyRecord, trial: TrialRecord, judgement
         "validation": {"wrong": score.wrong, "total": score.total, "log_loss_sum": score.log_loss_sum},
         "test": None if claim is None or claim.figure is None else _tested(ledger, trial, claim.figure),
     }
-    known |= _data(identity) | _recipe(identity) | _judged(trial, judgement)
+    known |= _data(identity, ledger.facts(study.uid)) | _recipe(identity) | _judged(trial, judgement)
     return known
 
 
-def _data(identity: dict[str, Any]) -> dict[str, Any]:
+def _data(identity: dict[str, Any], facts: dict[str, Any]) -> dict[str, Any]:
     """The data, its splits with their fingerprints, what belongs together in it, and what was done about duplicates."""
     if "data" not in identity:
         return {}
@@ -53,7 +53,7 @@ def _data(identity: dict[str, Any]) -> dict[str, Any]:
         "data": {**identity["data"], "test_fingerprint": identity["test"], "images": identity["splits"]},
         "splits": splits,
         "groups": identity.get("groups"),
-        "duplicates": identity.get("duplicates"),
+        "duplicates": facts.get("duplicates", {"cure": identity.get("duplicates")}),
         "size": [image["height"], image["width"]],
     }
 

@@ -21,7 +21,7 @@ from policysearch.course.chain import Chain, Stages
 from policysearch.course.course import Course
 from policysearch.course.finals import train_finalists
 from policysearch.course.labels import look_at_labels
-from policysearch.course.plan import plan_left, tell_plan
+from policysearch.course.plan import plan_left, tell_plan, time_for_test
 from policysearch.course.planned import ALL_ROLES
 from policysearch.course.rehearsing import rehearse
 from policysearch.course.restoring import restore_weights
@@ -100,8 +100,8 @@ def search(study: Study, trials: int, listener: Listener, test: bool, extend: st
             _tell_what_stands(course, notes)
             _run(course, driver)
             _conclude(course)
-        if test and course.stopped is None:
-            confirm_and_disclose(home, ledger, record, driver, listener)
+        if test and course.stopped is None and time_for_test(course):
+            confirm_and_disclose(home, ledger, record, driver, listener, study.finalist_seeds)
         return _outcome(course, wish.known is not None)
 
 
@@ -122,10 +122,11 @@ def _stages(course: Course) -> Stages[None]:
 
 def _opening(course: Course) -> Stages[None]:
     """Until it is known what the study will take, what keeps labels, and whether its budget is long enough."""
-    rehearsal = yield from rehearse(course)
-    tell_plan(course, rehearsal, before=("baselines", "calibration"))
-    if course.study.trim:  # what is cut decides about all that follows; else the nets may as well train beside one another
+    rehearsal, opening = (yield from rehearse(course)), ("baselines", "calibration")
+    tell_plan(course, rehearsal, opening)
+    if course.plainest_first:
         yield from train_plainest(course)
+        tell_plan(course, rehearsal, opening)
         look_at_labels(course)
     yield from train_baselines(course)
 

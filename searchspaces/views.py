@@ -35,9 +35,9 @@ class ViewSet:
 VIEW_SETS: Mapping[str, ViewSet] = {
     IDENTITY: ViewSet(1, "the image as it is"),
     "hflip": ViewSet(2, "the image and its mirror image", mirrors=True),
-    "five-crops": ViewSet(5, "its four corners and its middle, 7/8 of each side, enlarged to the whole"),
+    "five-crops": ViewSet(5, "the image, and windows moved from it by 1/16 of each side towards its four corners"),
     "ten-crops": ViewSet(10, "the five crops and their mirror images", mirrors=True),
-    "scales": ViewSet(3, "the image, and 7/8 and 3/4 of each side about its middle, enlarged to the whole"),
+    "scales": ViewSet(3, "the image, and 15/16 and 7/8 of each side about its middle, enlarged to the whole"),
 }
 _ALLOWED = f"{', '.join(VIEW_SETS)}, {MILD}:N (N draws of a mild policy, 2 to {MILD_MOST}; {MILD} alone is {MILD}:{MILD_USUAL})"
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from policysearch.campaign import Setting
 from policysearch.home import Home
-from policysearch.ledger import Ledger, StudyRecord, TrialRecord
+from policysearch.ledger import Ledger, Role, StudyRecord, TrialRecord
 from policysearch.selection import winner
 from policysearch.study import Study
 from searchspaces.families.fixed import baselines
@@ -176,6 +176,39 @@ class StudyInLedger:
         self.ledger.claim_test(self.study.uid, self.prepared.heldout_fingerprint, [model])
         right = (False,) * wrong + (True,) * (TEST_IMAGES - wrong)
         self.ledger.commit_figure(self.study.uid, [Score(right, ((TEST_IMAGES - wrong, wrong), (0, 0)), 2.0 * wrong)])
+
+    def disclose_models(self, errors: tuple[float, float] = (0.112, 0.131), looks_before: int = 0) -> None:
+        """The figure of all confirmation models, the winner's first, then the baseline's: claimed, evaluated, recorded.
+
+        `errors` are of the two arms; their models find the same images hard. Other studies had looked `looks_before` times.
+        """
+        assert self.prepared.heldout_fingerprint is not None
+        confirmation: tuple[Role, ...] = ("confirmation",)
+        trials = self.ledger.trials(self.study.uid, confirmation)
+        arms = dict(zip(dict.fromkeys(trial.digest for trial in trials), ("winner", "baseline"), strict=False))
+        models: list[Any] = [
+            {
+                "trial_uid": trial.trial_uid,
+                "label": trial.label,
+                "weights_sha256": f"{trial.number:064x}",
+                "arm": arms[trial.digest],
+                "replicate": trial.spec["replicate"],
+            }
+            for trial in trials
+        ]
+        for number in range(looks_before):
+            other = self.ledger.create_study(f"other-{number}", self.study.identity)
+            self.ledger.claim_test(other.uid, self.prepared.heldout_fingerprint, [models[0]])
+        self.ledger.claim_test(self.study.uid, self.prepared.heldout_fingerprint, models)
+        difficulty = self.generator.normal(size=TEST_IMAGES)
+        scores = []
+        for model in models:
+            error = errors[0] if model["arm"] == "winner" else errors[1]
+            noisy = difficulty + self.generator.normal(scale=0.5, size=TEST_IMAGES)
+            right = noisy < np.quantile(noisy, 1 - error + 0.003 * self.generator.normal())
+            wrong = int((~right).sum())
+            scores.append(Score(tuple(right.tolist()), ((TEST_IMAGES - wrong, wrong), (0, 0)), 2.0 * wrong))
+        self.ledger.commit_figure(self.study.uid, scores)
 
     def _epoch(self, number: int, last_wrong: int, last: int) -> Epoch:
         progress = number / last

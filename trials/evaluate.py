@@ -14,7 +14,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from searchspaces.plan import Plan
 from searchspaces.views import IDENTITY, views_count
 from trials.data import Split
 from trials.machine import reproducible
@@ -23,7 +22,7 @@ from trials.pixels import ImageStore, Normaliser
 from trials.recipes import check_recipe
 from trials.seeds import torch_generator
 from trials.values import Recipe, Score
-from trials.views import view_plans
+from trials.views import Show, showings
 from trials.weights import load_weights
 
 SCORE_BATCH_IMAGES = 500
@@ -80,8 +79,8 @@ def _outputs(model: nn.Module, split: Split, recipe: Recipe, normaliser: Normali
     store = ImageStore(split.images, recipe.device)
     count = views_count(views)
     total: Tensor | None = None
-    for plan in view_plans(views, split.images.shape):
-        logits = _logits(model, store, len(split.labels), recipe, normaliser, plan)
+    for show in showings(views, split.images.shape):
+        logits = _logits(model, store, len(split.labels), recipe, normaliser, show)
         if not torch.isfinite(logits).all():
             raise NotFinite("the net's outputs on the scored images are not finite")
         if count == 1:
@@ -92,18 +91,13 @@ def _outputs(model: nn.Module, split: Split, recipe: Recipe, normaliser: Normali
     return total - math.log(count)
 
 
-def _logits(
-    model: nn.Module, store: ImageStore, images: int, recipe: Recipe, normaliser: Normaliser, plan: Plan | None
-) -> Tensor:
+def _logits(model: nn.Module, store: ImageStore, images: int, recipe: Recipe, normaliser: Normaliser, show: Show) -> Tensor:
     """Float32 logits (images, classes) on the CPU, of one view. Batches are always cut alike: rounding may depend on them."""
     parts = []
     with torch.inference_mode(), precision(recipe):
         for start in range(0, images, SCORE_BATCH_IMAGES):
             index = np.arange(start, min(start + SCORE_BATCH_IMAGES, images))
-            seen = (
-                normaliser(store.take(index)) if plan is None else next(iter(store.augmented([index], plan, normaliser, set())))
-            )
-            parts.append(model(seen).float().cpu())
+            parts.append(model(normaliser(show(store.take(index), index))).float().cpu())
     return torch.cat(parts)
 
 

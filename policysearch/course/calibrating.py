@@ -26,9 +26,9 @@ def train_plainest(course: Course) -> Stages[None]:
 
 
 def train_baselines(course: Course) -> Stages[None]:
-    """All baselines, and beside them what the calibration wants. Their weights are kept until the search knows the best one."""
+    """All baselines not trained yet, and what the calibration wants. Weights are kept until the search knows the best one."""
     setting, wishes = course.setting, course.study
-    plans = [course.baseline(label, policy) for label, policy in setting.baselines.items()]
+    plans = [course.baseline(label, policy) for label, policy in setting.baselines.items()][course.plainest_first :]
     more = longer_and_again(course) if wishes.calibrate else []
     course.begin("baselines and calibration" if more else "baselines", len(plans) + len(more))
     yield (source := course.planned([*plans, *more], keep_weights=True))

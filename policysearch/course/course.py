@@ -53,6 +53,11 @@ class Course:
         """The weights of searched policies and baselines."""
         return KeptWeights(self.directory / "weights")
 
+    @property
+    def plainest_first(self) -> bool:
+        """Whether the plainest baseline is trained alone: it tells what is cut, or how long a trainer of the user's own takes."""
+        return self.study.trim or self.setting.objective is not None
+
     def note(self, text: str) -> None:
         """Say something to the user, now and at the end."""
         self.notes.append(text)

@@ -175,6 +175,16 @@ def test_reserve_seconds(course: Course) -> float:
     return 0.0 if course.deadline is None or pace is None else MARGIN * plan_left(course, pace).seconds("test")
 
 
+def time_for_test(course: Course) -> bool:
+    """Whether there is time left for what the test still needs; where there isn't, the user is told."""
+    needed = test_reserve_seconds(course) / MARGIN
+    if course.deadline is None or course.clock() + needed <= course.deadline:
+        return True
+    wished = f"max_hours {course.study.max_hours:g}"
+    course.note(f"{wished}: the test set stays closed, for its models need about {duration(needed)}; search again to go on")
+    return False
+
+
 def _tell_hours(course: Course, plan: Plan) -> None:
     if course.deadline is None:
         return

@@ -24,7 +24,7 @@ def child_trial_uid(study_uid: str, number: int) -> str:
 
 
 def fork(connection: Connection, row: Mapping[str, Any]) -> None:
-    """Insert the study of that row with copies of its parent's finished trials, their results and its facts; nothing if it is there."""
+    """Insert the study of that row with copies of its parent's finished trials, results and facts; nothing if it is there."""
     study, trial = tables.study.c, tables.trial.c
     if connection.execute(select(study.uid).where(study.uid == row["uid"])).one_or_none() is not None:
         return  # this very call, made again after a COMMIT of unknown outcome

@@ -2,7 +2,7 @@
 
 Of a SQLite file a copy is laid beside it first, such as `ledger.v1.sqlite`, which the older program reads. Nothing is lost on the
 way: results, claims and figures come over as they are. What schema 1 did not say is filled in from what it did (an enqueued
-policy, which it knew by its parameter alone, gets its role); a figure of schema 1 or 2, of one model, becomes a list of one score.
+policy, which it knew by its parameter alone, gets its role); a figure of one model, as both had it, becomes a list of one score.
 """
 
 import json

@@ -285,7 +285,7 @@ class TestLedger:
         copies = ledger.trials(child.uid, get_args(Role))
         assert [(copy.number, copy.role) for copy in copies] == list(enumerate(roles[:5]))
         assert all(copy.result is not None and copy.result.trial_uid == copy.trial_uid for copy in copies)
-        assert ledger.facts(child.uid) == dict.fromkeys(("labels", "trim"), {"of": "the parent"})
+        assert ledger.facts(child.uid) == {name: {"of": "the parent"} for name in ("labels", "trim")}
         assert ledger.next_number(child.uid) == 5
         assert ledger.claim_test(child.uid, "images", MODELS).looks_before == 1  # its parent's
 

@@ -87,18 +87,19 @@ def test_unknown_views_are_refused_before_anything_is_trained(spec: TrialSpec) -
 
 @pytest.mark.slow
 def test_on_photos_mirror_images_and_crops_do_not_harm_a_net_trained_with_both(tmp_path: Path) -> None:
-    """Of 1,000 photos. Mirrored twins are what the net was trained on; crops enlarge, which it has not met: 3 points may be lost."""
+    """1,000 pictures: one more of a hundred wrong is what chance makes of views that are neither better nor worse."""
     photos = prepare(Source("sample"), tmp_path / "home")
     recipe = default_recipe("cpu")
-    policy = Policy(Base(PadCrop(0.125), hflip=0.5))
     reference = DataRef(str(photos.directory), photos.fingerprint)
-    spec = TrialSpec("t0", policy, recipe, reference, seed=3, budget_epochs=12)
+    spec = TrialSpec("t0", Policy(Base(PadCrop(0.125), hflip=0.5)), recipe, reference, seed=3, budget_epochs=12)
     result = run_trial(spec, lambda epoch: None, tmp_path / "w.pt")
     assert result.weights_sha256 is not None
     model = load_model(tmp_path / "w.pt", result.weights_sha256, photos.channels, len(photos.classes), recipe)
     meta, (_, val) = read_meta(photos.directory), open_parts(photos.directory, "search")
     found = {name: score(model, val, recipe, meta["mean"], meta["std"], name) for name in (*VIEW_SETS, "mild:8")}
     plain = found["identity"]
-    assert plain.wrong < 0.6 * plain.total
-    assert found["hflip"].wrong <= plain.wrong + 0.01 * plain.total and found["hflip"].log_loss_sum < plain.log_loss_sum
-    assert all(found[name].wrong <= plain.wrong + 0.03 * plain.total for name in found), {n: s.wrong for n, s in found.items()}
+    assert plain.wrong < 0.4 * plain.total
+    for name in ("hflip", "five-crops", "ten-crops"):
+        assert found[name].wrong <= plain.wrong + 0.01 * plain.total, name
+    assert found["hflip"].log_loss_sum < plain.log_loss_sum
+    assert len({viewed.log_loss_sum for viewed in found.values()}) == len(found), "each set shows something else"

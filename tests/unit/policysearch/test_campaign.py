@@ -135,11 +135,11 @@ def test_failed_trials_count_and_are_told_with_their_reason(tmp_path: Path) -> N
     task = take(campaign.next_task())
     study.ledger.commit_result(TrialResult(task.trial_uid, "failed", error="loss is nan"))
     campaign.finished(task.trial_uid)
-    assert study.events == [Event("failed", task.trial_uid, text="loss is nan", label="none", budget_epochs=1)]
+    assert study.events == [Event("failed", task.trial_uid, text="loss is nan", label="none", budget_epochs=1, role="baseline")]
     again = study.campaign(1)
     study.events.clear()
     again.tell_finished()
-    assert study.events == [Event("failed", task.trial_uid, text="loss is nan", label="none", budget_epochs=1)]
+    assert study.events == [Event("failed", task.trial_uid, text="loss is nan", label="none", budget_epochs=1, role="baseline")]
     assert study.run(campaign) == FREE
     assert study.run(study.campaign(1)) == 0
 

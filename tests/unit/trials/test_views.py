@@ -9,16 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from searchspaces.engines import apply
 from searchspaces.errors import BadInput
 from searchspaces.ops import find_op
-from searchspaces.plan import Plan
 from searchspaces.views import VIEW_SETS
 from trials.data import Split
 from trials.evaluate import NotFinite, score
 from trials.machine import cpu_multiplies_bfloat16
 from trials.values import Recipe, Score
-from trials.views import MILD_POLICY, view_plans, view_policies, views_count
+from trials.views import MILD_POLICY, showings, views_count, views_of
 
 RECIPE = Recipe()
 NAMES = (*VIEW_SETS, "mild:3")
@@ -35,9 +33,8 @@ def split_of(images: np.ndarray, classes: int = 4) -> Split:
 
 def shown(images: np.ndarray, name: str) -> list[np.ndarray]:
     """The images as each view shows them."""
-    given = torch.from_numpy(images)
-    plans = view_plans(name, images.shape)
-    return [images if plan is None else apply(given, plan).numpy() for plan in plans]
+    index = np.arange(len(images))
+    return [show(torch.from_numpy(images), index).numpy() for show in showings(name, images.shape)]
 
 
 class Linear(nn.Module):
@@ -77,14 +74,14 @@ def test_a_mirror_image_is_the_second_view_of_hflip() -> None:
     assert np.array_equal(one, images) and np.array_equal(other, images[:, :, :, ::-1])
 
 
-def test_five_crops_are_the_corners_and_the_middle_enlarged() -> None:
-    """Of 16 x 24 pixels, 7/8 are 14 x 21."""
-    images = images_of(2)
-    starts = [(0, 0), (3, 0), (0, 2), (3, 2), (2, 1)]  # x, y: the middle one at 1.5 pixels, rounded to even
-    for view, (x, y) in zip(shown(images, "five-crops"), starts, strict=True):
-        corner = images[:, :, y : y + 14, x : x + 21]
-        enlarged = nn.functional.interpolate(torch.from_numpy(corner.copy()), (16, 24), mode="bilinear", antialias=True)
-        assert np.array_equal(view, enlarged.numpy())
+def test_five_crops_are_windows_moved_towards_the_corners_past_whose_edge_the_edge_goes_on() -> None:
+    """Of 16 x 24 pixels, 1/16 are 1 and 1.5, rounded to 2."""
+    images = images_of(2, channels=3)
+    longer = np.pad(images, ((0, 0), (0, 0), (1, 1), (2, 2)), mode="edge")
+    corners = [(0, 0), (4, 0), (0, 2), (4, 2), (2, 1)]  # x, y of the window in the image continued
+    for view, (x, y) in zip(shown(images, "five-crops"), corners, strict=True):
+        assert np.array_equal(view, longer[:, :, y : y + 16, x : x + 24])
+    assert np.array_equal(shown(images, "five-crops")[4], images)
 
 
 def test_ten_crops_are_the_five_each_with_its_mirror_image() -> None:
@@ -95,13 +92,14 @@ def test_ten_crops_are_the_five_each_with_its_mirror_image() -> None:
         assert np.array_equal(ten[2 * number + 1], crop[:, :, :, ::-1])
 
 
-def test_scales_are_windows_about_the_middle() -> None:
+def test_scales_are_windows_about_the_middle_enlarged() -> None:
+    """Of 16 x 24 pixels, 15/16 are 15 x 22 (from 22.5, to even), 7/8 are 14 x 21."""
     images = images_of(2)
     whole, near, nearer = shown(images, "scales")
     assert np.array_equal(whole, images)
-    assert np.array_equal(near, shown(images, "five-crops")[4])
-    middle = torch.from_numpy(images[:, :, 2:14, 3:21].copy())
-    assert np.array_equal(nearer, nn.functional.interpolate(middle, (16, 24), mode="bilinear", antialias=True).numpy())
+    for view, window in ((near, np.s_[:, :, 0:15, 1:23]), (nearer, np.s_[:, :, 1:15, 2:23])):
+        middle = torch.from_numpy(images[window].copy())
+        assert np.array_equal(view, nn.functional.interpolate(middle, (16, 24), mode="bilinear", antialias=True).numpy())
 
 
 def test_mild_draws_move_and_light_an_image_a_little_and_each_otherwise() -> None:
@@ -118,9 +116,24 @@ def test_mild_draws_depend_on_the_images_place_alone(count: int, seed: int) -> N
     """Not on how many images there are, nor on any generator that others use."""
     torch.manual_seed(seed)
     np.random.seed(seed)
-    for few, many in zip(view_plans("mild:2", (count, 1, 8, 8)), view_plans("mild:2", (30, 1, 8, 8)), strict=True):
-        assert isinstance(few, Plan) and isinstance(many, Plan)
-        assert np.array_equal(few.values, many.values[:count]) and np.array_equal(few.codes, many.codes[:count])
+    images = images_of(30, 1, 8, 8)
+    for few, many in zip(shown(images[:count], "mild:2"), shown(images, "mild:2"), strict=True):
+        assert np.array_equal(few, many[:count])
+
+
+def test_a_view_of_some_images_is_that_of_all_picked() -> None:
+    images, index = images_of(30), np.array([7, 2, 29])
+    for name in NAMES:
+        for some, whole in zip(showings(name, images.shape), shown(images, name), strict=True):
+            assert np.array_equal(some(torch.from_numpy(images[index]), index).numpy(), whole[index])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_images_shown_stay_as_they_are(name: str) -> None:
+    images = images_of(4, 3)
+    before = images.copy()
+    shown(images, name)
+    assert np.array_equal(images, before)
 
 
 def test_the_ops_of_the_mild_policy_take_grey_and_colour_images() -> None:
@@ -131,7 +144,7 @@ def test_the_ops_of_the_mild_policy_take_grey_and_colour_images() -> None:
 def test_there_are_as_many_views_as_the_cost_says(name: str) -> None:
     net = Linear()
     scored(images_of(5), name, net)
-    assert len(net.seen) == len(view_policies(name)) == views_count(name)
+    assert len(net.seen) == len(views_of(name)) == views_count(name)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -235,8 +248,7 @@ def test_the_smallest_images_have_views(name: str, side: int) -> None:
 @pytest.mark.gpu
 @pytest.mark.parametrize("name", NAMES)
 def test_on_a_gpu_views_show_the_same(name: str) -> None:
-    images = images_of(20, 3)
-    for plan in view_plans(name, images.shape):
-        if plan is not None:
-            on_gpu = apply(torch.from_numpy(images).cuda(), plan).cpu().int()
-            assert (on_gpu - apply(torch.from_numpy(images), plan).int()).abs().max() <= 1
+    images, index = images_of(20, 3), np.arange(20)
+    for view, show in zip(shown(images, name), showings(name, images.shape), strict=True):
+        on_gpu = show(torch.from_numpy(images).cuda(), index).cpu().numpy()
+        assert abs(on_gpu.astype(int) - view.astype(int)).max() <= 1

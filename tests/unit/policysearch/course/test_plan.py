@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from policysearch.course.calibrating import train_baselines
-from policysearch.course.plan import Plan, Stage, plan_left, reserve_seconds, tell_plan
+from policysearch.course.plan import Plan, Stage, plan_left, reserve_seconds, tell_plan, time_for_test
 from policysearch.course.rehearsing import rehearse
 from policysearch.course.searching import search_policies
 from searchspaces.errors import NoTrialSucceeded
@@ -90,6 +90,15 @@ def test_hours_that_leave_little_to_the_search_or_nothing_to_a_verdict_are_told_
     made = Underway(tmp_path / "less", trials=32, finalists=3, finalist_seeds=5, max_hours=0.5)
     tell_plan(made.course(deadline=HOUR / 2), rehearsed(step_seconds=80.0))
     assert made.notes[-1].startswith("max_hours 0.5: baselines, calibration and finalists alone need about 49 min, so this run")
+
+
+def test_the_test_is_left_to_another_run_where_its_models_would_not_be_trained_in_time(tmp_path: Path) -> None:
+    made = Underway(tmp_path, trials=2, finalists=1, finalist_seeds=2, calibrate=False, max_hours=1, test=True)
+    made.run(train_baselines(made.course()), seconds=30.0)
+    assert time_for_test(made.course())
+    assert time_for_test(made.course(deadline=made.now + 200))
+    assert not time_for_test(made.course(deadline=made.now + 100))
+    assert made.notes[-1].startswith("max_hours 1: the test set stays closed, for its models need about 3 min")
 
 
 def test_early_stopping_is_planned_by_its_rungs(tmp_path: Path) -> None:
