@@ -38,7 +38,7 @@ def resolution(noise: Noise, sizes: Sizes) -> Resolution:
     parts = [f"{points(value)} in {name}" for name, value in told if value is not None]
     disagree, varies = f"{100 * noise.disagreement:.0f} %", points(seed)
     sentence = (
-        f"These sizes can resolve {listed(parts) or 'nothing'} (with 80 % power at 5 %): two policies disagree on {disagree} of the"
+        f"These sizes resolve {listed(parts) or 'nothing'} (with 80 % power at 5 %): two policies disagree on {disagree} of the"
         f" images, and an error varies by about {varies} from seed to seed."
     )
     return Resolution(search, finalists, test, noise.disagreement, seed, sentence)
