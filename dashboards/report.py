@@ -23,6 +23,7 @@ from dashboards.findings import (
     duration,
     finalist_rows,
     finalists_heading,
+    headline,
     percent,
     recommended,
     stale_figure,
@@ -63,7 +64,7 @@ def _content(view: StudyView, home: Home, ledger: Ledger) -> dict[str, Any]:
     finalists = finalist_rows(view)
     return {
         "view": view,
-        "verdict": view.judgement.verdict,
+        "headline": headline(view),
         "winner": view.judgement.winner,
         "cards": cards(view),
         "advice": advice(view),

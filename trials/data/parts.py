@@ -22,9 +22,10 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from searchspaces.errors import BadInput
+from trials.data.grouped import grouped_parts
 from trials.data.joined import JoinedImages
-from trials.data.splits import stratified_parts
-from trials.data.store import Split, open_split, read_meta
+from trials.data.store import Split, open_groups, open_split, read_meta
+from trials.data.stratified import stratified_parts
 
 if TYPE_CHECKING:
     from searchspaces.arrays import Images
@@ -50,15 +51,19 @@ def open_parts(directory: Path, split: str) -> tuple[Split, Split]:
         whole = (train, val, *([open_split(directory, "select")] if "select" in meta["counts"] else []))
         return _picked(whole, np.arange(sum(len(part.labels) for part in whole)), "all"), val
     assert fold is not None
-    parts = _fold_rows(meta, (train, val), int(fold[1]))
+    parts = _fold_rows(directory, meta, (train, val), int(fold[1]))
     trained, scored = (_picked((train, val), rows, split) for rows in parts)
     return trained, scored
 
 
-def _fold_rows(meta: dict[str, Any], whole: tuple[Split, Split], number: int) -> tuple[np.ndarray, ...]:
+def _fold_rows(directory: Path, meta: dict[str, Any], whole: tuple[Split, Split], number: int) -> tuple[np.ndarray, ...]:
     labels = np.concatenate([part.labels for part in whole])
     counts = [len(part.labels) for part in whole]
-    return stratified_parts(labels, counts, (1, 1), [meta["wishes"]["seed"], number])
+    groups = open_groups(directory, meta)
+    seed = [meta["wishes"]["seed"], number]
+    if groups is None:
+        return stratified_parts(labels, counts, (1, 1), seed)
+    return grouped_parts(labels, groups, counts, (1, 1), seed)
 
 
 def _picked(whole: tuple[Split, ...], rows: np.ndarray, name: str) -> Split:

@@ -26,8 +26,9 @@ class Source:
     """The wishes about data. `data`: a folder, FILE.npz, or one of `NAMED` (a folder of that name is meant by "./cifar10").
 
     `data_root` holds a named set's files; `image_size` (pixels a side) is for folders; `train_images`/`val_images`: a stratified
-    part of so many, None for all; `val_folder`: the folder that is validation. `seed` (>= 0) decides the splits. `groups` says which
-    images belong together (`groups.GroupRule`; None: nothing does), `duplicates` what is done with copies across splits (`CURES`).
+    part of so many, None for all; `val_folder`: the folder that is validation. `seed` (>= 0) decides the splits. `groups` says
+    which images belong together (a rule of `groups.py`; None: there is none), `duplicates` what is done with copies across splits
+    (one of `leaks.CURES`).
     """
 
     data: str
