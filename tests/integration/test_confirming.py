@@ -90,7 +90,8 @@ def test_both_sides_are_trained_on_all_images_and_looked_at_once(searched: Searc
     assert said == [(arm.label, side, seed) for arm, side in zip(arms, sides, strict=False) for seed in (1, 2)]
     assert [score.total for score in figure.scores] == [30] * len(figure.models)
     assert {trial.spec["split"] for trial in searched.models} == {"all"}
-    assert [trial.trial_uid for trial in searched.models if trial.spec["replicate"] == 1][0] == figure.models[0]["trial_uid"]
+    first = next(trial for trial in searched.models if trial.spec["replicate"] == 1)
+    assert first.trial_uid == figure.models[0]["trial_uid"]
     assert set(searched.weights) == {figure.models[0]["trial_uid"]}, "the others' are not wanted any more"
     policy = json.loads((searched.home.study_directory(NAME) / "policy.json").read_text())
     assert policy["provenance"]["test"] is not None
@@ -158,7 +159,7 @@ def test_a_model_that_fails_opens_nothing_and_another_seed_takes_its_place(searc
 @pytest.mark.slow
 def test_a_study_whose_images_are_gone_trains_nothing_for_them(searched: Searched) -> None:
     shutil.rmtree(searched.home.root / "heldout")
-    with pytest.raises(BadInput, match="its prepared images are not in .*; run its search again"):
+    with pytest.raises(BadInput, match=r"its prepared images are not in .*; run its search again"):
         searched.confirm()
     assert searched.models == () and searched.events == []
 
