@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from dashboards.queries import StudyView
 from policysearch.judging.values import Arm, Finalist
+from policysearch.statistics import wilson_interval
 from searchspaces.cutting import Cut
 from searchspaces.views import IDENTITY, views_count
 from searchspaces.words import counted
@@ -104,9 +105,27 @@ def _interval(row: FinalistRow) -> str:
 
 def test_rows(view: StudyView) -> tuple[FinalistRow, ...]:
     """The models that had the look at the test set, an arm each: the winner, then the named baseline."""
-    if view.figure is None:
+    figure, details = view.figure, view.judgement.verdict.details
+    if figure is None:
         return ()
-    return ()
+    if details.get("winner") is None:  # a figure that no verdict rests on: of one model, from before there were finalists
+        low, high = wilson_interval(figure.wrong, figure.total)
+        return (FinalistRow(figure.models[0]["label"], "", "searched", "", 1, figure.wrong / figure.total, low, high),)
+    labels = {"winner": figure.models[0]["label"], "baseline": figure.baseline_label}
+    free = view.judgement.winner is not None and view.judgement.winner.is_baseline
+    rows = []
+    for side, mark in (("winner", "winner"), ("baseline", "compared")):
+        if (error := details.get(side)) is not None:
+            kind = "baseline" if free or side == "baseline" else "searched"
+            numbers = (error["seeds"], error["mean"], error["low"], error["high"])
+            rows.append(FinalistRow(labels[side] or side, "", kind, mark, *numbers))
+    return tuple(rows)
+
+
+def headline(view: StudyView) -> tuple[str, str]:
+    """The verdict's sentence in two parts, to be set one after the other: what it is, and what follows it."""
+    first, stop, rest = view.judgement.verdict.sentence.partition(". ")
+    return (f"{first}.", rest) if stop else (first, "")
 
 
 def recommended(view: StudyView) -> Arm | None:
@@ -138,7 +157,7 @@ def sureness(view: StudyView) -> list[tuple[str, str]]:
         ("looks", looks_sentence(view)),
         ("views", views_sentence(view)),
         ("labels", labels_sentence(view)),
-        ("duplicates", duplicates_sentence(view)),
+        ("copies", duplicates_sentence(view)),
     ]
     return [(name, sentence) for name, sentence in told if sentence]
 
@@ -209,11 +228,11 @@ def labels_sentence(view: StudyView) -> str | None:
 def duplicates_sentence(view: StudyView) -> str | None:
     """What was found of copies across splits and what was done about them, in short."""
     leaks = view.facts.get(DUPLICATES)
-    if leaks is None:
+    if leaks is None or "across" not in leaks:
         return None
     told = [
-        f"{of['images']:,} images of {pair.partition('-')[2]} have {'an exact' if kind == 'exact' else 'a near'} copy in"
-        f" {pair.partition('-')[0]}"
+        f"{counted(of['images'], 'image')} of {pair.partition('-')[2]} {'has' if of['images'] == 1 else 'have'}"
+        f" {'an exact' if kind == 'exact' else 'a near'} copy in {pair.partition('-')[0]}"
         for pair, kinds in leaks["across"].items()
         for kind, of in kinds.items()
     ]
@@ -228,7 +247,8 @@ def stale_figure(view: StudyView) -> str | None:
     won = view.judgement.winner
     if view.figure is None or won is None or view.figure.models[0]["label"] == won.label:
         return None
-    return "That was the best policy when the test set was opened; the one found since has no test error."
+    tested = view.figure.models[0]["label"]
+    return f"This is of {tested}, the best policy when the test set was opened; the one found since has no test error."
 
 
 def duration(seconds: float) -> str:

@@ -23,12 +23,15 @@ from dashboards.findings import (
     duration,
     finalist_rows,
     finalists_heading,
+    headline,
     percent,
     recommended,
+    stale_figure,
     sureness,
     test_rows,
 )
 from dashboards.gallery import SEED, originals, tiles
+from dashboards.labels_kept import labels_section
 from dashboards.making import making
 from dashboards.queries import StudyView, caveat, read_study
 from policysearch.home import Home
@@ -61,7 +64,7 @@ def _content(view: StudyView, home: Home, ledger: Ledger) -> dict[str, Any]:
     finalists = finalist_rows(view)
     return {
         "view": view,
-        "verdict": view.judgement.verdict,
+        "headline": headline(view),
         "winner": view.judgement.winner,
         "cards": cards(view),
         "advice": advice(view),
@@ -69,6 +72,7 @@ def _content(view: StudyView, home: Home, ledger: Ledger) -> dict[str, Any]:
         "finalists_heading": finalists_heading(view),
         "finalists_figure": _both(partial(finalists_svg, finalists)) if finalists else None,
         "tests": test_rows(view),
+        "stale": stale_figure(view),
         "sureness": sureness(view),
         "budget": budget_rows(view),
         "caveat": caveat(view),
@@ -80,7 +84,7 @@ def _content(view: StudyView, home: Home, ledger: Ledger) -> dict[str, Any]:
         "files": _files(view, ledger, home.study_directory(view.study.name)),
         "rows": ranked[:TRIALS_SHOWN],
         "rows_left_out": max(0, len(ranked) - TRIALS_SHOWN),
-        "labels": None,
+        "labels": labels_section(ledger, home, view.study),
         "leaks": None,
         "making": making(view, ledger.trials(view.study.uid, get_args(Role))),
     }

@@ -2,8 +2,8 @@
 
 Each gets as many models as finalists have seeds, on train and validation images together, by the fixed recipe; when all of them
 are there the held-out gate freezes the list, opens the test images, and discloses one figure. The rows of the ledger say how far
-that has come, so that the same call goes on from anywhere: trained models are not trained again (weights that were taken away are, and
-must come out the same), and a claim that was laid is finished for its own list, whoever would win by now.
+that has come, so that the same call goes on from anywhere: trained models are not trained again (weights that were taken away
+are, and must come out the same), and a claim that was laid is finished for its own list, whoever would win by now.
 
 Refuses a study whose finalists are not through, one whose budget is too short, and one without test images or a net of ours. It
 looks at nothing itself: what goes wrong before the claim costs nothing.

@@ -92,6 +92,8 @@ def search(study: Study, trials: int, listener: Listener, test: bool, extend: st
         )  # or refuse the wish before there is a study
         driver = driver_for(study, wish.setting)
         record, trials, notes = _study_in_ledger(study, wish, ledger, home, trials, extend)
+        if prepared is not None:
+            ledger.note_fact(record.uid, "duplicates", dict(prepared.leaks))  # counts alone, for who tells of the study later
         with home.lock(record.name) as directory, held(ledger, record) as hold:
             course = Course(
                 *(study, home, ledger, record, wish.setting, prepared, directory, hold.watching(listener), trials, test),

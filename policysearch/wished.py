@@ -22,7 +22,7 @@ from searchspaces.families.fixed import baselines
 from searchspaces.policy import Base, Policy
 from searchspaces.policy_json import digest
 from searchspaces.spaces import build_space, usual_base
-from searchspaces.views import with_views
+from searchspaces.views import recipe_views, views_met, views_note, with_views
 from trials.data import Prepared, prepare
 from trials.recipes import check_recipe, default_recipe
 from trials.values import DataRef, Recipe
@@ -72,7 +72,10 @@ def wished(study: Study, prepared: Prepared | None, ledger: Ledger, policies: Ma
         check_recipe(setting.recipe)
     setting, notes = _with_enqueued(setting, policies, *_images(study, prepared))
     prepared_notes = () if prepared is None else prepared.notes
-    return Wished(prepared, setting, name, identity, known, (*prepared_notes, *setting.space.notes, *notes))
+    domain = (study.domain or "photos") if prepared is None else prepared.domain
+    mirrored = views_note(domain, views_met(setting.space, setting.recipe.views))
+    all_notes = (*prepared_notes, *setting.space.notes, *([mirrored] if mirrored else []), *notes)
+    return Wished(prepared, setting, name, identity, known, all_notes)
 
 
 def _images(study: Study, prepared: Prepared | None) -> tuple[int, Base]:
@@ -86,15 +89,11 @@ def _setting(study: Study, prepared: Prepared | None) -> Setting:
     channels, base = _images(study, prepared)
     own = study.objective is not None
     stopping = read_early_stopping(study.early_stopping, study.epochs)
-    space, recipe = build_space(study.space_wish, channels, base), Recipe() if own else default_recipe()
-    if len(study.views.split(",")) > 1:  # then they are searched
-        space = with_views(space, study.views)
-    else:
-        recipe = replace(recipe, views=study.views)
+    recipe = Recipe() if own else default_recipe()
     return Setting(
-        space=space,
+        space=with_views(build_space(study.space_wish, channels, base), study.views),
         baselines=baselines(channels, base),
-        recipe=recipe,
+        recipe=replace(recipe, views=recipe_views(study.views)),
         data=None if prepared is None else DataRef(str(prepared.directory), prepared.fingerprint),
         seed=study.seed,
         budget_epochs=study.epochs,

@@ -96,6 +96,14 @@ def with_views(space: "SearchSpace", wish: str) -> "SearchSpace":
     return space if len(names) == 1 else replace(space, parameters=(*space.parameters, Categorical(SEARCHED, names)))
 
 
+def views_met(space: "SearchSpace", usual: str) -> str:
+    """All views, with commas between, by which points of the space may be judged; `usual` where it says nothing of them."""
+    for parameter in space.parameters:
+        if parameter.name == SEARCHED and isinstance(parameter, Categorical):
+            return ",".join(map(str, parameter.choices))
+    return str(space.fixed.get(SEARCHED, usual))
+
+
 def views_note(domain: str, wish: str) -> str | None:
     """A sentence for the user where a wish, one name or several, does not suit the images; None where it does."""
     mirroring = [name for name in named_views(wish) if name in VIEW_SETS and VIEW_SETS[name].mirrors]

@@ -67,7 +67,9 @@ def print_test(view: StudyView) -> None:
 def print_places(study: str, directory: Path, tracking: str, home: str | Path | None) -> None:
     """Print where the study's files are, and the commands that show them."""
     _heading("Where things are")
-    click.echo(f"  policy    {directory / 'policy.json'}")
+    for name in ("policy", "baseline"):
+        if (path := directory / f"{name}.json").is_file():
+            click.echo(f"  {name:<9} {path}")
     click.echo(f"  report    {directory / 'report.html'}")
     if (ranges := directory / "ranges.png").is_file():
         click.echo(f"  ranges    {ranges}")

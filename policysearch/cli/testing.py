@@ -45,14 +45,14 @@ def test(study: str, yes: bool, driver: str, address: str | None, workers: int |
     place = open_home(home)
     ledger, record = open_study(place, study)
     claim = ledger.claim(record.uid)
-    if claim is None or claim.figure is None:
+    is_disclosed = claim is not None and claim.figure is not None
+    if not is_disclosed and not yes:
         from policysearch.confirming import ahead
         from policysearch.drivers.execution import usable_cores
 
-        left = ahead(place, ledger, record, workers or usable_cores())
-        if not yes:
-            _ask(study, left)
-        _disclose(place, ledger, record, DriverWhenWanted(place, ledger, record, driver, address, workers), as_json)
+        _ask(study, ahead(place, ledger, record, workers or usable_cores()))
+    _disclose(place, ledger, record, DriverWhenWanted(place, ledger, record, driver, address, workers), as_json or is_disclosed)
+    if not is_disclosed:
         show_everywhere(place, ledger, study)
     if as_json:
         return print_json((test_facts(ledger.claim(record.uid)) or {}) | {"verdict": judge(ledger, record).to_dict()})

@@ -17,6 +17,7 @@ from policysearch.course.rehearsing import STEPS
 from policysearch.ledger import Role, Standing
 from policysearch.rungs import EarlyStopping
 from policysearch.spare_time import duration
+from searchspaces.policy_json import digest
 from searchspaces.space import RECIPE
 from searchspaces.words import counted
 from trials.rehearsal import trial_seconds
@@ -112,11 +113,14 @@ def plan_left(course: Course, pace: Pace) -> Plan:
     over = [row for row in course.ledger.standings(course.record.uid, ALL_ROLES) if row.status is not None]
     budget, finals = setting.budget_epochs, bool(study.finalists)
     arms = min(study.finalists, course.trials) + BASELINES_IN_FINAL * (2 if _searches_recipe(course) else 1)
+    searched = _searched(course, over)
+    free = {digest(policy) for policy in setting.baselines.values()}
+    lasting = [row for row in over if not searched or row.digest in free]  # the search may still name other finalists
     stages = (
         Stage("baselines", _left([budget] * len(setting.baselines), over, "baseline")),
         Stage("calibration", _left([LONGER * budget] * 2 + [budget], over, "calibration") if study.calibrate else ()),
-        Stage("search", _searched(course, over)),
-        Stage("finalists", _left([budget] * arms * study.finalist_seeds, over, "finalist") if finals else ()),
+        Stage("search", searched),
+        Stage("finalists", _left([budget] * arms * study.finalist_seeds, lasting, "finalist") if finals else ()),
         Stage("test", *_tested(course, over)),
     )
     return Plan(stages, pace, course.at_once)

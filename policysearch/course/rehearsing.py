@@ -10,6 +10,7 @@ from policysearch.course.course import Course
 from policysearch.course.planned import PlannedTraining
 from searchspaces.errors import NoTrialSucceeded
 from searchspaces.policy import Policy
+from searchspaces.views import SEARCHED, views_count, views_met
 from trials.values import TrialResult
 
 STEPS = 20
@@ -36,6 +37,8 @@ def rehearse(course: Course) -> Stages[TrialResult | None]:
 def _plan(setting: Setting, attempt: int) -> PlannedTraining:
     """A rehearsal that failed is no result of the study: it is tried again as another replicate."""
     end = {parameter.name: parameter.ends[1] for parameter in setting.space.parameters}
+    if SEARCHED in end:  # choices have no order: what is timed are those that cost most
+        end[SEARCHED] = max(views_met(setting.space, setting.recipe.views).split(","), key=views_count)
     upper, overrides = setting.space.decode(end), setting.overrides(end)
     policy, where = upper, f"the upper end of {setting.space.name}"
     for label, baseline in setting.baselines.items():

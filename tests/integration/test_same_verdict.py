@@ -20,6 +20,8 @@ from policysearch.judgement import Judgement, judge
 from policysearch.tracking.mirror import mirror_study
 from policysearch.tracking.target import PATIENCE, locate
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module", params=[False, True], ids=["closed", "tested"])
 def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> StudyInLedger:

@@ -14,6 +14,7 @@ from searchspaces.families.fixed import baselines
 from searchspaces.plan import Plan
 from searchspaces.policy import Base
 from trials.data import Prepared, Split, open_parts, open_split, read_meta
+from trials.evaluate import score
 from trials.pixels import Normaliser
 from trials.run import run_trial
 from trials.train import DrawMixing, Trainer
@@ -44,9 +45,7 @@ class Met:
 @pytest.fixture
 def met(monkeypatch: pytest.MonkeyPatch) -> Met:
     """What trials of this process meet from now on."""
-    from trials import run
-
-    met, scoring = Met(), run.score
+    met = Met()
 
     class Watched(Trainer):
         def __init__(self, model: nn.Module, train: Split, *rest: Any) -> None:
@@ -65,11 +64,11 @@ def met(monkeypatch: pytest.MonkeyPatch) -> Met:
 
     def noted(model: nn.Module, split: Split, *rest: Any, **named: Any) -> Score:
         met.scored.append(split)
-        return scoring(model, split, *rest, **named)
+        return score(model, split, *rest, **named)
 
-    monkeypatch.setattr(run, "Trainer", Watched)
-    monkeypatch.setattr(run, "Normaliser", Noted)
-    monkeypatch.setattr(run, "score", noted)
+    monkeypatch.setattr("trials.run.Trainer", Watched)
+    monkeypatch.setattr("trials.run.Normaliser", Noted)
+    monkeypatch.setattr("trials.run.score", noted)
     return met
 
 

@@ -21,6 +21,7 @@ from searchspaces.views import (
     named_views,
     recipe_views,
     views_count,
+    views_met,
     views_note,
     with_views,
 )
@@ -161,6 +162,12 @@ def test_digits_are_not_to_be_mirrored() -> None:
     assert views_note("digits", "identity,five-crops,mild") is None
     note = views_note("digits", "identity,ten-crops")
     assert note is not None and "ten-crops" in note and "mirrored" in note
+
+
+def test_all_views_that_a_study_may_be_judged_by_are_known_from_its_space_and_recipe() -> None:
+    assert views_met(spaces.randaugment(), "scales") == "scales"
+    assert views_met(with_views(spaces.randaugment(), WISH), "identity") == WISH
+    assert views_met(made("{space: randaugment, recipe: {views: ten-crops}}"), "identity") == "ten-crops"
 
 
 def test_a_recipe_of_unknown_views_is_refused() -> None:

@@ -9,7 +9,7 @@ from dashboards.queries import read_study
 from policysearch.cli.ending import print_ending
 from searchspaces.policy import Base, Branch, Policy
 
-OLDER = "That was the best policy when the test set was opened"
+OLDER = "the best policy when the test set was opened"
 
 
 def test_a_test_error_of_an_earlier_best_is_not_passed_off_as_the_best_ones(
