@@ -2,7 +2,7 @@
 
     python benchmarks/our_search.py DIRECTORY --mode local|ray [--trials 24]
 
-The ledger is a SQLite file. Trial, witness and outcome are as there; the three free baselines count among the trials. A trial is
+The ledger is a SQLite file. Trial, witness and outcome are as there; the five free baselines count among the trials. A trial is
 acknowledged when the driver says that it is finished.
 """
 
@@ -18,7 +18,7 @@ from witness import TRIAL_SECONDS, bear_witness
 from policysearch import Study
 from policysearch.drivers import Event
 
-BASELINES = 3
+BASELINES = 5
 
 
 def trial(context: Any) -> tuple[int, int]:
@@ -45,7 +45,8 @@ class Listener:
 
 def search(directory: Path, driver: str, trials: int) -> dict[str, Any]:
     """Begin, or go on with what is there; returns when all trials are over."""
-    study = Study(objective=trial, space="photometric", name="search", home=directory / "home", driver=driver, workers=2)
+    wishes: Any = {"home": directory / "home", "driver": driver, "workers": 2, "calibrate": False, "finalists": 0}
+    study = Study(objective=trial, space="photometric", name="search", **wishes)
     outcome = study.run(trials=trials - BASELINES, listener=Listener())
     done = [found for found in outcome.trials if found.result is not None and found.result.score is not None]
     return {"grid": [found.trial_uid for found in done], "failed": len(outcome.trials) - len(done)}

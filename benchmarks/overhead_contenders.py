@@ -105,9 +105,15 @@ def _study(directory: Path, workers: int, trials: int, driver: str) -> None:
     def objective(context: Any) -> tuple[int, int]:
         return trial()
 
-    study = Study(
-        objective=objective, space=SPACE, sampler="random", name="overhead", home=directory, driver=driver, workers=workers
-    )
+    wishes: Any = {
+        "name": "overhead",
+        "home": directory,
+        "driver": driver,
+        "workers": workers,
+        "calibrate": False,
+        "finalists": 0,
+    }
+    study = Study(objective=objective, space=SPACE, sampler="random", **wishes)
     study.run(trials=trials)
 
 

@@ -5,21 +5,29 @@ Text stays text, so a reader's browser sets it and search finds it; names with m
 
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from html import escape
+from itertools import cycle
 from typing import Any
 
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from dashboards.findings import FinalistRow
 from dashboards.queries import Row, StudyView
 
 # Okabe and Ito's colours (2008), told apart by every kind of colour vision; dashes and widths tell them apart in grey.
 BEST = "#0072B2"
-BASELINES = ((("#D55E00"), (0, (1.2, 1.4))), ("#009E73", (0, (5, 1.6))), ("#A65E9A", (0, (6, 1.4, 1.2, 1.4))))
+BASELINES = (
+    ("#D55E00", (0, (1.2, 1.4))),
+    ("#009E73", (0, (5, 1.6))),
+    ("#A65E9A", (0, (6, 1.4, 1.2, 1.4))),
+    ("#B07A00", (0, (3, 1.2, 1.2, 1.2, 1.2, 1.2))),
+    ("#4A4A4A", (0, (9, 2))),
+)
 OTHERS, INK, FAINT = "#BDBDBD", "#1F2328", "#E7E4DD"
 CURVES_DRAWN = 100
 LONGEST_NAME = 32  # characters: a longer one would leave no room for the figure
@@ -46,7 +54,7 @@ class Shape:
     legend_columns: int
 
 
-WIDE, NARROW = Shape(8.0, 4.2, 4), Shape(4.1, 4.2, 1)
+WIDE, NARROW = Shape(8.0, 4.2, 3), Shape(4.1, 4.2, 1)
 
 
 def comparison_svg(view: StudyView, shape: Shape) -> str:
@@ -80,9 +88,42 @@ def comparison_svg(view: StudyView, shape: Shape) -> str:
         return _svg(figure, "Validation error of the best policy and of the free baselines, in percent")
 
 
+def finalists_svg(finalists: Sequence[FinalistRow], shape: Shape) -> str:
+    """Each finalist's mean error and its interval: the winner in blue, searched policies as dots, baselines as open squares."""
+    with _axes(Shape(shape.width, 0.75 + 0.45 * len(finalists), shape.legend_columns)) as (figure, axes):
+        for place, row in enumerate(reversed(finalists)):
+            won = row.mark == "winner"
+            colour = BEST if won else INK
+            mean, low, high = (100 * share for share in (row.mean, row.low, row.high))
+            axes.plot([low, high], [place, place], "-|", color=colour, linewidth=3 if won else 1.6, markersize=9, zorder=2)
+            free = row.kind == "baseline"
+            filled = "#FFFFFF" if free else colour
+            marker, size = ("s", 7.5) if free else ("o", 8.5)
+            axes.plot(mean, place, marker, color=colour, markerfacecolor=filled, markersize=size, zorder=3)
+            weight = "bold" if won else "normal"
+            above: Any = {"textcoords": "offset points", "ha": "center", "va": "bottom", "weight": weight, "fontsize": 9}
+            axes.annotate(f"{mean:.1f}", (mean, place), (0, 6), **above)
+        axes.set_yticks(range(len(finalists)), [_short(row.name) for row in reversed(finalists)])
+        axes.set_ylim(-0.6, len(finalists) - 0.25)
+        axes.margins(x=0.06)
+        axes.grid(axis="x", color=FAINT, linewidth=0.8)
+        axes.tick_params(axis="y", length=0)
+        axes.spines["left"].set_visible(False)
+        axes.set_xlabel("mean error, % (line: 95 % interval)")
+        return _svg(figure, f"Mean error of each finalist with its 95 % interval, in percent: {_told(finalists)}")
+
+
+def _told(finalists: Sequence[FinalistRow]) -> str:
+    """The figure for those who can't see it."""
+    return "; ".join(
+        f"{row.name}{f' ({row.mark})' if row.mark else ''} {100 * row.mean:.1f}, {100 * row.low:.1f} to {100 * row.high:.1f}"
+        for row in finalists
+    )
+
+
 def curves_svg(view: StudyView, shape: Shape) -> str:
     """Validation error after every epoch: the best trial, the baselines, the other trials in grey (the best hundred of them)."""
-    baselines = dict(zip((row.uid for row in view.baselines), BASELINES, strict=False))
+    baselines = dict(zip((row.uid for row in view.baselines), cycle(BASELINES)))
     with _axes(shape) as (figure, axes):
         others = [row for row in (*view.done, *_short_of(view)) if row != view.best and row.uid not in baselines]
         for row in others[:CURVES_DRAWN]:

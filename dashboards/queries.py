@@ -5,11 +5,13 @@ what there is.
 """
 
 import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
-from policysearch.ledger import Claim, Figure, Ledger, Role, StudyRecord, TrialRecord
+from policysearch.judgement import Judgement, judge
+from policysearch.ledger import Claim, Figure, Ledger, Role, Standing, StudyRecord, TrialRecord
 from policysearch.selection import short_trials, winner
 from policysearch.statistics import disagreement, resolvable_difference, wilson_interval
 from searchspaces.errors import BadInput, NoTrialSucceeded
@@ -63,9 +65,35 @@ class Comparison:
         return self.difference > 0 and self.difference >= self.resolvable
 
 
+CALIBRATION: tuple[Role, ...] = ("calibration",)
+STAGES: Mapping[str, tuple[Role, ...]] = {
+    "rehearsal": ("rehearsal",),
+    "free baselines": ("baseline",),
+    "calibration of the budget": CALIBRATION,
+    "search": ("trial", "enqueued"),
+    "finalists": ("finalist",),
+    "models for the test": ("confirmation",),
+}
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a stage of the study has taken: trainings that are over, those of them that failed, their epochs, their seconds."""
+
+    stage: str
+    trainings: int
+    failed: int
+    epochs: int
+    seconds: float
+
+
 @dataclass(frozen=True)
 class StudyView:
-    """A study for people. `best` is None until a trial has succeeded; `claim` None while the test set is closed."""
+    """A study for people. `best` is None until a trial has succeeded; `claim` None while the test set is closed.
+
+    `best` is the search's own; what the study came to is `judgement`'s. `calibration` are the trainings beside the search that
+    check the budget; `facts` are what the study has noted, by name.
+    """
 
     study: StudyRecord
     rows: tuple[Row, ...]
@@ -73,6 +101,10 @@ class StudyView:
     best_trial: TrialRecord | None
     comparisons: tuple[Comparison, ...]
     claim: Claim | None
+    judgement: Judgement
+    costs: tuple[Cost, ...]
+    calibration: tuple[Row, ...]
+    facts: Mapping[str, Any]
 
     @property
     def figure(self) -> Figure | None:
@@ -107,14 +139,29 @@ def read_study(ledger: Ledger, study_name: str) -> StudyView:
         names = ", ".join(known.name for known in ledger.studies()) or "none yet"
         raise BadInput(f"study {study_name!r}: not in this ledger; there are: {names}")
     trials = ledger.trials(study.uid)
+    costs = costs_of(ledger.standings(study.uid, get_args(Role)))
+    calibration = tuple(_row(trial, None) for trial in ledger.trials(study.uid, CALIBRATION))
+    beside = (ledger.claim(study.uid), judge(ledger, study), costs, calibration, ledger.facts(study.uid))
     short = short_trials(trials)
     rows = tuple(_row(trial, short.get(trial.trial_uid)) for trial in trials)
     try:
         best_trial = winner(trials)
     except NoTrialSucceeded:
-        return StudyView(study, rows, None, None, (), ledger.claim(study.uid))
+        return StudyView(study, rows, None, None, (), *beside)
     best = next(row for row in rows if row.uid == best_trial.trial_uid)
-    return StudyView(study, rows, best, best_trial, _comparisons(trials, rows, best_trial), ledger.claim(study.uid))
+    return StudyView(study, rows, best, best_trial, _comparisons(trials, rows, best_trial), *beside)
+
+
+def costs_of(standings: Iterable[Standing]) -> tuple[Cost, ...]:
+    """What each stage took, in the order in which a study goes; stages that nothing was trained in are left out."""
+    over = [row for row in standings if row.status is not None]
+    found = []
+    for stage, roles in STAGES.items():
+        rows = [row for row in over if row.role in roles]
+        failed, epochs = sum(row.status == "failed" for row in rows), sum(row.epochs for row in rows)
+        if rows:
+            found.append(Cost(stage, len(rows), failed, epochs, math.fsum(row.seconds or 0.0 for row in rows)))
+    return tuple(found)
 
 
 def caveat(view: StudyView) -> str:

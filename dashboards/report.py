@@ -7,20 +7,35 @@ are escaped wherever they stand; the page's content security policy lets nothing
 import base64
 import io
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from dashboards.contact_sheet import Tile, as_image
-from dashboards.figures import NARROW, WIDE, Shape, comparison_svg, curves_svg
+from dashboards.figures import NARROW, WIDE, Shape, comparison_svg, curves_svg, finalists_svg
+from dashboards.findings import (
+    advice,
+    budget_rows,
+    cards,
+    duration,
+    finalist_rows,
+    finalists_heading,
+    headline,
+    percent,
+    recommended,
+    stale_figure,
+    sureness,
+    test_rows,
+)
 from dashboards.gallery import SEED, originals, tiles
+from dashboards.labels_kept import labels_section
+from dashboards.making import making
 from dashboards.queries import StudyView, caveat, read_study
 from policysearch.home import Home
-from policysearch.ledger import Ledger, TrialRecord
+from policysearch.ledger import Ledger, Role, TrialRecord
 from searchspaces.errors import BadInput
 from searchspaces.json_text import pretty_json
 from searchspaces.policy_json import SCHEMA, policy_from_dict
@@ -44,26 +59,40 @@ def write_report(ledger: Ledger, home: Home, study_name: str, path: Path) -> Non
 
 def _content(view: StudyView, home: Home, ledger: Ledger) -> dict[str, Any]:
     """What the page shows, ready to be set."""
-    trials = ledger.trials(view.study.uid)
-    best = view.best_trial
+    won = view.judgement.winner_trial
     ranked = [*view.done, *(row for row in view.rows if row.status != "done")]
+    finalists = finalist_rows(view)
     return {
         "view": view,
+        "headline": headline(view),
+        "winner": view.judgement.winner,
+        "cards": cards(view),
+        "advice": advice(view),
+        "finalists": finalists,
+        "finalists_heading": finalists_heading(view),
+        "finalists_figure": _both(partial(finalists_svg, finalists)) if finalists else None,
+        "tests": test_rows(view),
+        "stale": stale_figure(view),
+        "sureness": sureness(view),
+        "budget": budget_rows(view),
         "caveat": caveat(view),
-        "comparison": _both(comparison_svg, view) if view.best else None,
-        "curves": _both(curves_svg, view) if any(row.curve for row in view.rows) else None,
-        "gallery": _gallery(best, home) if best else None,
-        "own_images": best is not None and best.spec["data"] is not None,
-        "policy_json": _policy_json(view, home.study_directory(view.study.name)) if best else None,
+        "comparison": _both(partial(comparison_svg, view)) if view.best else None,
+        "curves": _both(partial(curves_svg, view)) if any(row.curve for row in view.rows) else None,
+        "gallery": _gallery(won, home) if won else None,
+        "own_images": won is not None and won.spec["data"] is not None,
+        "use": recommended(view),
+        "files": _files(view, ledger, home.study_directory(view.study.name)),
         "rows": ranked[:TRIALS_SHOWN],
         "rows_left_out": max(0, len(ranked) - TRIALS_SHOWN),
-        "making": _making(view, trials),
+        "labels": labels_section(ledger, home, view.study),
+        "leaks": None,
+        "making": making(view, ledger.trials(view.study.uid, get_args(Role))),
     }
 
 
-def _both(draw: Callable[[StudyView, Shape], str], view: StudyView) -> list[tuple[str, str]]:
+def _both(draw: Callable[[Shape], str]) -> list[tuple[str, str]]:
     """A figure as SVG, for desks and for phones."""
-    return [("wide", draw(view, WIDE)), ("narrow", draw(view, NARROW))]
+    return [("wide", draw(WIDE)), ("narrow", draw(NARROW))]
 
 
 def _gallery(best: TrialRecord, home: Home) -> list[tuple[str, list[tuple[str, Tile]]]] | None:
@@ -88,95 +117,30 @@ def _data_uri(tile: Tile) -> str:
     return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode('ascii')}"
 
 
-def _policy_json(view: StudyView, study_directory: Path) -> str:
-    """The file that the search wrote, if it holds the best trial's policy; else that policy, with less about its origin."""
-    assert view.best_trial is not None
-    policy = view.best_trial.spec["policy"]
+def _files(view: StudyView, ledger: Ledger, study_directory: Path) -> list[tuple[str, str]]:
+    """The policies to copy, the one to train with first: the winner's, and the baseline's that it is compared with."""
+    won, named = view.judgement.winner_trial, view.judgement.baseline
+    if won is None:
+        return []
+    files = [("policy.json", _policy_json(view, won, study_directory / "policy.json"))]
+    if named is not None and named.trial_uid != won.trial_uid:
+        beside = _policy_json(view, ledger.trial(named.trial_uid), study_directory / "baseline.json")
+        files.append(("baseline.json", beside))
+    use = recommended(view)
+    return files[::-1] if use is not None and named is not None and use.key == named.key else files
+
+
+def _policy_json(view: StudyView, trial: TrialRecord, path: Path) -> str:
+    """The file that the search wrote, if it holds the trial's policy; else that policy, with less about its origin."""
+    policy = trial.spec["policy"]
     try:
-        text = (study_directory / "policy.json").read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8")
         if json.loads(text)["policy"] == policy:
             return text
     except (OSError, ValueError, KeyError, TypeError):
         pass
-    origin = {"study": view.study.name, "trial": {"uid": view.best_trial.trial_uid, "number": view.best_trial.number}}
+    origin = {"study": view.study.name, "trial": {"uid": trial.trial_uid, "number": trial.number}}
     return pretty_json({"schema": SCHEMA, "policy": policy, "provenance": origin})
-
-
-def _making(view: StudyView, trials: Sequence[TrialRecord]) -> list[tuple[str, list[tuple[str, str]]]]:
-    """How the study was made, as headed lists of names and values."""
-    identity = view.study.identity
-    results = [trial.result for trial in trials if trial.result is not None]
-    seconds = sum(result.span_seconds.get("total", 0.0) for result in results)
-    parameters = "; ".join(_range_in_words(parameter) for parameter in identity["space"]["parameters"])
-    search = [
-        ("space", f"{identity['space']['name']}: {parameters}"),
-        ("sampler", identity["sampler"]),
-        *_stopping(identity),
-        ("seed", str(identity["seed"])),
-        ("epochs a trial", str(identity["epochs"])),
-        ("objective", identity["objective"]),
-        ("time in trials", duration(seconds)),
-        ("started", f"{view.study.created_at:%Y-%m-%d %H:%M} UTC"),
-    ]
-    environments = {
-        key: sorted({result.environment[key] for result in results if key in result.environment}) for key in _keys(results)
-    }
-    machine = [
-        ("policysearch", version("policysearch")),
-        ("engine", ", ".join(sorted({r.engine for r in results if r.engine})) or "none yet"),
-    ]
-    machine += [(key.replace("_", " "), ", ".join(values)) for key, values in environments.items()]
-    recipe = [(key.replace("_", " "), str(value)) for key, value in identity.get("recipe", {}).items()]
-    making = [("Data", _data(identity)), ("Search", search), ("Recipe", recipe), ("Made with", machine)]
-    return [(head, values) for head, values in making if values]
-
-
-def _stopping(identity: dict[str, Any]) -> list[tuple[str, str]]:
-    """The rungs of a study that stops policies early."""
-    if "early_stopping" not in identity:
-        return []
-    rungs = ", ".join(map(str, identity["early_stopping"]["rungs"]))
-    return [("early stopping", f"trainings of {rungs} epochs; of each the best 1 in {identity['early_stopping']['eta']} go on")]
-
-
-def _data(identity: dict[str, Any]) -> list[tuple[str, str]]:
-    """What the images are, as far as they are ours to know."""
-    image = identity["image"]
-    channels = f"{image['channels']} channel{'s' if image['channels'] > 1 else ''}"
-    if "data" not in identity:
-        return [("images", f"the trainer’s own, {channels}")]
-    counts = ", ".join(f"{identity['splits'][split]:,} {split}" for split in ("train", "val", "test"))
-    return [
-        ("data set", identity["data"]["name"]),
-        ("images", counts),
-        ("size", f"{image['height']} × {image['width']} pixels, {channels}"),
-        ("fingerprint of train and val", identity["data"]["fingerprint"]),
-        ("fingerprint of test", identity["test"] or "there is no test set"),
-    ]
-
-
-def _keys(results: Sequence[Any]) -> list[str]:
-    return list(dict.fromkeys(key for result in results for key in result.environment))
-
-
-def _range_in_words(parameter: dict[str, Any]) -> str:
-    """A parameter of the space: "level 3 to 27 by 6"."""
-    if "choices" in parameter:
-        return f"{parameter['name']} one of {', '.join(map(str, parameter['choices']))}"
-    by = f" by {parameter['step']}" if parameter.get("step", 1) > 1 else ""
-    return f"{parameter['name']} {parameter['low']:g} to {parameter['high']:g}{by}"
-
-
-def duration(seconds: float) -> str:
-    """A length of time for people: "43 s", "12 min", "3.5 h"."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
-
-
-def percent(share: float) -> str:
-    """A share of images, 0 to 1, as a percentage with one decimal: "12.9"."""
-    return f"{100 * share:.1f}"
 
 
 def _environment() -> Environment:

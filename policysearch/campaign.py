@@ -6,10 +6,9 @@ out, and what came of it is read from the ledger. Refuses nothing; it stops at t
 and before a trial that would not finish in time.
 """
 
-import hashlib
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -21,12 +20,11 @@ from policysearch.ledger import ENQUEUED, Ledger, Role, Standing, StudyRecord
 from policysearch.rungs import ETA, EarlyStopping
 from policysearch.samplers import Sampler, key_of
 from policysearch.spare_time import SpareTime
-from policysearch.specs import placed, trial_spec
+from policysearch.specs import placed, training_in_words, trial_spec, trial_uid_for
 from searchspaces.errors import BadInput
 from searchspaces.policy import Policy
 from searchspaces.policy_json import digest
 from searchspaces.space import SearchSpace
-from searchspaces.words import policy_in_words
 from trials.failpoints import reach
 from trials.values import DataRef, Recipe
 
@@ -59,7 +57,7 @@ class Setting:
         """The rungs, of which there is at least the last."""
         return EarlyStopping(self.rungs or (self.budget_epochs,), self.eta)
 
-    def overrides(self, params: Mapping[str, Any]) -> dict[str, float]:
+    def overrides(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """What of the recipe is another at a point of the space; nothing for params that are no point of it."""
         try:
             return self.space.recipe_overrides(params)
@@ -107,8 +105,7 @@ class Campaign:
         self._before = ledger.standings(study.uid)
         for standing in self._before:
             self._history.add(Row.of(standing, self._key(standing)))
-            if standing.status == "done" and standing.seconds is not None:
-                self._spare.took(standing.seconds, standing.budget_epochs)
+        self._spare.took_before(self._before)
         self._waiting = deque(self._unfinished())
         left = {row.key for row in self._waiting if row.role == "trial"}
         finished = {row.key for row in self._history if row.role == "trial" and row.status is not None}
@@ -138,10 +135,10 @@ class Campaign:
         """How many trials are over; before the first task, those that earlier searches finished."""
         return self._history.over
 
-    def tell_finished(self) -> None:
-        """Tell the listener of the trials that were over before this search began."""
+    def tell_finished(self, besides: Collection[Role] = ()) -> None:
+        """Tell the listener of the trials that were over before this search began, but for those in the roles `besides`."""
         for standing in self._before:
-            if standing.status is not None:
+            if standing.status is not None and standing.role not in besides:
                 self._tell_end(self._history[standing.trial_uid], standing.epochs, standing.reason)
 
     def next_task(self) -> Task | Later | None:
@@ -166,7 +163,7 @@ class Campaign:
         """Tell the listener, and note that a worker has taken the trial up."""
         self._spare.begun(trial_uid)
         row = self._history[trial_uid]
-        self._listener(Event("started", trial_uid, label=row.label, budget_epochs=row.epochs))
+        self._listener(Event("started", trial_uid, label=row.label, budget_epochs=row.epochs, role=row.role))
 
     def finished(self, trial_uid: str) -> None:
         """Read the result, keep the weights of the best trial alone, tell the listener."""
@@ -185,20 +182,17 @@ class Campaign:
         self._tell_end(row, len(result.epochs), result.error)
 
     def _tell_end(self, row: Row, epochs: int, reason: str | None) -> None:
+        named: dict[str, Any] = {"label": row.label, "budget_epochs": row.epochs, "role": row.role}
         if row.wrong is None or row.total is None:
-            self._listener(Event("failed", row.trial_uid, text=reason or "", label=row.label, budget_epochs=row.epochs))
-            return
-        score = (row.wrong, row.total)
-        self._listener(Event("finished", row.trial_uid, epochs, *score, label=row.label, budget_epochs=row.epochs))
+            self._listener(Event("failed", row.trial_uid, text=reason or "", **named))
+        else:
+            self._listener(Event("finished", row.trial_uid, epochs, row.wrong, row.total, **named))
 
     def _late(self, epochs: int) -> Literal[False] | Later | None:
-        """False where a trial of so many epochs would end in time; else what to answer instead."""
-        if self._spare.allows(epochs):
-            return False
-        if self._spare.may_allow(epochs):
-            return LATER
-        self.stopped = "time"
-        return None
+        """As `SpareTime.late` says; where that is the end, `stopped` says why."""
+        if (late := self._spare.late(epochs)) is None:
+            self.stopped = "time"
+        return late
 
     def _given(self, trial_uid: str, recorded: Mapping[str, Any]) -> Task:
         epochs, spec = self._history[trial_uid].epochs, placed(recorded, self._setting)
@@ -239,7 +233,7 @@ class Campaign:
 
     def _suggested(self, plan: _Plan) -> _Plan | None:
         """The plan with the policy that the sampler suggests; None at the end of the space."""
-        number, space = self._history.next_number, self._setting.space
+        number, space = self._ledger.next_number(self._study.uid), self._setting.space
         params = self._sampler.suggest(self._history.tried(), number)
         reach("after_suggest")
         if params is None:
@@ -250,13 +244,13 @@ class Campaign:
     def _add(self, plan: _Plan) -> tuple[str, dict[str, Any]]:
         """Record the trial; its uid and spec."""
         assert plan.policy is not None
-        setting, number = self._setting, self._history.next_number
+        setting, number = self._setting, self._ledger.next_number(self._study.uid)
         overrides = setting.overrides(plan.params) if plan.role == "trial" else {}
         fingerprint = digest(plan.policy)
         key = key_of(fingerprint, overrides, setting.recipe)
         assert not self._history.has(key, plan.epochs), "no policy is trained twice alike"
-        words = "; ".join((policy_in_words(plan.policy), *(f"{name} {value:.4g}" for name, value in overrides.items())))
-        uid = hashlib.sha256(f"{self._study.uid}/{number}".encode()).hexdigest()[:32]
+        words = training_in_words(plan.policy, overrides)
+        uid = trial_uid_for(self._study.uid, number)
         point = plan.params if plan.role == "trial" else {}
         spec = trial_spec(setting, uid, plan.policy, point, overrides, plan.epochs)
         self._ledger.add_trial(self._study.uid, number, plan.role, plan.label, plan.params, fingerprint, words, spec)

@@ -11,7 +11,7 @@ from policysearch.ledger import Standing
 from searchspaces.errors import BadInput
 from searchspaces.json_text import one_line
 from searchspaces.ops import find_op
-from searchspaces.policy import Base, Policy
+from searchspaces.policy import Base, Policy, ResizedCrop
 from searchspaces.policy_json import digest
 from searchspaces.zoo import PREFIX, read_source
 
@@ -43,8 +43,10 @@ def _placed(label: str, policy: Policy, channels: int, base: Base) -> Policy:
             raise BadInput(f"enqueue {label}: its op {op} can't take images with {channels} channels; enqueue another policy")
     if not label.startswith(PREFIX):
         return policy
-    # The zoo holds policies alone; what geometry moves in, and how, is theirs.
-    return replace(policy, base=replace(base, fill=policy.base.fill, interpolation=policy.base.interpolation))
+    # The zoo holds policies alone; what geometry moves in, and how, is theirs. Only a resized crop keeps its own way: by the
+    # nearest pixel it would be blocks.
+    how = base.interpolation if isinstance(base.crop, ResizedCrop) else policy.base.interpolation
+    return replace(policy, base=replace(base, fill=policy.base.fill, interpolation=how))
 
 
 def count_in(trials: Sequence[Standing], policies: Mapping[str, Policy]) -> int:

@@ -89,7 +89,6 @@ class History:
         self._searched = 0
         self.ladder = Ladder(stopping.rungs, stopping.eta)
         self.best: Row | None = None
-        self.next_number = 0
         self.over = 0
 
     def __iter__(self) -> Iterator[Row]:
@@ -130,7 +129,6 @@ class History:
         if row.role == "trial" and policy.searched is None:
             policy.searched = row
             self._searched += 1
-        self.next_number = max(self.next_number, row.number + 1)
         self._put(policy, row)
 
     def finish(self, trial_uid: str, result: TrialResult) -> None:

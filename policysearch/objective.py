@@ -79,7 +79,7 @@ class Context:
 
     trial_uid: str
     params: Mapping[str, Any]
-    recipe: Mapping[str, float]
+    recipe: Mapping[str, Any]
     seed: int
     replicate: int
     budget_epochs: int

@@ -1,4 +1,4 @@
-"""A whole search: data prepared, study made or taken up again, trials run, best policy written, test set opened if asked for.
+"""A whole study: data prepared, study made or taken up again, its stages run in order, policy written, test set opened if wished.
 
 The same call goes on with what is unfinished and repeats nothing that is in the ledger. Refuses to search a study that another
 process is searching, and whatever would leave a study that nobody can finish.
@@ -14,28 +14,34 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from policysearch.campaign import Campaign, Setting
-from policysearch.conclusion import disclose_test, still_to_test, write_policy
-from policysearch.drivers import Event, Listener
-from policysearch.enqueued import count_in, read_policies
+from policysearch.conclusion import still_to_test, write_policy
+from policysearch.confirming import confirm_and_disclose
+from policysearch.course.calibrating import judge_budget, train_baselines, train_plainest
+from policysearch.course.chain import Chain, Stages
+from policysearch.course.course import Course
+from policysearch.course.finals import train_finalists
+from policysearch.course.labels import look_at_labels
+from policysearch.course.plan import plan_left, tell_plan, time_for_test
+from policysearch.course.planned import ALL_ROLES
+from policysearch.course.rehearsing import rehearse
+from policysearch.course.restoring import restore_weights
+from policysearch.course.searching import search_policies
+from policysearch.drivers import Driver, Event, Listener
+from policysearch.drivers.execution import usable_cores
+from policysearch.enqueued import read_policies
 from policysearch.extending import extension
 from policysearch.holding import held
 from policysearch.home import Home
-from policysearch.kept_weights import KeptWeights
-from policysearch.ledger import Figure, Ledger, StudyRecord, TrialRecord
-from policysearch.rungs import expected_trials
+from policysearch.judgement import Judgement, judge
+from policysearch.ledger import SEARCHED, Figure, Ledger, StudyRecord, TrialRecord
 from policysearch.samplers import make_sampler
-from policysearch.selection import best_trial, short_trials, winner
-from policysearch.specs import placed
+from policysearch.selection import best_trial
 from policysearch.study import Study
 from policysearch.wished import Wished, driver_for, prepared_images, wished
 from searchspaces.engines.fused.keeping import anything_kept
-from searchspaces.errors import BadInput, NoTrialSucceeded
+from searchspaces.errors import BadInput, NoTrialSucceeded, PolicysearchError
 from searchspaces.families import find_family
-from searchspaces.spaces import few_trials_note
 from searchspaces.words import counted
-from trials.run import run_trial
-from trials.values import TrialSpec
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -47,20 +53,28 @@ COMPILING = "the first trial waits while the augmentation kernels are compiled, 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a search came to. `trials` are all of the study by number, baselines and failed ones included.
+    """What a study came to so far. `trials` are those among which its search chose, by number: baselines and failed ones too.
 
-    `figure` is the test figure, if this study's has ever been disclosed; `resumed` says whether the study was there before;
-    `notes` are sentences for the user.
+    `judgement` is what can be said of the winner: the verdict, its finalists, and all that it rests on. `figure` is the test
+    figure, if this study's has ever been disclosed; `policy_path` the policy's file, which is written where a policy is
+    recommended; `resumed` says whether the study was there before; `notes` are sentences for the user.
     """
 
     study: str
-    winner: TrialRecord
+    judgement: Judgement
     baselines: tuple[TrialRecord, ...]
     trials: tuple[TrialRecord, ...]
     policy_path: Path
     figure: Figure | None
     resumed: bool
     notes: tuple[str, ...]
+
+    @property
+    def winner(self) -> TrialRecord:
+        """The trial of the search whose policy is recommended. Raises PolicysearchError where the budget is too short for one."""
+        if self.judgement.winner_trial is None:
+            raise PolicysearchError(f"study {self.study!r}: no policy is recommended: {self.judgement.verdict.sentence}")
+        return self.judgement.winner_trial
 
 
 def search(study: Study, trials: int, listener: Listener, test: bool, extend: str | None = None) -> Outcome:
@@ -73,34 +87,96 @@ def search(study: Study, trials: int, listener: Listener, test: bool, extend: st
         prepared = prepared_images(study, home.root, listener, test)
         ledger = Ledger.open(home.ledger_url)
         wish = wished(study, prepared, ledger, enqueued)
-        sampler = make_sampler(study.sampler, wish.setting.space, study.seed, wish.setting.recipe)
+        make_sampler(
+            study.sampler, wish.setting.space, study.seed, wish.setting.recipe
+        )  # or refuse the wish before there is a study
         driver = driver_for(study, wish.setting)
         record, trials, notes = _study_in_ledger(study, wish, ledger, home, trials, extend)
-        notes = (*notes, *sampler.notes, *_few_and_short(wish.setting, trials))
+        if prepared is not None:
+            ledger.note_fact(record.uid, "duplicates", dict(prepared.leaks))  # counts alone, for who tells of the study later
         with home.lock(record.name) as directory, held(ledger, record) as hold:
-            listener = hold.watching(listener)
-            beside = len(wish.setting.baselines) + count_in(ledger.standings(record.uid), wish.setting.enqueued)
-            listener(Event("ready", total=beside + expected_trials(wish.setting.early_stopping, trials), text=record.name))
-            for note in notes:
-                listener(Event("note", text=note))
-            weights, claim = KeptWeights(directory / "weights"), ledger.claim(record.uid)
-            keep = still_to_test(claim)
-            campaign = Campaign(ledger, record, wish.setting, sampler, weights, trials, listener, deadline, keep)
-            if campaign.finished_before:
-                listener(Event("note", text=f"finished before, and not run again: {counted(campaign.finished_before, 'trial')}"))
-            campaign.tell_finished()
-            if wish.setting.objective is None and wish.setting.recipe.device == "cpu" and not anything_kept():
-                listener(Event("note", text=COMPILING))
-            driver.run(campaign, listener)
-            best = _best(campaign.stopped, study.max_hours, ledger, record)
-            weights.sweep({best.trial_uid, *keep})
-            for uid in keep if claim else [best.trial_uid]:
-                _restore_weights(ledger.trial(uid), wish.setting, weights, listener)
-            path = write_policy(home, ledger, record)
-        if test:
-            disclose_test(home, ledger, record)
-        ended = (*_ending(campaign.stopped, study.max_hours, trials), *_stopped_early(ledger, record))
-        return _outcome(home, ledger, record, path, wish.known is not None, (*notes, *ended))
+            course = Course(
+                *(study, home, ledger, record, wish.setting, prepared, directory, hold.watching(listener), trials, test),
+                *(_at_once(study, driver), deadline, frozenset(still_to_test(ledger.claim(record.uid)))),
+            )
+            _tell_what_stands(course, notes)
+            _run(course, driver)
+            _conclude(course)
+        if test and course.stopped is None and time_for_test(course):
+            confirm_and_disclose(home, ledger, record, driver, listener, study.finalist_seeds)
+        return _outcome(course, wish.known is not None)
+
+
+def _run(course: Course, driver: Driver) -> None:
+    """All stages, in one run of the driver where its workers are here: they stay from the first to the last."""
+    if course.study.address is None:
+        driver.run(Chain(_stages(course)), course.listener)
+        return
+    # What is done between the stages takes a while, and a driver that is silent for long counts as gone on a cluster.
+    for part in (_opening(course), _main_part(course)):
+        driver.run(Chain(part), course.listener)
+
+
+def _stages(course: Course) -> Stages[None]:
+    yield from _opening(course)
+    yield from _main_part(course)
+
+
+def _opening(course: Course) -> Stages[None]:
+    """Until it is known what the study will take, what keeps labels, and whether its budget is long enough."""
+    rehearsal, opening = (yield from rehearse(course)), ("baselines", "calibration")
+    tell_plan(course, rehearsal, opening)
+    if course.plainest_first:
+        yield from train_plainest(course)
+        tell_plan(course, rehearsal, opening)
+        look_at_labels(course)
+    yield from train_baselines(course)
+
+
+def _main_part(course: Course) -> Stages[None]:
+    """From the baselines to the finalists."""
+    if course.stopped is None and not course.study.trim:
+        look_at_labels(course)
+    if course.stopped is None:
+        judge_budget(course)
+    if course.stopped is None:
+        tell_plan(course)
+        yield from search_policies(course)
+        yield from train_finalists(course)
+
+
+def _tell_what_stands(course: Course, notes: tuple[str, ...]) -> None:
+    """That the study stands, what is to be said of its wishes, and what earlier runs have finished."""
+    over = [row for row in course.ledger.standings(course.record.uid, ALL_ROLES) if row.status and row.role != "rehearsal"]
+    left = plan_left(course, lambda epochs: 0.0)
+    epochs = left.epochs + sum(row.budget_epochs for row in over)
+    course.listener(Event("ready", total=left.trainings + len(over), epoch=epochs, text=course.record.name))
+    for note in notes:
+        course.note(note)
+    if over:
+        course.listener(Event("note", text=f"finished before, and not run again: {counted(len(over), 'trial')}"))
+    ours = course.setting.objective is None and course.setting.recipe.device == "cpu"
+    if ours and left.trainings and not anything_kept():
+        course.listener(Event("note", text=COMPILING))
+
+
+def _conclude(course: Course) -> None:
+    """Keep the weights that may still be wanted, and write the policy, unless the budget is too short to recommend one."""
+    ledger, record = course.ledger, course.record
+    best = _best(course)
+    course.weights.sweep({best.trial_uid, *course.keep})
+    if course.stopped == "budget":
+        return
+    for uid in sorted(course.keep) or [best.trial_uid]:
+        if (trial := ledger.trial(uid)).role in SEARCHED:
+            restore_weights(trial, course.setting, course.weights, course.listener)
+    write_policy(course.home, ledger, record)
+
+
+def _at_once(study: Study, driver: Driver) -> int:
+    """How many trials run together; on a cluster that is met later what was wished for, or one."""
+    wanted: int | None = getattr(driver, "workers", study.workers)
+    return wanted or (1 if study.address else usable_cores())
 
 
 def _study_in_ledger(
@@ -118,55 +194,20 @@ def _study_in_ledger(
     return record, trials, (*wish.notes, *more)
 
 
-def _few_and_short(setting: Setting, trials: int) -> tuple[str, ...]:
-    """What is to be said of so many trials in such a space, and of the epochs they may train for."""
-    few, (*shorter, full) = few_trials_note(setting.space, trials), setting.early_stopping.rungs
-    rungs = (
-        f"early stopping: each policy trains for {', '.join(map(str, shorter))} epochs first, each time from the start; the best"
-    )
-    rungs += f" 1 in {setting.eta} go on, at last to {full} epochs, and only those can win"
-    return (*((few,) if few else ()), *((rungs,) if shorter else ()))
+def _best(course: Course) -> TrialRecord:
+    if course.deadline is not None and not any(row.status for row in course.ledger.standings(course.record.uid)):
+        hours = f"max_hours {course.study.max_hours:g}"
+        raise NoTrialSucceeded(f"{hours}: over before a trial could finish; give more and search again")
+    return best_trial(course.ledger, course.record.uid)
 
 
-def _restore_weights(trial: TrialRecord, setting: Setting, weights: KeptWeights, listener: Listener) -> None:
-    """Train a finished trial again when its weights were taken away; its result stands, and the new weights must be the same."""
-    assert trial.result is not None
-    if setting.objective is not None or weights.is_sound(trial.trial_uid, trial.result.weights_sha256):
-        return
-    text = f"the weights of {trial.label} are missing or changed; training it again to restore them"
-    listener(Event("note", trial.trial_uid, text=text))
-    path = weights.path(trial.trial_uid)
-    result = run_trial(TrialSpec.from_dict(placed(trial.spec, setting)), lambda epoch: None, path)
-    if result.weights_sha256 != trial.result.weights_sha256:
-        path.unlink(missing_ok=True)
-        lost = result.error or "came out otherwise on this machine; the study can't be tested here, its validation figures stand"
-        listener(Event("note", trial.trial_uid, text=f"the weights of {trial.label} {lost}"))
-
-
-def _best(stopped: str | None, max_hours: float | None, ledger: Ledger, record: StudyRecord) -> TrialRecord:
-    if stopped == "time" and not any(row.status for row in ledger.standings(record.uid)):
-        raise NoTrialSucceeded(f"max_hours {max_hours:g}: over before a trial could finish; give more and search again")
-    return best_trial(ledger, record.uid)
-
-
-def _ending(stopped: str | None, max_hours: float | None, trials: int) -> tuple[str, ...]:
-    if stopped == "space":
-        return (f"the space has no other policy: {trials} were asked for, and all there are were tried",)
-    if stopped == "time":
-        return (f"stopped by max_hours ({max_hours:g}): another trial would not have finished in time; search again to go on",)
-    return ()
-
-
-def _stopped_early(ledger: Ledger, record: StudyRecord) -> tuple[str, ...]:
-    """How many policies didn't get all epochs, if any."""
-    stopped = sum(how == "stopped" for how in short_trials(ledger.standings(record.uid)).values())
-    return (f"early stopping: policies that were stopped before they had all epochs: {stopped}",) if stopped else ()
-
-
-def _outcome(home: Home, ledger: Ledger, study: StudyRecord, path: Path, resumed: bool, notes: tuple[str, ...]) -> Outcome:
+def _outcome(course: Course, resumed: bool) -> Outcome:
+    ledger, study = course.ledger, course.record
     trials, claim = ledger.trials(study.uid), ledger.claim(study.uid)
     free = tuple(trial for trial in trials if trial.role == "baseline")
-    return Outcome(study.name, winner(trials), free, trials, path, claim.figure if claim else None, resumed, notes)
+    path = course.home.study_directory(study.name) / "policy.json"
+    figure = claim.figure if claim else None
+    return Outcome(study.name, judge(ledger, study), free, trials, path, figure, resumed, tuple(course.notes))
 
 
 @contextmanager

@@ -7,8 +7,12 @@ the median; before any trial is over only the deadline itself counts.
 
 import heapq
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from statistics import median
+from typing import Literal
+
+from policysearch.drivers import LATER, Later
+from policysearch.ledger.records import Standing
 
 REMEMBERED = 101
 
@@ -28,6 +32,18 @@ class SpareTime:
         """A trial was over after so many seconds."""
         self._seconds_an_epoch.append(seconds / max(1, epochs))
         self._slowest = max(self._slowest, self._seconds_an_epoch[-1])
+
+    def took_before(self, rows: Iterable[Standing]) -> None:
+        """What the study's rows say of trials that are over; a rehearsal is no whole trial and says nothing."""
+        for row in rows:
+            if row.status == "done" and row.seconds is not None and row.role != "rehearsal":
+                self.took(row.seconds, row.budget_epochs)
+
+    def late(self, epochs: int) -> Literal[False] | Later | None:
+        """False where a trial of so many epochs would end in time; else what a source of tasks answers instead of it."""
+        if self.allows(epochs):
+            return False
+        return LATER if self.may_allow(epochs) else None
 
     def longest(self, epochs: int) -> float | None:
         """How long the slowest trial so far would have taken for so many epochs; None before one is over."""
@@ -72,3 +88,12 @@ class SpareTime:
         for epochs in self._given.values():
             heapq.heapreplace(free, free[0] + self._expected(epochs))
         return free[0]
+
+
+def duration(seconds: float) -> str:
+    """A length of time in words fit for a line: "40 s", "7 min", "3.5 h"."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"

@@ -3,16 +3,29 @@
 It says all that the trial depends on, and nothing of where or when it runs.
 """
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from searchspaces.policy import Policy
 from searchspaces.policy_json import policy_to_dict
+from searchspaces.words import policy_in_words
 from trials.values import TrialSpec
 
 if TYPE_CHECKING:
     from policysearch.campaign import Setting
+
+
+def trial_uid_for(study_uid: str, number: int) -> str:
+    """The uid of a study's trial of that number."""
+    return hashlib.sha256(f"{study_uid}/{number}".encode()).hexdigest()[:32]
+
+
+def training_in_words(policy: Policy, overrides: Mapping[str, Any]) -> str:
+    """The policy in words, and what is changed in the recipe."""
+    changed = (f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}" for name, value in overrides.items())
+    return "; ".join((policy_in_words(policy), *changed))
 
 
 def trial_spec(

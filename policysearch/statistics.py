@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from statistics import NormalDist
 
 # Two-sided test at 5 %, power 80 %: (z(0.975) + z(0.8))^2, each rounded to two places as the tables do.
-_LEVEL_AND_POWER = (1.96 + 0.84) ** 2
+LEVEL_AND_POWER = (1.96 + 0.84) ** 2
 
 
 def wilson_interval(wrong: int, total: int, confidence: float = 0.95) -> tuple[float, float]:
@@ -43,4 +43,4 @@ def resolvable_difference(disagreement: float, total: int) -> float:
     """
     if not (0 <= disagreement <= 1 and total > 0):
         raise ValueError(f"disagreement {disagreement} on {total} images is impossible")
-    return math.sqrt(_LEVEL_AND_POWER * disagreement / (total + _LEVEL_AND_POWER))
+    return math.sqrt(LEVEL_AND_POWER * disagreement / (total + LEVEL_AND_POWER))

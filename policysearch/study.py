@@ -16,6 +16,7 @@ from policysearch.packing import name_of
 from policysearch.rungs import read_early_stopping
 from searchspaces.errors import BadInput, StudyMismatch
 from searchspaces.json_text import canonical_json, one_line
+from searchspaces.views import named_views
 
 if TYPE_CHECKING:
     from policysearch.campaign import Setting
@@ -102,6 +103,7 @@ class Study:
         check_count("seed", self.seed, 0, 2**53)
         check_count("finalists", self.finalists, 0, 100)
         check_count("finalist_seeds", self.finalist_seeds, 1, 100)
+        named_views(self.views)
         if self.duplicates not in CURES:
             raise BadInput(f"duplicates {self.duplicates!r}: allowed are {', '.join(CURES)}")
         if self.workers is not None:
@@ -126,6 +128,10 @@ class Study:
             raise BadInput("data: none given; give images, or an objective: a function of your own that trains")
         if self.objective is not None:
             name_of(self.objective)
+            if self.trim:
+                raise BadInput("trim: only our own net says which strengths keep the labels; leave it out, or the objective")
+            if self.views != "identity":
+                raise BadInput(f"views {self.views!r}: your function scores its images itself; leave them out, or the objective")
         for name, allowed in (("channels", (1, 3)), ("domain", DOMAINS)):
             value = getattr(self, name)
             if value is not None and self.data is not None:
@@ -139,7 +145,8 @@ class Study:
 
         assert self.data is not None
         root = None if self.data_root is None else fspath(self.data_root)
-        return Source(fspath(self.data), root, self.image_size, self.train_images, self.val_images, self.val_folder, self.seed)
+        wishes = (self.image_size, self.train_images, self.val_images, self.val_folder, self.seed)
+        return Source(fspath(self.data), root, *wishes, groups=self.groups, duplicates=self.duplicates)
 
     @property
     def space_wish(self) -> str | Mapping[str, Any]:
@@ -161,14 +168,18 @@ class Study:
         if prepared is not None:
             identity |= {
                 "splits": dict(prepared.counts),
+                "fingerprints": dict(prepared.fingerprints),
                 "image": {name: getattr(prepared, name) for name in ("channels", "height", "width", "domain")},
                 "data": {"name": prepared.name, "fingerprint": prepared.fingerprint},
+                "groups": self.groups,
+                "duplicates": self.duplicates,
                 "test": prepared.heldout_fingerprint,
             }
         else:
             identity["image"] = {"channels": self.channels or 3, "domain": self.domain or "photos"}
         if setting.objective is None:
             identity["recipe"] = asdict(setting.recipe)
+            identity["trim"] = self.trim
         if self.early_stopping is not None:
             identity["early_stopping"] = {"rungs": list(setting.early_stopping.rungs), "eta": setting.early_stopping.eta}
         return identity

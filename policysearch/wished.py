@@ -21,12 +21,12 @@ from searchspaces.errors import BadInput
 from searchspaces.families.fixed import baselines
 from searchspaces.policy import Base, Policy
 from searchspaces.policy_json import digest
-from searchspaces.spaces import DIGIT_BASE, PHOTO_BASE, build_space
+from searchspaces.spaces import build_space, usual_base
+from searchspaces.views import recipe_views, views_met, views_note, with_views
 from trials.data import Prepared, prepare
 from trials.recipes import check_recipe, default_recipe
 from trials.values import DataRef, Recipe
 
-BASES = {"photos": PHOTO_BASE, "digits": DIGIT_BASE}
 GPUS_PER_TRIAL = 0.25  # the small net fills no GPU
 GPUS_PER_OBJECTIVE = 1.0  # a net of the user's own may well
 
@@ -72,24 +72,28 @@ def wished(study: Study, prepared: Prepared | None, ledger: Ledger, policies: Ma
         check_recipe(setting.recipe)
     setting, notes = _with_enqueued(setting, policies, *_images(study, prepared))
     prepared_notes = () if prepared is None else prepared.notes
-    return Wished(prepared, setting, name, identity, known, (*prepared_notes, *setting.space.notes, *notes))
+    domain = (study.domain or "photos") if prepared is None else prepared.domain
+    mirrored = views_note(domain, views_met(setting.space, setting.recipe.views))
+    all_notes = (*prepared_notes, *setting.space.notes, *([mirrored] if mirrored else []), *notes)
+    return Wished(prepared, setting, name, identity, known, all_notes)
 
 
 def _images(study: Study, prepared: Prepared | None) -> tuple[int, Base]:
     """How many channels the images have, and what is done to each of them."""
     if prepared is None:
-        return study.channels or 3, BASES[study.domain or "photos"]
-    return prepared.channels, BASES[prepared.domain]
+        return study.channels or 3, usual_base(study.domain or "photos")
+    return prepared.channels, usual_base(prepared.domain, prepared.height, prepared.width)
 
 
 def _setting(study: Study, prepared: Prepared | None) -> Setting:
     channels, base = _images(study, prepared)
     own = study.objective is not None
     stopping = read_early_stopping(study.early_stopping, study.epochs)
+    recipe = Recipe() if own else default_recipe()
     return Setting(
-        space=build_space(study.space_wish, channels, base),
+        space=with_views(build_space(study.space_wish, channels, base), study.views),
         baselines=baselines(channels, base),
-        recipe=Recipe() if own else default_recipe(),
+        recipe=replace(recipe, views=recipe_views(study.views)),
         data=None if prepared is None else DataRef(str(prepared.directory), prepared.fingerprint),
         seed=study.seed,
         budget_epochs=study.epochs,

@@ -102,10 +102,13 @@ class SearchSpace:
         values = {**self.fixed, **self.check(params)}
         return self.decode_with({name: value for name, value in values.items() if not name.startswith(RECIPE)})
 
-    def recipe_overrides(self, params: Mapping[str, object]) -> dict[str, float]:
-        """How to train at a point, where the space says: fields of a recipe, such as `peak_learning_rate`; most often {}."""
+    def recipe_overrides(self, params: Mapping[str, object]) -> dict[str, float | str]:
+        """How to train and judge at a point, where the space says: fields of a recipe, most often {}. Words (`views`) stay words,
+        numbers (`peak_learning_rate`) are floats.
+        """
         values = {**self.fixed, **self.check(params)}
-        return {name.removeprefix(RECIPE): float(value) for name, value in values.items() if name.startswith(RECIPE)}
+        told = {name.removeprefix(RECIPE): value for name, value in values.items() if name.startswith(RECIPE)}
+        return {name: value if isinstance(value, str) else float(value) for name, value in told.items()}
 
     def draw(self, generator: "np.random.Generator") -> dict[str, Value]:
         """A point by chance: one parameter after the other, independently, and only those that exist."""
@@ -137,7 +140,7 @@ class SearchSpace:
         """
         parameters = [parameter.to_dict() for parameter in self.parameters]
         ends = [digest(self.decode({p.name: p.ends[end] for p in self.parameters})) for end in (0, 1)]
-        inside = [digest(self.decode(self._inside(number) | chosen)) for chosen in self._corners() for number in range(16)]
+        inside = [digest(self.decode(self._inside(number) | chosen)) for chosen in self.corners() for number in range(16)]
         told = {"name": self.name, "parameters": parameters, "ends": ends, "inside": sha256("".join(inside).encode()).hexdigest()}
         return told | ({"fixed": dict(self.fixed)} if self.fixed else {})
 
@@ -182,7 +185,7 @@ class SearchSpace:
     def _inside(self, number: int) -> dict[str, Value]:
         return {p.name: p.at(_fixed_share(p.name, number)) for p in self.parameters}
 
-    def _corners(self) -> list[dict[str, Value]]:
+    def corners(self) -> list[dict[str, Value]]:
         """Values that make parameters exist: none, and each that a condition asks for, with those that this one needs.
 
         Conditions that ask alike (those of AutoAugment's places, each for its op) are met together.

@@ -18,6 +18,10 @@ from trials.values import DataRef, Epoch, Recipe, Score, TrialResult
 
 CLASSES = 3
 IMAGES = 100
+SEARCH_ALONE: Any = {"calibrate": False, "finalists": 0}  # wishes of a study that ends with its search
+SEARCH_ALONE_OPTIONS = ("--no-calibration", "--finalists", "0")  # the same, typed
+FREE = 5  # baselines that every study has
+FREE_CELL = {"ops": 2, "level": 9}  # one of them is a cell of the RandAugment space: it isn't searched again
 
 
 def write_bars(path: Path, train: int = 60, val: int = 30, test: int = 30) -> Path:

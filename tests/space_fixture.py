@@ -39,6 +39,11 @@ parameters:
   autoaugment.sub1.first.level: {low: 3, high: 9, step: 3}
 recipe: {label_smoothing: {choices: [0.0, 0.1]}}
 """,
+    "views.yaml": """
+space: randaugment,trivialaugment
+parameters: {randaugment.ops: 1}
+recipe: {views: [identity, hflip, mild:4], weight_decay: 1e-4}
+""",
 }
 
 SINGLE: list[tuple[str, int]] = [(family.name, channels) for family in family_table() for channels in (1, 3)] + [

@@ -1,8 +1,11 @@
-"""Scoring a trained net: every image of a split once, in the split's order, never augmented.
+"""Scoring a trained net: every image of a split, in the split's order, as it is or by several views of it (`trials.views`).
 
-Refuses logits that aren't finite: a net that gives them has no score.
+The views' predictions are averaged as probabilities, not as logits: the mean of distributions is one, whose log-loss is never
+above the mean of theirs, and a view can say no worse of a class than that it is impossible. Nothing depends on chance. Refuses
+logits that aren't finite: a net that gives them has no score.
 """
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from searchspaces.views import IDENTITY, views_count
 from trials.data import Split
 from trials.machine import reproducible
 from trials.models import build_model
@@ -18,6 +22,7 @@ from trials.pixels import ImageStore, Normaliser
 from trials.recipes import check_recipe
 from trials.seeds import torch_generator
 from trials.values import Recipe, Score
+from trials.views import Show, showings
 from trials.weights import load_weights
 
 SCORE_BATCH_IMAGES = 500
@@ -27,22 +32,24 @@ class NotFinite(ArithmeticError):
     """A loss or a logit is NaN or infinite; the message says which, in one line."""
 
 
-def score(model: nn.Module, split: Split, recipe: Recipe, mean: Sequence[float], std: Sequence[float]) -> Score:
+def score(
+    model: nn.Module, split: Split, recipe: Recipe, mean: Sequence[float], std: Sequence[float], views: str = IDENTITY
+) -> Score:
     """Score `model` (on the recipe's device) over `split`, in evaluation mode; the mode it came in is put back.
 
-    The same net and images give the same score however many threads the caller uses.
-    `mean` and `std` are the training part's, per channel. Raises NotFinite when a logit is NaN or infinite.
+    `views` is not read from the recipe: a trial's own score, and whoever scores its net as the trial was judged, gives
+    `views=recipe.views`; without it every image is shown once, as it is. The same net, images and views give the same score
+    however many threads the caller uses. `mean` and `std` are the training part's, per channel. Raises NotFinite when a logit is
+    NaN or infinite, BadInput for unknown views.
     """
     was_training = model.training
     model.eval()
     try:
         with reproducible(recipe):
-            logits = _logits(model, split, recipe, Normaliser(mean, std, recipe))
+            outputs = _outputs(model, split, recipe, Normaliser(mean, std, recipe), views)
     finally:
         model.train(was_training)
-    if not torch.isfinite(logits).all():
-        raise NotFinite("the net's outputs on the scored images are not finite")
-    return _score_of(logits, torch.from_numpy(np.array(split.labels)))
+    return _score_of(outputs, torch.from_numpy(np.array(split.labels)))
 
 
 def load_model(weights_path: Path, sha256: str, channels: int, classes: int, recipe: Recipe) -> nn.Module:
@@ -67,19 +74,35 @@ def precision(recipe: Recipe) -> torch.autocast:
     return torch.autocast(recipe.device, dtype=torch.bfloat16, enabled=recipe.precision == "bfloat16")
 
 
-def _logits(model: nn.Module, split: Split, recipe: Recipe, normaliser: Normaliser) -> Tensor:
-    """Float32 logits (images, classes) on the CPU. Batches are always cut alike: a net's rounding may depend on them."""
+def _outputs(model: nn.Module, split: Split, recipe: Recipe, normaliser: Normaliser, views: str) -> Tensor:
+    """What the net says of each image: the logits of one view, or the logarithms of the mean of several views' probabilities."""
     store = ImageStore(split.images, recipe.device)
+    count = views_count(views)
+    total: Tensor | None = None
+    for show in showings(views, split.images.shape):
+        logits = _logits(model, store, len(split.labels), recipe, normaliser, show)
+        if not torch.isfinite(logits).all():
+            raise NotFinite("the net's outputs on the scored images are not finite")
+        if count == 1:
+            return logits
+        likely = logits.double().log_softmax(dim=1)
+        total = likely if total is None else torch.logaddexp(total, likely)
+    assert total is not None, "there is at least one view"
+    return total - math.log(count)
+
+
+def _logits(model: nn.Module, store: ImageStore, images: int, recipe: Recipe, normaliser: Normaliser, show: Show) -> Tensor:
+    """Float32 logits (images, classes) on the CPU, of one view. Batches are always cut alike: rounding may depend on them."""
     parts = []
     with torch.inference_mode(), precision(recipe):
-        for start in range(0, len(split.labels), SCORE_BATCH_IMAGES):
-            index = np.arange(start, min(start + SCORE_BATCH_IMAGES, len(split.labels)))
-            parts.append(model(normaliser(store.take(index))).float().cpu())
+        for start in range(0, images, SCORE_BATCH_IMAGES):
+            index = np.arange(start, min(start + SCORE_BATCH_IMAGES, images))
+            parts.append(model(normaliser(show(store.take(index), index))).float().cpu())
     return torch.cat(parts)
 
 
 def _score_of(logits: Tensor, labels: Tensor) -> Score:
-    """Count; the log-loss is summed in float64. Of equal logits the first class is taken."""
+    """Count; the log-loss is summed in float64. Of equal logits the first class is taken. Logarithms of probabilities will do."""
     classes = logits.shape[1]
     predicted = logits.argmax(dim=1)
     confusion = torch.bincount(labels * classes + predicted, minlength=classes * classes).view(classes, classes)

@@ -12,6 +12,7 @@ from torch import Tensor
 from searchspaces.arrays import ImageBatch, Images
 from searchspaces.engines import apply, apply_normalised
 from searchspaces.plan import Plan
+from trials.data.joined import JoinedImages
 from trials.values import Recipe
 
 BLOCK_IMAGES = 1024  # augmented at once on a GPU: an op's overhead is then shared by many
@@ -21,7 +22,7 @@ class ImageStore:
     """The images of a split, uint8 (images, channels, height, width), ready to be picked from."""
 
     def __init__(self, images: Images, device: str) -> None:
-        self._images = images
+        self._images: Images | JoinedImages = images
         self._room: Tensor | None = None
         self._on_device = torch.from_numpy(np.array(images)).to(device) if device != "cpu" else None
 
@@ -46,10 +47,16 @@ class ImageStore:
             sizes = [len(batch) for batch in batches]
             rooms = torch.split(self._room_for(sum(sizes), normaliser), sizes) if plan.resolution == 1 else [None] * len(sizes)
             given = zip(batches, rooms, strict=True)
-            return [normaliser.augmented(self._images, index, plan.rows(index), room, ran) for index, room in given]
+            return [normaliser.augmented(*self._picked_from(index), plan.rows(index), room, ran) for index, room in given]
         index = np.concatenate(batches)
         levels = apply(self.take(index), plan.rows(index), ran=ran)
         return map(normaliser, torch.split(levels, [len(batch) for batch in batches]))
+
+    def _picked_from(self, index: np.ndarray) -> tuple[Images, np.ndarray]:
+        """An array and where the images at `index` are in it: joined ones are gathered first, for kernels know arrays alone."""
+        if isinstance(self._images, JoinedImages):
+            return self._images[index], np.arange(len(index))
+        return self._images, index
 
     def _room_for(self, images: int, normaliser: "Normaliser") -> Tensor:
         """Room for so many normalised images, always the same: new room from the system takes longer than writing it."""

@@ -10,6 +10,7 @@ from typing import Literal
 import torch
 
 from searchspaces.errors import BadInput
+from searchspaces.views import checked_views
 from trials.machine import cpu_multiplies_bfloat16
 from trials.models import MODELS
 from trials.values import Recipe
@@ -28,6 +29,7 @@ def check_recipe(recipe: Recipe) -> None:
         raise BadInput(f"model: {recipe.model!r}; allowed are {', '.join(sorted(MODELS))}")
     if recipe.batch_images < 2:
         raise BadInput(f"batch_images: {recipe.batch_images}; allowed is 2 or more (batch statistics need two images)")
+    checked_views(recipe.views)
     if recipe.device == "cuda" and not torch.cuda.is_available():
         raise BadInput("device: 'cuda', but this machine has no usable GPU; go on where the study began, or start another study")
     if recipe.device == "cpu" and recipe.precision == "bfloat16" and not cpu_multiplies_bfloat16():

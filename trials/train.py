@@ -5,6 +5,7 @@ Refuses to go on from a loss that isn't finite. What augmentation does is drawn 
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from itertools import cycle, islice
 from typing import TypeAlias
 
 import numpy as np
@@ -48,19 +49,35 @@ class Trainer:
         `draw_mixing` is called once for each batch, in order; None: none are mixed. Raises NotFinite when the
         loss is NaN or infinite.
         """
+        return self._run(self._batches(order), plan, draw_mixing, self._spans)
+
+    def rehearse(self, order: np.ndarray, plan: Plan, draw_mixing: DrawMixing | None, steps: int, warm_up: int) -> float:
+        """`train_epoch` ended after so many steps, where an epoch is shorter with its batches met again; the mean loss.
+
+        The first `warm_up` steps (fewer than `steps`) have a span of their own, so that those of the others are what steps take.
+        """
+        self._steps = max(self._steps, steps)
+        batches = list(islice(cycle(self._batches(order)), steps))
+        with self._spans.timed("warm_up"):
+            self._run(batches[:warm_up], plan, draw_mixing, Spans())
+        return self._run(batches[warm_up:], plan, draw_mixing, self._spans)
+
+    def _batches(self, order: np.ndarray) -> list[np.ndarray]:
+        return np.array_split(order, batches_per_epoch(len(order), self._recipe.batch_images))
+
+    def _run(self, batches: Sequence[np.ndarray], plan: Plan, draw_mixing: DrawMixing | None, spans: Spans) -> float:
         loss_sum = torch.zeros((), dtype=torch.float64, device=self._recipe.device)
-        batches = np.array_split(order, batches_per_epoch(len(order), self._recipe.batch_images))
         for block in _blocks(batches, max(1, self._images.block_images // self._recipe.batch_images)):
-            with self._spans.timed("augment"):
+            with spans.timed("augment"):
                 ready = self._images.augmented(block, plan, self._normaliser, self._ran)
-            with self._spans.timed("step"):
+            with spans.timed("step"):
                 for index, images in zip(block, ready, strict=True):
                     labels = self._labels[torch.from_numpy(index).to(self._recipe.device)]
                     if draw_mixing is not None:
                         mixing = draw_mixing(len(index), (images.shape[2], images.shape[3]))
                         images, labels = mix_images(images, mixing), mix_labels(labels, self._classes, mixing)
                     loss_sum += self._one_step(images, labels)
-        loss = float(loss_sum) / len(order)
+        loss = float(loss_sum) / sum(map(len, batches))
         if not math.isfinite(loss):
             raise NotFinite(f"training loss is {loss}")
         return loss

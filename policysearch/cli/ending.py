@@ -1,54 +1,110 @@
-"""What a search says when it is over: the policy in words, its error beside the baselines', what that proves, where things are.
+"""What a search says when it is over: the verdict, what to train with, how sure that is, what was searched, where things are.
 
-The figures are those of the report (`dashboards.queries`); nothing is computed here.
+The figures and sentences are those of the report (`dashboards.queries`, `dashboards.findings`); nothing is computed here.
 """
 
 import textwrap
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
+from dashboards.findings import (
+    FinalistRow,
+    advice,
+    duration,
+    finalist_rows,
+    finalists_heading,
+    looks_sentence,
+    stale_figure,
+    sureness,
+    test_rows,
+)
 from dashboards.queries import Row, StudyView, caveat
 from policysearch.cli.options import spoken
 from searchspaces.words import counted
 
-if TYPE_CHECKING:
-    from policysearch.ledger import Figure
-
 MOST_FAILURES_SHOWN = 3
+MOST_ENQUEUED_SHOWN = 8
+WIDTH = 98  # fits a terminal of 100 columns
+NAME = 40
 
 
 def print_ending(view: StudyView, home: str | Path | None) -> None:
     """Print the result of a study that has a best policy; `home` as the person gave it."""
     assert view.best is not None
     click.echo()
-    _heading(f"The best policy found: {view.best.name}")
-    _paragraph(view.best.words)
-    _heading(f"Validation error ({view.best.total:,} images, {counted(view.best.epochs, 'epoch')} a trial)")
-    widest = max(36, *(len(row.name) for row in _compared(view)))
-    for row in _compared(view):
-        mark = "best" if row is view.best else "searched" if row.role == "trial" else row.role
-        click.echo(f"  {mark:<9} {row.name:<{widest}} {_percent(row.wrong, row.total)}")
-    _print_failures(view)
+    _heading("The verdict")
+    _paragraph(view.judgement.verdict.sentence)
+    winner = view.judgement.winner
+    if winner is not None:
+        _heading(f"{'The winner' if view.judgement.finalists else 'The best policy found'}: {winner.label}")
+        _paragraph(winner.words)
+        _paragraph(advice(view))
+    if finalists := finalist_rows(view):
+        _heading(finalists_heading(view))
+        _print_errors(finalists)
     _print_test(view, home)
-    _heading("How little this proves")
-    _paragraph(caveat(view))
+    _heading("How sure this is")
+    if not view.judgement.finalists:
+        _paragraph(caveat(view))
+    for name, sentence in sureness(view):
+        _entry(name, sentence)
+    _print_search(view)
+    _print_costs(view)
+
+
+def print_test(view: StudyView) -> None:
+    """Print what the look at the test set said: the verdict, and the errors that it rests on."""
+    _heading("The verdict")
+    _paragraph(view.judgement.verdict.sentence)
+    _print_figure(view)
+    looks = looks_sentence(view)
+    if looks is not None:
+        _paragraph(looks)
 
 
 def print_places(study: str, directory: Path, tracking: str, home: str | Path | None) -> None:
     """Print where the study's files are, and the commands that show them."""
     _heading("Where things are")
-    click.echo(f"  policy    {directory / 'policy.json'}")
+    for name in ("policy", "baseline"):
+        if (path := directory / f"{name}.json").is_file():
+            click.echo(f"  {name:<9} {path}")
     click.echo(f"  report    {directory / 'report.html'}")
+    if (ranges := directory / "ranges.png").is_file():
+        click.echo(f"  ranges    {ranges}")
     click.echo(f"  MLflow    {tracking}")
     click.echo(f"  again     {spoken(f'show {study}', home)}")
 
 
-def percent_of_test(figure: "Figure", interval: tuple[float, float]) -> str:
-    """A test figure with its 95 % interval (shares, 0 to 1), in words."""
-    low, high = interval
-    return f"{_percent(figure.wrong, figure.total)}; 95 % interval {100 * low:.1f} to {100 * high:.1f} %"
+def _print_errors(rows: Sequence[FinalistRow]) -> None:
+    """Means with their intervals, in columns."""
+    widest = max(len(row.name) for row in rows)
+    for row in rows:
+        seeds = counted(row.seeds, "seed")
+        interval = f"{100 * row.low:4.1f} to {100 * row.high:4.1f} %"
+        mark = "winner" if row.mark == "winner" else row.kind
+        beside = ", what it is compared with" if row.mark == "compared" else ""
+        click.echo(f"  {mark:<9} {row.name:<{widest}} {100 * row.mean:5.1f} %  ({interval}, {seeds}){beside}")
+
+
+def _print_search(view: StudyView) -> None:
+    """The search's own table: one training each, on the images that the search chose by."""
+    assert view.best is not None
+    compared = _compared(view)
+    shown = [row for row in compared if row.role != "enqueued" or row is view.best]
+    enqueued = [row for row in compared if row.role == "enqueued" and row is not view.best]
+    rows = sorted([*shown, *enqueued[:MOST_ENQUEUED_SHOWN]], key=compared.index)
+    _heading(
+        f"The search: validation error ({view.best.total:,} images, one training of {counted(view.best.epochs, 'epoch')} each)"
+    )
+    widest = max(NAME - 4, *(len(row.name) for row in rows))
+    for row in rows:
+        mark = "best" if row is view.best else "searched" if row.role == "trial" else row.role
+        click.echo(f"  {mark:<9} {row.name:<{widest}} {_percent(row.wrong, row.total)}")
+    if len(enqueued) > MOST_ENQUEUED_SHOWN:
+        click.echo(f"  enqueued  and {len(enqueued) - MOST_ENQUEUED_SHOWN} more")
+    _print_failures(view)
 
 
 def _compared(view: StudyView) -> list[Row]:
@@ -66,17 +122,28 @@ def _print_failures(view: StudyView) -> None:
 
 
 def _print_test(view: StudyView, home: str | Path | None) -> None:
-    figure, interval = view.figure, view.test_interval
-    if figure is None or interval is None:
+    figure = view.figure
+    if figure is None:
         _heading("Test error")
         click.echo(f"  {_closed(view, home)}")
         return
-    _heading(f"Test error ({figure.total:,} images held out, opened once)")
-    click.echo(f"  {figure.models[0]['label']}: {percent_of_test(figure, interval)}")
-    if view.best is not None and figure.models[0]["trial_uid"] != view.best.uid:
-        click.echo("  That was the best policy when the test set was opened; the one found since has no test error.")
-    if figure.looks_before:
-        click.echo(f"  Other studies have looked at these test images before ({figure.looks_before}): the figure is less fresh.")
+    _print_figure(view)
+
+
+def _print_figure(view: StudyView) -> None:
+    assert view.figure is not None
+    _heading(f"Test error ({view.figure.total:,} images held out, opened once)")
+    _print_errors(test_rows(view))
+    if (stale := stale_figure(view)) is not None:
+        _paragraph(stale)
+
+
+def _print_costs(view: StudyView) -> None:
+    _heading("What it cost")
+    for cost in view.costs:
+        failed = f", {cost.failed} failed" if cost.failed else ""
+        trainings = f"{counted(cost.trainings, 'training')}, {counted(cost.epochs, 'epoch')}{failed}"
+        click.echo(f"  {cost.stage:<27}{duration(cost.seconds):>7}   {trainings}")
 
 
 def _closed(view: StudyView, home: str | Path | None) -> str:
@@ -98,4 +165,10 @@ def _heading(text: str) -> None:
 
 
 def _paragraph(text: str) -> None:
-    click.echo(textwrap.fill(text, 110, initial_indent="  ", subsequent_indent="  "))
+    if text:
+        click.echo(textwrap.fill(text, WIDTH, initial_indent="  ", subsequent_indent="  "))
+
+
+def _entry(name: str, sentence: str) -> None:
+    """A name and what is said of it, the lines of which stand under one another."""
+    click.echo(textwrap.fill(sentence, WIDTH, initial_indent=f"  {name:<14}", subsequent_indent=" " * 16))

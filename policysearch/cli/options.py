@@ -50,6 +50,15 @@ def _use_storage(context: click.Context, _parameter: click.Parameter, storage: s
     context.call_on_close(put_back)
 
 
+def finalist_options(command: Command) -> Command:
+    """`--finalists K` and `--finalist-seeds R`: how much a study's last selection costs."""
+    most = "The best K searched policies are trained again, with the two best baselines (0: no verdict)."
+    seeds = click.option(
+        "--finalist-seeds", type=int, default=5, show_default=True, metavar="R", help="How often each is trained."
+    )
+    return click.option("--finalists", type=int, default=3, show_default=True, metavar="K", help=most)(seeds(command))
+
+
 def json_option(command: Command) -> Command:
     """`--json`: the same facts for programs."""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON, for other programs.")(command)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from policysearch.spare_time import duration
 from searchspaces.words import counted
 
 if TYPE_CHECKING:
@@ -19,17 +20,26 @@ if TYPE_CHECKING:
     from policysearch.drivers import Event
 
 PLAIN_LINE_EVERY_SECONDS = 15.0
+CHOOSING = ("", "baseline", "enqueued", "trial")  # the roles whose errors the search compares
 
 
 @dataclass
 class Tally:
     """Where the search stands, counted from events: epochs done, trials over, the best error so far.
 
-    `budget_epochs` are the study's; where policies are stopped early a trial may have fewer (`budgets`), and can't be the best.
+    `budget_epochs` are the study's; where policies are stopped early a trial may have fewer (`budgets`), and can't be the best;
+    nor can what was trained to calibrate, as finalist or for the test. `stage` is the one under way, `stage_over` what it has
+    finished. A rehearsal is not counted.
     """
 
     budget_epochs: int
     planned_trials: int = 0
+    planned_epochs: int = 0
+    stage: str = ""
+    stage_total: int = 0
+    stage_over: set[str] = field(default_factory=set)
+    roles: dict[str, str] = field(default_factory=dict)
+    aside: set[str] = field(default_factory=set)
     labels: dict[str, str] = field(default_factory=dict)
     epochs: dict[str, int] = field(default_factory=dict)
     errors: dict[str, float] = field(default_factory=dict)
@@ -41,10 +51,18 @@ class Tally:
     def hear(self, event: "Event") -> None:
         """Count one event."""
         uid = event.trial_uid
+        if event.role == "rehearsal":
+            self.aside.add(uid)
+        if uid in self.aside:
+            return
         if event.budget_epochs:
             self.budgets[uid] = event.budget_epochs
+        if event.role:
+            self.roles[uid] = event.role
         if event.kind == "ready":
-            self.planned_trials = event.total
+            self.planned_trials, self.planned_epochs = event.total, event.epoch
+        elif event.kind == "stage":
+            self.stage, self.stage_total, self.stage_over = event.text, event.total, set()
         elif event.kind == "started":
             self.labels[uid] = event.label
             self.epochs[uid] = 0
@@ -54,6 +72,7 @@ class Tally:
         elif event.kind in ("finished", "failed"):
             self.labels[uid] = event.label
             self.over[uid] = event.kind
+            self.stage_over.add(uid)
             self.epochs[uid] = self.budget_of(uid)
             if event.kind == "finished" and event.total:
                 self.errors[uid] = event.wrong / event.total
@@ -71,7 +90,9 @@ class Tally:
 
     @property
     def epochs_planned(self) -> int:
-        """Epochs of the whole search; trials to come are taken to have as many as those so far had on average."""
+        """Epochs of the whole study; where nobody has said, trials to come are taken to be as long as those so far on average."""
+        if self.planned_epochs:
+            return max(self.planned_epochs, self.epochs_done)
         known = [self.budget_of(uid) for uid in self.labels]
         average = sum(known) / len(known) if known else self.budget_epochs
         return sum(known) + round(max(0, self.planned_trials - len(known)) * average)
@@ -84,7 +105,8 @@ class Tally:
     @property
     def best(self) -> tuple[float, str] | None:
         """The lowest error of a finished trial, and its label; of equal ones the first to finish (log-losses aren't heard of)."""
-        whole = [uid for uid, how in self.over.items() if how == "finished" and self.budget_of(uid) >= self.budget_epochs]
+        scored = [uid for uid, how in self.over.items() if how == "finished" and self.roles.get(uid, "") in CHOOSING]
+        whole = [uid for uid in scored if self.budget_of(uid) >= self.budget_epochs]
         finished = [(self.errors[uid], self.labels[uid]) for uid in whole if uid in self.errors]
         return min(finished, key=lambda pair: pair[0]) if finished else None
 
@@ -96,14 +118,27 @@ class Tally:
         return (self.epochs_planned - self.epochs_done) * (time.monotonic() - self.first_epoch_at) / done
 
     def standing(self) -> str:
-        """One line: trials over, best so far, time left."""
-        parts = [f"{len(self.over)} of {max(self.planned_trials, len(self.labels))} trials"]
+        """One line: stage, trials over, best so far, time left."""
+        over, planned = len(self.over), max(self.planned_trials, len(self.labels))
+        parts = [f"{over} of {planned} trials"]
+        if self.stage:
+            parts = [f"{self.stage}: {len(self.stage_over)} of {self.stage_total}", f"{over} of {planned} in all"]
         if self.best:
             parts.append(f"best {100 * self.best[0]:.1f} % wrong ({self.best[1]})")
         left = self.seconds_left()
         if left is not None:
             parts.append(f"about {duration(left)} left")
         return ", ".join(parts)
+
+    def beginning(self, event: "Event") -> str:
+        """One line about a study that stands."""
+        if event.epoch:
+            return f"study {event.text}: {counted(event.total, 'training')}, {counted(event.epoch, 'epoch')} in all"
+        return f"study {event.text}: {event.total} trials of {counted(self.budget_epochs, 'epoch')}"
+
+    def opening(self, event: "Event") -> str:
+        """One line about a stage that begins."""
+        return f"{event.text}: {counted(event.total, 'training')}"
 
     def ending(self, event: "Event") -> str:
         """One line about a trial that is over."""
@@ -126,12 +161,14 @@ class PlainLines:
         """Count the event, and print a line where one is due."""
         self.tally.hear(event)
         if event.kind == "ready":
-            self._say(f"study {event.text}: {event.total} trials of {counted(self.tally.budget_epochs, 'epoch')}")
-        elif event.kind in ("finished", "failed"):
+            self._say(self.tally.beginning(event))
+        elif event.kind == "stage":
+            self._say(self.tally.opening(event))
+        elif event.kind in ("finished", "failed") and event.trial_uid not in self.tally.aside:
             self._say(f"{self.tally.ending(event)}  [{self.tally.standing()}]")
         elif event.kind == "note":
             self._say(event.text)
-        elif event.kind == "epoch" and time.monotonic() - self.last_line_at > PLAIN_LINE_EVERY_SECONDS:
+        elif event.kind == "epoch" and self.tally.running and time.monotonic() - self.last_line_at > PLAIN_LINE_EVERY_SECONDS:
             now = "; ".join(
                 f"{self.tally.labels[uid]} epoch {self.tally.epochs[uid]}/{self.tally.budget_of(uid)}"
                 for uid in self.tally.running
@@ -156,19 +193,22 @@ class Bars:
         """Count the event, and move the bars."""
         self.tally.hear(event)
         if event.kind == "ready":
-            self._say(f"study {event.text}: {event.total} trials of {counted(self.tally.budget_epochs, 'epoch')}")
+            self._say(self.tally.beginning(event))
         if event.kind == "note":
             self._say(event.text)
+        if event.kind == "stage":
+            self._say(self.tally.opening(event))
         if event.kind == "started" and event.trial_uid in self.bars:
             self.progress.reset(self.bars[event.trial_uid], figure="")
         elif event.kind == "started":
-            total = self.tally.budget_of(event.trial_uid)
+            total = event.budget_epochs or self.tally.budget_epochs
             self.bars[event.trial_uid] = self.progress.add_task(event.label, total=total, figure="")
-        if event.kind == "epoch" and event.trial_uid in self.bars:
+        if event.kind == "epoch" and event.trial_uid in self.bars and event.trial_uid not in self.tally.aside:
             error = f"epoch {event.epoch}/{self.tally.budget_of(event.trial_uid)}, {100 * event.wrong / event.total:.1f} % wrong"
             self.progress.update(self.bars[event.trial_uid], completed=event.epoch, figure=error)
         if event.kind in ("finished", "failed"):
-            self._say(self.tally.ending(event))
+            if event.trial_uid not in self.tally.aside:
+                self._say(self.tally.ending(event))
             if event.trial_uid in self.bars:
                 self.progress.remove_task(self.bars.pop(event.trial_uid))
         if self.tally.planned_trials:
@@ -196,12 +236,3 @@ def progress(tally: Tally) -> Iterator[PlainLines | Bars]:
     )
     with Progress(*columns, console=console, transient=True) as bars:
         yield Bars(tally, bars)
-
-
-def duration(seconds: float) -> str:
-    """A length of time in words fit for a progress line: "40 s", "7 min", "3.5 h"."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    if seconds < 5400:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h"

@@ -1,19 +1,24 @@
 """Commands that read the ledger and print: `status` and `show`. They steer nothing, and need neither torch nor ray."""
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from policysearch.cli.options import home_option, json_option, open_home, open_study, print_json
+from policysearch.cli.showing import print_study
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from policysearch.home import Home
-    from policysearch.ledger import Claim, Ledger, Standing, StudyRecord
+    from policysearch.ledger import Claim, Ledger, Role, Standing, StudyRecord
 
 MOST_ROWS_FITTED = 500
+UNSCORED = ("rehearsal", "confirmation")  # of a few steps; or of images that were trained on: no error of anything
+ALL_ROLES: "tuple[Role, ...]" = (
+    *("baseline", "enqueued", "trial", "rehearsal", "calibration"),
+    *("finalist", "confirmation"),
+)
 
 
 @click.command()
@@ -23,9 +28,9 @@ MOST_ROWS_FITTED = 500
 def status(study: str | None, home: str | None, as_json: bool) -> None:
     """What your studies are doing; with STUDY, that one trial by trial.
 
-    With --json a list of objects, one a study (study, state, done, failed, unfinished, best, best_error_percent, ...) or one a
-    trial (number, role, label, state, epoch, wrong, total, error_percent, seconds, reason, digest, ...). All have the same keys;
-    what isn't known yet is null. Errors are of validation images, in percent; state is done, failed, running, unfinished or
+    With --json a list of objects, one a study (study, state, done, failed, unfinished, best, best_error_percent, verdict, ...) or
+    one a trial (number, role, label, state, epoch, wrong, total, error_percent, seconds, reason, digest, ...). All have the same
+    keys; what isn't known yet is null. Errors are of validation images, in percent; state is done, failed, running, unfinished or
     waiting for a trial, running, unfinished or idle for a study. With early stopping a trial of fewer epochs than the study's
     (budget_epochs) is promoted or stopped when it is over, never done.
     """
@@ -34,12 +39,22 @@ def status(study: str | None, home: str | None, as_json: bool) -> None:
     place = open_home(home)
     if study is not None:
         ledger, record = open_study(place, study)
-        facts: Any = _trials_facts(ledger.standings(record.uid), _is_searched(ledger, record, place))
+        facts: Any = _trials_facts(ledger.standings(record.uid, ALL_ROLES), _is_searched(ledger, record, place))
         columns = ["number", "role", "label", "state", "epoch", "error_percent", "seconds"]
     elif place.has_ledger:
         known = Ledger(place.ledger_url)
-        facts = [_study_facts(known, record, place, known.standings(record.uid)) for record in known.studies()]
-        columns = ["study", "state", "done", "failed", "unfinished", "best_error_percent", "best", "test_error_percent"]
+        facts = [_study_facts(known, record, place) for record in known.studies()]
+        columns = [
+            "study",
+            "state",
+            "done",
+            "failed",
+            "unfinished",
+            "best_error_percent",
+            "best",
+            "test_error_percent",
+            "came_to",
+        ]
     else:
         facts, columns = [], []
     if as_json:
@@ -56,11 +71,12 @@ def status(study: str | None, home: str | None, as_json: bool) -> None:
 @home_option
 @json_option
 def show(study: str, home: str | None, as_json: bool) -> None:
-    """One study: its winner, the baselines, enqueued policies, the test figure, and the wishes it was made with.
+    """One study: its verdict, its winner, the baselines, enqueued policies, the test figure, and the wishes it was made with.
 
-    With --json one object: what `status --json` says of the study, with winner (a trial as in `status STUDY --json`, or null),
-    baselines and enqueued (lists of such), test (null while the test set is closed, else state, models, wrong, total,
-    error_percent, interval_95_percent, looks_by_other_studies_before) and wishes.
+    With --json one object: what `status --json` says of the study (its verdict and the finalists with it), with winner (the trial
+    with which the search ended best, as in `status STUDY --json`, or null), baselines and enqueued (lists of such), test (null
+    while the test set is closed, else state, models, wrong, total, error_percent, interval_95_percent, figures of each model,
+    looks_by_other_studies_before) and wishes.
     """
     from policysearch.selection import leader
 
@@ -69,7 +85,7 @@ def show(study: str, home: str | None, as_json: bool) -> None:
     standings = ledger.standings(record.uid)
     trials = _trials_facts(standings, _is_searched(ledger, record, place))
     best = leader(standings)
-    facts = _study_facts(ledger, record, place, standings) | {
+    facts = _study_facts(ledger, record, place) | {
         "winner": next((trial for trial in trials if best and trial["trial_uid"] == best.trial_uid), None),
         "baselines": [trial for trial in trials if trial["role"] == "baseline"],
         "enqueued": [trial for trial in trials if trial["role"] == "enqueued"],
@@ -78,15 +94,16 @@ def show(study: str, home: str | None, as_json: bool) -> None:
     }
     if as_json:
         return print_json(facts)
-    _print_study(facts)
+    print_study(facts)
     return None
 
 
 def _trials_facts(standings: "Sequence[Standing]", searching: bool) -> list[dict[str, Any]]:
     """Trials as JSON values; `searching` says whether a process is at work on the study: without one, no trial is running."""
+    from policysearch.ledger.records import SEARCHED
     from policysearch.selection import short_trials
 
-    short = short_trials(standings)
+    short = short_trials([row for row in standings if row.role in SEARCHED])  # a calibration's longer trainings make none short
     return [_trial_facts(row, short.get(row.trial_uid), searching) for row in standings]
 
 
@@ -95,6 +112,8 @@ def _trial_facts(row: "Standing", short: str | None, searching: bool) -> dict[st
     epoch, wrong, total = row.progress or (0, None, None)
     if row.status is not None:
         epoch, wrong, total = row.epochs, row.wrong, row.total
+    if row.role in UNSCORED:
+        wrong = total = None
     return {
         "number": row.number,
         "role": row.role,
@@ -132,7 +151,7 @@ def test_facts(claim: "Claim | None") -> dict[str, Any] | None:
     if claim is None:
         return None
     if claim.figure is None:
-        figures = dict.fromkeys(("wrong", "total", "error_percent", "interval_95_percent"))
+        figures = dict.fromkeys(("wrong", "total", "error_percent", "interval_95_percent", "figures"))
         return {"state": "claimed", **figures, **_frozen_by(claim)}
     figure = claim.figure
     low, high = wilson_interval(figure.wrong, figure.total)
@@ -142,6 +161,7 @@ def test_facts(claim: "Claim | None") -> dict[str, Any] | None:
         "total": figure.total,
         "error_percent": round(100 * figure.wrong / figure.total, 2),
         "interval_95_percent": [round(100 * low, 2), round(100 * high, 2)],
+        "figures": [{"wrong": score.wrong, "error_percent": _percent(score.wrong, score.total)} for score in figure.scores],
         **_frozen_by(claim),
     }
 
@@ -185,12 +205,16 @@ def _cell(row: dict[str, Any], column: str) -> str:
     return "" if row.get(column) is None else str(row[column])
 
 
-def _study_facts(ledger: "Ledger", record: "StudyRecord", home: "Home", rows: "Sequence[Standing]") -> dict[str, Any]:
+def _study_facts(ledger: "Ledger", record: "StudyRecord", home: "Home") -> dict[str, Any]:
+    from policysearch.judgement import judge
+    from policysearch.ledger.records import SEARCHED
     from policysearch.selection import leader, short_trials
 
-    short, best = short_trials(rows), leader(rows)
+    every = ledger.standings(record.uid, ALL_ROLES)
+    rows = [row for row in every if row.role in SEARCHED]
+    short, best, judgement = short_trials(rows), leader(rows), judge(ledger, record)
     test = test_facts(ledger.claim(record.uid)) or {}
-    unfinished = sum(row.status is None for row in rows)
+    unfinished = sum(row.status is None for row in every)
     searched = _is_searched(ledger, record, home)
     return {
         "study": record.name,
@@ -204,6 +228,8 @@ def _study_facts(ledger: "Ledger", record: "StudyRecord", home: "Home", rows: "S
         "best": best.label if best else None,
         "best_error_percent": _percent(best.wrong, best.total) if best else None,
         "test_error_percent": test.get("error_percent"),
+        "came_to": judgement.verdict.kind,
+        "verdict": judgement.to_dict(),
         "parent": next((known.name for known in ledger.studies() if known.uid == record.parent_uid), None),
         "directory": str(home.study_directory(record.name)),
     }
@@ -211,50 +237,3 @@ def _study_facts(ledger: "Ledger", record: "StudyRecord", home: "Home", rows: "S
 
 def _percent(wrong: int | None, total: int | None) -> float | None:
     return None if wrong is None or total is None else round(100 * wrong / total, 2)
-
-
-def _print_study(facts: dict[str, Any]) -> None:
-    click.echo(
-        click.style(facts["study"], bold=True) + f"  ({facts['state']}; {facts['done']} trials done, {facts['failed']} failed)"
-    )
-    if facts["parent"]:
-        click.echo(f"  child of    {facts['parent']}, with copies of the trials that were over there")
-    if facts["stopped"]:
-        click.echo(f"  stopped     {facts['stopped']} policies early, after fewer epochs than the study's")
-    if facts["late_results"]:
-        click.echo(
-            f"  late        {facts['late_results']} results came after their trials had been taken over; kept, not counted"
-        )
-    if facts["winner"]:
-        winner = facts["winner"]
-        click.echo(f"  winner      {winner['label']}: {winner['error_percent']} % of {winner['total']} validation images wrong")
-        click.echo(f"              {winner['words']}")
-    for beside in (*facts["baselines"], *facts["enqueued"]):
-        click.echo(f"  {beside['role']:<11} {beside['label']}: {_error_or_state(beside)}")
-    test = facts["test"]
-    if "recipe" not in facts["wishes"]:
-        click.echo("  test set    the model is its own trainer's: test it there, once")
-    elif test is None:
-        click.echo(f"  test set    closed; to open it, once: policysearch test {facts['study']}")
-    elif test["state"] != "disclosed":
-        click.echo(f"  test set    claimed, but the look was interrupted; to finish it: policysearch test {facts['study']}")
-    else:
-        low, high = test["interval_95_percent"]
-        click.echo(f"  test set    {test['error_percent']} % of {test['total']} images wrong (95 % interval {low} to {high} %)")
-    click.echo(f"  files       {facts['directory']}")
-    for name, wish in facts["wishes"].items():
-        parts = wish.items() if isinstance(wish, dict) else [("", wish)]
-        click.echo(f"  {name:<11} " + ", ".join(f"{part} {_plain(value)}".strip() for part, value in parts))
-
-
-def _plain(wish: Any) -> str:
-    """A wish as a person writes it: text as it is, long hashes short, all else as JSON."""
-    if isinstance(wish, str):
-        return wish[:12] if len(wish) == 64 else wish
-    return json.dumps(wish)
-
-
-def _error_or_state(trial: dict[str, Any]) -> str:
-    if trial["error_percent"] is None:
-        return str(trial["state"])
-    return f"{trial['error_percent']} % wrong" + ("" if trial["state"] == "done" else f" so far ({trial['state']})")

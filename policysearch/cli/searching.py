@@ -5,11 +5,12 @@ They turn options into a `Study`, show its progress and look at the result; what
 
 import os
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from policysearch.cli.options import MIRROR_PATIENCE_SECONDS, home_option, spoken
+from policysearch.cli.options import MIRROR_PATIENCE_SECONDS, finalist_options, home_option, spoken
 
 if TYPE_CHECKING:
     from policysearch.cli.progress import Bars, PlainLines
@@ -22,12 +23,17 @@ if TYPE_CHECKING:
 CLOSED_OUTPUT = 141  # as a shell says it of a program that SIGPIPE ended
 GO_ON = "the same command goes on from there."
 GO_ON_EXTENDING = "the same command, with the number that was wanted in all, goes on from there."
-DEMO_TRIALS = 8
-DEMO_EPOCHS = 30
+DEMO_TRIALS = 6
+DEMO_EPOCHS = 12
+DEMO_FINALISTS = 1
+DEMO_SEEDS = 3
 DEMO_TEXT = """\
-A real search, small: RandAugment policies against three free baselines, on 4,000 training and 1,000 validation
-images of Fashion-MNIST (Zalando Research, MIT licence) that ship with policysearch. The best policy is then tested,
-once, on 2,000 images held out. It takes a few minutes; Ctrl-C stops it, and the same command goes on from there.
+A real study, small: RandAugment policies against five free baselines, on 4,000 training and 1,000 validation images
+of Fashion-MNIST (Zalando Research, MIT licence) that ship with policysearch. It goes all the way: is the budget long
+enough, the search, the best again with fresh seeds, and one look at 2,000 test images, on which the verdict rests.
+With 12 epochs, 6 policies and 3 seeds it shows how a study goes, and is too small to tell policies apart that are
+nearly as good: a budget that is found too short is said, and it goes on all the same. On two cores it takes about
+five minutes; Ctrl-C stops it, and the same command goes on from there.
 """
 
 
@@ -42,6 +48,14 @@ once, on 2,000 images held out. It takes a few minutes; Ctrl-C stops it, and the
 @click.option("--train-images", type=int, metavar="N", help="Train on a stratified part.")
 @click.option("--val-images", type=int, metavar="N", help="Validate on a stratified part.")
 @click.option("--val-folder", metavar="NAME", help="The folder that is for validation.")
+@click.option("--groups", metavar="WISH", help="Images that stay together: column, folder:N or regex:PATTERN (of names).")
+@click.option(
+    "--duplicates",
+    default="drop-exact",
+    show_default=True,
+    metavar="CURE",
+    help="Of duplicates across splits: drop-exact, drop-from-train, report or refuse.",
+)
 @click.option(
     "--space",
     default="randaugment",
@@ -49,12 +63,23 @@ once, on 2,000 images held out. It takes a few minutes; Ctrl-C stops it, and the
     metavar="FAMILY|FILE.yaml",
     help="What to search: see policysearch spaces; several with commas.",
 )
+@click.option("--trim", is_flag=True, help="Cut the space to strengths that keep the labels.")
+@click.option(
+    "--views",
+    default="identity",
+    show_default=True,
+    metavar="NAME[,...]",
+    help="Test-time augmentation: hflip, five-crops, ten-crops, scales, mild:N; several are searched.",
+)
 @click.option("--trials", type=int, default=32, show_default=True, metavar="N", help="Policies to try beside the baselines.")
 @click.option(
     "--enqueue", multiple=True, metavar="zoo:NAME|FILE", help="A policy to run beside, after the baselines; may be repeated."
 )
 @click.option("--epochs", type=int, default=40, show_default=True, metavar="E", help="Epochs a trial; few can't judge a policy.")
-@click.option("--max-hours", type=float, metavar="H", help="Start no trial that would end later.")
+@click.option("--no-calibration", is_flag=True, help="Don't check whether the budget is long enough to compare policies.")
+@click.option("--any-budget", is_flag=True, help="Go on with a budget that was found too short.")
+@finalist_options
+@click.option("--max-hours", type=float, metavar="H", help="For all of it: finalists and the test keep their part.")
 @click.option("--max-trial-minutes", type=float, metavar="M", help="A trial that takes longer hangs, and fails.")
 @click.option(
     "--sampler", default="tpe", show_default=True, metavar="NAME", help="tpe, random, grid, ray:random, or one of Optuna's."
@@ -66,11 +91,15 @@ once, on 2,000 images held out. It takes a few minutes; Ctrl-C stops it, and the
 @click.option("--gpus-per-trial", type=float, metavar="SHARE", help="The share of a GPU that a trial takes, such as 0.25.")
 @click.option("--study", "name", metavar="NAME", help="The study's name (default: made from the wishes).")
 @click.option("--seed", type=int, default=0, show_default=True, help="All randomness of the study derives from it.")
-@click.option("--test", is_flag=True, help="Open the test set at the end, once, for the best policy.")
+@click.option("--test", is_flag=True, help="Open the test set at the end, once, for the verdict.")
 @click.option("--yes", is_flag=True, help="Don't ask before --test.")
 @home_option
-def search(trials: int, test: bool, yes: bool, **wishes: Any) -> None:
+def search(trials: int, test: bool, yes: bool, no_calibration: bool, **wishes: Any) -> None:
     """Search a policy for your images.
+
+    First the plan is told: how many trainings and hours each stage takes. Then the free baselines are trained, and longer too, to
+    see whether the budget can tell policies apart; then policies are searched; the best and the two best baselines are trained
+    again as finalists, with fresh seeds; and with --test the winner and one baseline are compared on the test set, once.
 
     The same command again goes on with an unfinished study, and prints the result of a finished one.
 
@@ -84,9 +113,9 @@ def search(trials: int, test: bool, yes: bool, **wishes: Any) -> None:
     """
     from policysearch.study import Study
 
-    study = Study(**wishes)
+    study = Study(calibrate=not no_calibration, **wishes)
     if test and not yes and _is_terminal():
-        click.confirm("The test set will be opened at the end, once, for the best policy. Go on?", abort=True)
+        click.confirm("The test set will be opened at the end, once, for the winner and one baseline. Go on?", abort=True)
     conduct(study, trials, test)
 
 
@@ -95,11 +124,12 @@ def search(trials: int, test: bool, yes: bool, **wishes: Any) -> None:
 @click.option("--driver", default="local", show_default=True, metavar="NAME", help="Where trials run: local or ray.")
 @home_option
 def demo(workers: int | None, driver: str, home: str | None) -> None:
-    """The whole path on the images that ship with policysearch: search, test, policy file, report."""
+    """The whole path on the images that ship with policysearch: search, finalists, verdict, policy file, report."""
     from policysearch.study import Study
 
     click.echo(DEMO_TEXT)
-    study = Study("sample", space="randaugment", epochs=DEMO_EPOCHS, workers=workers, driver=driver, home=home)
+    small: Any = {"epochs": DEMO_EPOCHS, "finalists": DEMO_FINALISTS, "finalist_seeds": DEMO_SEEDS, "any_budget": True}
+    study = Study("sample", space="randaugment", workers=workers, driver=driver, home=home, **small)
     conduct(study, DEMO_TRIALS, test=True)
 
 
@@ -122,6 +152,9 @@ def conduct(study: "Study", trials: int | str, test: bool, extending: bool = Fal
         _say_how_to_go_on("", len(tally.over), go_on)
         raise
     show_outcome(study, outcome, beside)
+    short = outcome.judgement.verdict.kind == "budget-too-short" and not study.any_budget
+    if short and _is_terminal() and click.confirm("Go on all the same, with a budget that may favour the wrong policies?"):
+        conduct(replace(study, any_budget=True), trials, test, extending)
 
 
 def _say_how_to_go_on(why: str, over: int, go_on: str) -> None:
@@ -148,6 +181,22 @@ class Beside:
             self.said.add(event.text)
         if event.kind == "ready":
             self.shipper = start_shipper(self.home, event.text)
+            self._show_ranges(event.text)
+
+    def _show_ranges(self, study: str) -> None:
+        """Draw the ends of the space's ranges on the user's images, and say where; without the picture the search goes on."""
+        from dashboards.ranges import write_study_ranges
+        from policysearch.drivers import Event
+        from policysearch.ledger import Ledger
+        from searchspaces.errors import BadInput
+
+        try:
+            path = write_study_ranges(Ledger(self.home.ledger_url), self.home, study)
+        except BadInput as error:
+            return self.view.hear(Event("note", text=f"no picture of the space's ranges: {error}"))
+        if path is not None:
+            self.view.hear(Event("note", text=f"what the ends of the space's ranges do to your images: {path}"))
+        return None
 
     def finish(self, mirror: str, ui: str) -> str:
         """Wait for the mirror's closing pass, but not for ever; how to look at MLflow, by these two commands."""

@@ -48,13 +48,15 @@ LATER = Later.LATER
 class Event:
     """Something a person may want to see at once.
 
-    `ready`: the study stands, `text` is its name, `total` how many trials it is to have. `started`: for the first time, or again
+    `ready`: the study stands, `text` is its name, `total` how many trainings it is to have, `epoch` of how many epochs together.
+    `stage`: one of `total` trainings begins, `text` names it. `started`: for the first time, or again
     after a worker was lost. `epoch`: `wrong` of `total` validation images after `epoch`. `finished`: the figures of the last
     epoch. `failed`: `text` is the reason. `note`: `text` says something about the whole search. `label` names the trial that
-    started, finished or failed; `budget_epochs` is how many epochs it trains for (0: as many as all others).
+    started, finished or failed; `budget_epochs` is how many epochs it trains for (0: as many as all others), `role` its role in
+    the ledger.
     """
 
-    kind: Literal["ready", "started", "epoch", "finished", "failed", "note"]
+    kind: Literal["ready", "stage", "started", "epoch", "finished", "failed", "note"]
     trial_uid: str = ""
     epoch: int = 0
     wrong: int = 0
@@ -62,6 +64,7 @@ class Event:
     text: str = ""
     label: str = ""
     budget_epochs: int = 0
+    role: str = ""
 
 
 Listener: TypeAlias = Callable[[Event], None]

@@ -4,6 +4,7 @@ from policysearch.ledger.address import checked_storage, sqlite_url
 from policysearch.ledger.leases import LEASE_SECONDS, StudyHeld, Superseded
 from policysearch.ledger.ledger import Ledger
 from policysearch.ledger.records import (
+    ALPHA,
     ENQUEUED,
     SEARCHED,
     Claim,
@@ -17,6 +18,7 @@ from policysearch.ledger.records import (
 )
 
 __all__ = [
+    "ALPHA",
     "ENQUEUED",
     "LEASE_SECONDS",
     "SEARCHED",

@@ -96,7 +96,7 @@ class Database:
         _take_turns(connection)
         version = self._version(connection)
         if version is not None and version < tables.SCHEMA_VERSION:
-            migrate(connection, self.name)
+            migrate(connection, self.name, version)
 
     def _version(self, connection: Connection) -> int | None:
         if not inspect(connection).has_table("schema_version"):

@@ -17,6 +17,8 @@ from trials.values import Score, TrialResult
 
 Role = Literal["baseline", "enqueued", "trial", "rehearsal", "calibration", "finalist", "confirmation"]
 
+ALPHA = 0.05  # the chance that any of all looks at the same test images claims a difference that is none
+
 SEARCHED: tuple[Role, ...] = ("baseline", "enqueued", "trial")
 """The roles among which a search chooses; all others are asked for by name."""
 
@@ -108,28 +110,57 @@ class LateResult:
 
 
 class ClaimedModel(TypedDict):
-    """A model as a claim freezes it: the very weights, by their SHA-256."""
+    """A model in the frozen list of a claim: a trial, and its weights by their hash.
+
+    `label` is its arm's (a policy trained one way), of which `arm` says on which side it is; `replicate` is its seed's number.
+    """
 
     trial_uid: str
     label: str
     weights_sha256: str
+    arm: Literal["winner", "baseline"]
+    replicate: int
 
 
 @dataclass(frozen=True)
 class Figure:
-    """The one disclosed test figure of a study: images wrong of total, the bits per image, and what was looked at.
+    """What a study's one look at the test set gave: a score for each model, and what was looked at.
 
-    `looks_before` counts the claims that other studies of this ledger had laid on the same test images before this one.
+    `looks_before` counts the claims that other studies of this ledger had laid on the same test images before this one. `scores`
+    are in the order of `models`; `wrong`, `total` and `score` are the first one's.
     """
 
     study_uid: str
     test_fingerprint: str
     models: tuple[ClaimedModel, ...]
     looks_before: int
-    wrong: int
-    total: int
-    score: Score
+    scores: tuple[Score, ...]
     committed_at: datetime
+
+    @property
+    def score(self) -> Score:
+        """The first model's score: the winner's with its first seed."""
+        return self.scores[0]
+
+    @property
+    def wrong(self) -> int:
+        """Test images that the first model takes for another class."""
+        return self.score.wrong
+
+    @property
+    def total(self) -> int:
+        """Test images."""
+        return self.score.total
+
+    @property
+    def baseline_label(self) -> str | None:
+        """The baseline that was named before the look; None where the winner was looked at alone."""
+        return _baseline_label(self.models)
+
+    @property
+    def level(self) -> float:
+        """The level at which this look may claim a difference."""
+        return level(self.looks_before)
 
 
 @dataclass(frozen=True)
@@ -142,6 +173,25 @@ class Claim:
     looks_before: int
     claimed_at: datetime
     figure: Figure | None
+
+    @property
+    def baseline_label(self) -> str | None:
+        """The baseline that the winner is compared with, named before the look; None where there is none."""
+        return _baseline_label(self.models)
+
+    @property
+    def level(self) -> float:
+        """The level at which this look may claim a difference."""
+        return level(self.looks_before)
+
+
+def level(looks_before: int) -> float:
+    """What a look may be wrong by, after so many others at the same images: however many there will be, all together `ALPHA`."""
+    return float(ALPHA / 2 ** (looks_before + 1))
+
+
+def _baseline_label(models: tuple[ClaimedModel, ...]) -> str | None:
+    return next((model["label"] for model in models if model["arm"] == "baseline"), None)
 
 
 def _utc(moment: datetime) -> datetime:
@@ -265,12 +315,22 @@ def trial_result(body: str) -> TrialResult:
     return TrialResult.from_dict(json.loads(body))
 
 
+def claimed_model(raw: Mapping[str, Any]) -> ClaimedModel:
+    """From a claim's JSON. Claims of earlier ledgers name one model, and not its arm: it is the search's winner."""
+    return {
+        "trial_uid": raw["trial_uid"],
+        "label": raw["label"],
+        "weights_sha256": raw["weights_sha256"],
+        "arm": raw.get("arm", "winner"),
+        "replicate": raw.get("replicate", 0),
+    }
+
+
 def claim_record(row: Row[Any]) -> Claim:
     """From a row of `claim` with its figure's columns, or Nones, beside it."""
-    models = tuple(json.loads(row.models))
+    models = tuple(map(claimed_model, json.loads(row.models)))
     figure = None
-    if row.score is not None:
-        score = Score.from_dict(json.loads(row.score))
-        moment = _utc(row.committed_at)
-        figure = Figure(row.study_uid, row.test_fingerprint, models, row.looks_before, row.wrong, row.total, score, moment)
+    if row.scores is not None:
+        scores = tuple(map(Score.from_dict, json.loads(row.scores)))
+        figure = Figure(row.study_uid, row.test_fingerprint, models, row.looks_before, scores, _utc(row.committed_at))
     return Claim(row.study_uid, row.test_fingerprint, models, row.looks_before, _utc(row.claimed_at), figure)

@@ -170,13 +170,14 @@ claim = Table(
     _time_of_writing("claimed_at"),
 )
 
+# `scores` are those of the claim's models in their order, as JSON; `wrong` and `total` repeat what the first one's says.
 figure = Table(
     "figure",
     metadata,
     Column("study_uid", ForeignKey("claim.study_uid"), primary_key=True),
     Column("wrong", Integer, nullable=False),
     Column("total", Integer, nullable=False),
-    Column("score", Text, nullable=False),
+    Column("scores", Text, nullable=False),
     _time_of_writing("committed_at"),
     CheckConstraint("total > 0 AND 0 <= wrong AND wrong <= total", name="figure_possible"),
 )

@@ -44,7 +44,7 @@ class Sampler(Protocol):
         """
 
 
-def key_of(fingerprint: str, overrides: Mapping[str, float], recipe: Recipe) -> str:
+def key_of(fingerprint: str, overrides: Mapping[str, float | str], recipe: Recipe) -> str:
     """What tells a policy and its training from all others of the study: its digest, and where its recipe is not the study's."""
     others = {name: value for name, value in overrides.items() if getattr(recipe, name) != value}
     return hashlib.sha256(canonical_json([fingerprint, others]).encode()).hexdigest() if others else fingerprint

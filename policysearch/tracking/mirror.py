@@ -11,14 +11,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from policysearch.ledger import Figure, Ledger, StudyRecord, TrialRecord
-from policysearch.tracking.runs import best_of, data_name, study_run, trial_run
+from policysearch.ledger import Ledger, StudyRecord, TrialRecord
+from policysearch.ledger.records import SEARCHED
+from policysearch.tracking.runs import MIRRORED, best_of, data_name, study_run, trial_run
 from policysearch.tracking.store import Store
 from policysearch.tracking.target import Target
 from searchspaces.errors import BadInput
 from trials.failpoints import reach
+
+if TYPE_CHECKING:
+    from policysearch.judgement import Judgement
 
 Answer = TypeVar("Answer")
 
@@ -46,7 +50,7 @@ def mirror_study(ledger: Ledger, study_name: str, target: Target, study_director
     if study is None:
         raise BadInput(f"study {study_name!r}: not in this ledger; `policysearch status` lists what there is")
     with _one_at_a_time(study_directory):
-        over = [trial for trial in ledger.trials(study.uid) if trial.result is not None]
+        over = [trial for trial in ledger.trials(study.uid, roles=MIRRORED) if trial.result is not None]
         known = set() if closing else ledger.mirrored(study.uid, target.label)
         missing = [trial for trial in over if trial.trial_uid not in known]
         if not missing:
@@ -57,11 +61,7 @@ def mirror_study(ledger: Ledger, study_name: str, target: Target, study_director
             return Shipped(len(known), len(missing), attempts.reason)
         behind = [trial for trial in missing if not attempts.made(partial(_copy, ledger, study, trial, target, store))]
         if closing:
-            claim = ledger.claim(study.uid)
-            figure = claim.figure if claim else None
-            attempts.made(partial(store.put, study_run(study, over, figure)))
-            for trial in best_of(over, BEST_WITH_FILES):
-                attempts.made(partial(_attach, study, trial, figure, store, study_directory))
+            _close(ledger, study, over, attempts, store, study_directory)
         return Shipped(len(over) - len(behind), len(behind), attempts.reason)
 
 
@@ -88,6 +88,27 @@ class _Attempts:
         return answer
 
 
+def _close(
+    ledger: Ledger, study: StudyRecord, over: list[TrialRecord], attempts: _Attempts, store: Store, study_directory: Path
+) -> None:
+    """The study's summary with its verdict, the test error of the models that had one, and the files of the best."""
+    from policysearch.judgement import judge
+
+    claim, judgement = ledger.claim(study.uid), judge(ledger, study)
+    figure = claim.figure if claim else None
+    attempts.made(partial(store.put, study_run(study, over, figure, judgement)))
+    tested = {model["trial_uid"] for model in figure.models} if figure else set()
+    for trial in over:
+        if trial.trial_uid in tested and trial.result is not None:
+            attempts.made(partial(store.put, trial_run(study, trial, trial.result, figure)))
+    best = best_of([trial for trial in over if trial.role in SEARCHED], BEST_WITH_FILES)
+    judged = judgement.winner_trial
+    if judged is not None and all(trial.trial_uid != judged.trial_uid for trial in best):
+        best.append(judged)
+    for trial in best:
+        attempts.made(partial(_attach, ledger, study, trial, judgement, store, study_directory))
+
+
 def _copy(ledger: Ledger, study: StudyRecord, trial: TrialRecord, target: Target, store: Store) -> bool:
     assert trial.result is not None
     if not store.has(trial.trial_uid):
@@ -97,19 +118,22 @@ def _copy(ledger: Ledger, study: StudyRecord, trial: TrialRecord, target: Target
     return True
 
 
-def _attach(study: StudyRecord, trial: TrialRecord, figure: Figure | None, store: Store, study_directory: Path) -> None:
-    """The policy as a file that `load_policy` reads, and the picture if somebody has drawn one."""
-    from policysearch.conclusion import provenance  # these bring torch, which only the closing pass waits for
+def _attach(
+    ledger: Ledger, study: StudyRecord, trial: TrialRecord, judgement: "Judgement", store: Store, study_directory: Path
+) -> None:
+    """The policy as a file that `load_policy` reads, written anew each time, and the picture if somebody has drawn one."""
+    from policysearch.provenance import provenance  # these bring torch, which only the closing pass waits for
     from searchspaces.policy_json import policy_from_dict, write_policy_file
 
     with tempfile.TemporaryDirectory() as folder:
-        files = [Path(folder) / "policy.json"]
-        write_policy_file(files[0], policy_from_dict(trial.spec["policy"]), provenance(study, trial, figure))
-        picture = study_directory / "pictures" / f"{trial.trial_uid}.png"
-        if picture.is_file():
-            files.append(Path(folder) / "augmented.png")
-            files[1].write_bytes(picture.read_bytes())
-        store.attach(trial.trial_uid, files)
+        policy = Path(folder) / "policy.json"
+        write_policy_file(policy, policy_from_dict(trial.spec["policy"]), provenance(ledger, study, trial, judgement))
+        store.attach(trial.trial_uid, policy, anew=True)  # the verdict may be another one by now
+        drawn = study_directory / "pictures" / f"{trial.trial_uid}.png"
+        if drawn.is_file():
+            picture = Path(folder) / "augmented.png"
+            picture.write_bytes(drawn.read_bytes())
+            store.attach(trial.trial_uid, picture)
 
 
 @contextmanager

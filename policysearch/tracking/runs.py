@@ -1,18 +1,30 @@
 """What MLflow is told of a trial and of a study: names, tags, params and metrics as plain values, made from the ledger alone.
 
+Each role's error has a name of its own, so that runs sorted by one are compared on the same images: those of the search in
+`final/val_error`, of the finalists in `finalist/val_error`, of longer trainings in `calibration/val_error`. Models made for the
+test are trained on the validation images too: they have no validation error, and `test/error` once the gate has disclosed it.
+
 Nothing here knows MLflow or the clock: the same ledger rows always give the same runs, so sending them twice changes nothing.
 """
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from policysearch.ledger import Figure, StudyRecord, TrialRecord
+from policysearch.ledger import Figure, Role, StudyRecord, TrialRecord
+from policysearch.ledger.records import ENQUEUED, SEARCHED
 from policysearch.selection import winner
 from searchspaces.errors import NoTrialSucceeded
 from trials.values import TrialResult
+
+if TYPE_CHECKING:
+    from policysearch.judgement import Judgement
+
+MIRRORED: tuple[Role, ...] = (*SEARCHED, "calibration", "finalist", "confirmation")
+"""The roles that MLflow is told of: all but the rehearsal, whose twenty steps are no training."""
 
 NOTE = "mlflow.note.content"  # shown as the run's description
 LONGEST_PARAM = 6000  # characters; MLflow's limit
@@ -43,15 +55,20 @@ class Run:
     metrics: tuple[Point, ...]
 
 
-def trial_run(study: StudyRecord, trial: TrialRecord, result: TrialResult) -> Run:
-    """The run of a finished trial, failed ones too. Errors are shares of images, 0 to 1: wrong / total of the ledger."""
+def trial_run(study: StudyRecord, trial: TrialRecord, result: TrialResult, figure: Figure | None = None) -> Run:
+    """The run of a finished trial, failed ones too. Errors are shares of images, 0 to 1: wrong / total of the ledger.
+
+    `figure`, once disclosed, gives the models that were tested their test error.
+    """
     started, ended = _span_ms(study, trial, result)
-    points = []
-    if result.score is not None:  # the error first: MLflow's comparison begins with the first metric it was given
-        points.append(Point("final/val_error", result.score.wrong / result.score.total, 0, ended))
+    points = _tested(trial, figure)
+    if result.score is not None and trial.role != "confirmation":  # the error first: MLflow's comparison begins with it
+        stage = trial.role if trial.role in ("finalist", "calibration") else "final"
+        points.append(Point(f"{stage}/val_error", result.score.wrong / result.score.total, 0, ended))
         if result.score.log_loss_sum is not None:
-            points.append(Point("final/val_log_loss", result.score.log_loss_sum / result.score.total, 0, ended))
-    points += [*_epoch_points(result, started, ended), Point("cost/seconds", _seconds(result), 0, ended)]
+            points.append(Point(f"{stage}/val_log_loss", result.score.log_loss_sum / result.score.total, 0, ended))
+    curves = _epoch_points(result, started, ended, trial.role != "confirmation")
+    points += [*curves, Point("cost/seconds", _seconds(result), 0, ended)]
     return Run(
         trial_uid=trial.trial_uid,
         name=run_name(trial),
@@ -64,24 +81,31 @@ def trial_run(study: StudyRecord, trial: TrialRecord, result: TrialResult) -> Ru
     )
 
 
-def study_run(study: StudyRecord, trials: Sequence[TrialRecord], figure: Figure | None) -> Run:
-    """The study's summary: its wishes as params, how far it is and the test error (once disclosed) as metrics.
+def study_run(
+    study: StudyRecord, trials: Sequence[TrialRecord], figure: Figure | None, judgement: "Judgement | None" = None
+) -> Run:
+    """The study's summary: its wishes as params, how far it is, the test error (once disclosed) and the verdict as metrics.
 
-    What may still grow is a metric with the number of finished trials as its step; a param can never change in MLflow.
+    The verdict's sentence is the run's description. What may still grow is a metric with the number of finished trials as its
+    step; a param can never change in MLflow.
     """
+    searched = [trial for trial in trials if trial.role in SEARCHED]
     over = [(trial, trial.result) for trial in trials if trial.result is not None]
     started = _milliseconds(study.created_at)
     ended = max([started, *(_span_ms(study, trial, result)[1] for trial, result in over)])
     counts: dict[str, float] = {
-        "trials/done": sum(result.status == "done" for _, result in over),
-        "trials/failed": sum(result.status == "failed" for _, result in over),
+        "trials/done": sum(result.status == "done" for trial, result in over if trial.role in SEARCHED),
+        "trials/failed": sum(result.status == "failed" for trial, result in over if trial.role in SEARCHED),
         "cost/seconds": math.fsum(_seconds(result) for _, result in over),
     }
     tags = _study_tags(study, "study") | {"policysearch.trial_uid": study.uid}
-    for best in best_of(trials, 1):
+    for best in best_of(searched, 1):
         counts["best/val_error"] = _error(best)  # a name of its own: trials sorted by final/val_error are trials only
         tags |= {"policysearch.digest": best.digest, NOTE: f"Lowest validation error so far: {run_name(best)}. {best.words}"}
     points = [Point(key, float(value), len(over), ended) for key, value in counts.items()]
+    if judgement is not None:
+        tags |= _verdict_tags(judgement, tags.get(NOTE, ""))
+        points += _verdict_points(judgement, len(over) + (figure is not None), ended)  # the figure itself may turn the verdict
     if figure is not None:
         points.append(Point("test/error", figure.wrong / figure.total, 0, _milliseconds(figure.committed_at)))
     return Run(
@@ -96,9 +120,44 @@ def study_run(study: StudyRecord, trials: Sequence[TrialRecord], figure: Figure 
     )
 
 
+def _verdict_tags(judgement: "Judgement", note: str) -> dict[str, str]:
+    verdict = judgement.verdict
+    return {
+        "policysearch.verdict": verdict.kind,
+        "policysearch.verdict_sentence": verdict.sentence,
+        NOTE: "\n\n".join(filter(None, (verdict.sentence, note))),
+    }
+
+
+def _verdict_points(judgement: "Judgement", step: int, moment: int) -> list[Point]:
+    """The difference to the named baseline with its interval, as shares of images; a verdict without one has none."""
+    verdict = judgement.verdict
+    told = {"difference": verdict.difference, "low": verdict.low, "high": verdict.high}
+    return [Point(f"verdict/{name}", value, step, moment) for name, value in told.items() if value is not None]
+
+
+def _tested(trial: TrialRecord, figure: Figure | None) -> list[Point]:
+    """The test error of a model that was looked at."""
+    if figure is None:
+        return []
+    scores = zip(figure.models, figure.scores, strict=True)
+    shares = [score.wrong / score.total for model, score in scores if model["trial_uid"] == trial.trial_uid]
+    return [Point("test/error", share, 0, _milliseconds(figure.committed_at)) for share in shares]
+
+
 def run_name(trial: TrialRecord) -> str:
-    """What a person sees in the list of runs: "baseline: flip+crop", "randaugment ops=2 level=9"."""
-    return trial.label if trial.role == "trial" else f"{trial.role}: {trial.label}"
+    """What a person sees in the list of runs: "baseline: none", "finalist: flip+crop, seed 2", "randaugment ops=2 level=9"."""
+    if trial.role == "trial":
+        return trial.label
+    # "finalist flip+crop, seed 2 of 5": the stage's name and the seed are said here, once and alike for all stages
+    label = re.sub(r", seed \d+( of \d+)?$", "", trial.label.removeprefix(f"{trial.role} "))
+    seed = f", seed {replicate(trial)}" if replicate(trial) and "seed" not in label else ""
+    return f"{trial.role}: {label}{seed}"
+
+
+def replicate(trial: TrialRecord) -> int:
+    """Which of a policy's trainings it is: 0 is the search's own."""
+    return int(trial.spec.get("replicate") or 0)
 
 
 def best_of(trials: Sequence[TrialRecord], count: int) -> list[TrialRecord]:
@@ -115,19 +174,25 @@ def best_of(trials: Sequence[TrialRecord], count: int) -> list[TrialRecord]:
     return best
 
 
-def _epoch_points(result: TrialResult, started: int, ended: int) -> list[Point]:
-    """Both curves. The ledger has no time per epoch: they are spread evenly over the trial's own time."""
+def _epoch_points(result: TrialResult, started: int, ended: int, validated: bool) -> list[Point]:
+    """Both curves, or the loss alone of a model whose validation images were trained on.
+
+    The ledger has no time per epoch: they are spread evenly over the trial's own time.
+    """
     points = []
     for place, epoch in enumerate(result.epochs, start=1):
         moment = started + (ended - started) * place // len(result.epochs)
         if epoch.train_loss is not None:
             points.append(Point("train/loss", epoch.train_loss, epoch.number, moment))
-        points.append(Point("val/error", epoch.wrong / epoch.total, epoch.number, moment))
+        if validated:
+            points.append(Point("val/error", epoch.wrong / epoch.total, epoch.number, moment))
     return points
 
 
 def _trial_tags(study: StudyRecord, trial: TrialRecord, result: TrialResult) -> dict[str, str]:
     tags = _study_tags(study, trial.role) | {"policysearch.trial_uid": trial.trial_uid, "policysearch.digest": trial.digest}
+    tags |= {"policysearch.family": _family_of(study, trial), "policysearch.replicate": str(replicate(trial))}
+    tags["policysearch.split"] = str(trial.spec.get("split", "search"))
     tags[NOTE] = trial.words
     tags["policysearch.budget_epochs"] = str(trial.budget_epochs)
     if result.error is not None:
@@ -140,7 +205,7 @@ def _study_tags(study: StudyRecord, role: str) -> dict[str, str]:
         "policysearch.study": study.name,
         "policysearch.study_uid": study.uid,
         "policysearch.role": role,
-        "policysearch.family": role if role in ("baseline", "enqueued") else family(study),
+        "policysearch.family": family(study),
         "mlflow.source.name": "policysearch",
     }
 
@@ -174,6 +239,14 @@ def _seconds(result: TrialResult) -> float:
 
 def _milliseconds(moment: datetime) -> int:
     return round(1000 * moment.timestamp())
+
+
+def _family_of(study: StudyRecord, trial: TrialRecord) -> str:
+    """Where the trial's policy comes from, whatever it was trained for."""
+    if ENQUEUED in trial.params:
+        return "enqueued"
+    free = trial.role == "baseline" or trial.digest in study.identity.get("baselines", {}).values()
+    return "baseline" if free else family(study)
 
 
 def family(study: StudyRecord) -> str:

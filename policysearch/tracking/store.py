@@ -56,13 +56,11 @@ class Store:
         self._log(stored.info.run_id, run)
         self._client.set_terminated(stored.info.run_id, run.status, run.ended_ms)
 
-    def attach(self, trial_uid: str, files: list[Path]) -> None:
-        """Add files to a run, except those it has."""
+    def attach(self, trial_uid: str, file: Path, anew: bool = False) -> None:
+        """Add a file to a run, unless the run has one of that name; with `anew` it takes that one's place."""
         run_id = self._runs[trial_uid].info.run_id
-        there = {artifact.path for artifact in self._client.list_artifacts(run_id)}
-        for file in files:
-            if file.name not in there:
-                self._client.log_artifact(run_id, str(file))
+        if anew or file.name not in {artifact.path for artifact in self._client.list_artifacts(run_id)}:
+            self._client.log_artifact(run_id, str(file))
 
     def _log(self, run_id: str, run: Run) -> None:
         """Everything in one batch, unless it is longer than MLflow takes."""

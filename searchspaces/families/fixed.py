@@ -3,12 +3,13 @@
 from searchspaces.families import randaugment, uniformaugment
 from searchspaces.levels import all_levels, scale_ops
 from searchspaces.ops import find_op
-from searchspaces.policy import Base, Branch, Choice, Policy, Step
+from searchspaces.policy import Base, Branch, Choice, Policy, ResizedCrop, Step
 
 
 def baselines(channels: int, base: Base) -> dict[str, Policy]:
-    """The five free baselines by label, plainest first: nothing at all, the base alone ("flip+crop"), and on top of that base
-    TrivialAugment wide, RandAugment(2, 9) on torchvision's scale, and UniformAugment.
+    """The five free baselines by label, plainest first: nothing at all, the base alone ("flip+crop", of large photos
+    "flip+resized-crop"), and on top of that base TrivialAugment wide, RandAugment(2, 9) on torchvision's scale, and
+    UniformAugment.
     """
     return {
         "none": Policy(),
@@ -21,7 +22,8 @@ def baselines(channels: int, base: Base) -> dict[str, Policy]:
 
 def _base_label(base: Base) -> str:
     """What the base does: digits are not flipped, so theirs is "crop"."""
-    parts = {"flip": base.hflip > 0, "crop": base.crop is not None}
+    is_resized = isinstance(base.crop, ResizedCrop)
+    parts = {"flip": base.hflip > 0, "resized-crop": is_resized, "crop": base.crop is not None and not is_resized}
     return "+".join(part for part, is_on in parts.items() if is_on)
 
 

@@ -18,11 +18,13 @@ from searchspaces.families.family import MOVES, Family
 from searchspaces.families.narrowed import narrowed, searched
 from searchspaces.json_text import MAX_BYTES, canonical_json, shown
 from searchspaces.ops import find_op
-from searchspaces.parameters import Parameter, Value
+from searchspaces.parameters import Categorical, Parameter, Value
 from searchspaces.policy import Base
 from searchspaces.space import RECIPE, SearchSpace
+from searchspaces.views import SEARCHED, named_views
 from searchspaces.yaml_text import parse_yaml
 
+VIEWS = SEARCHED.removeprefix(RECIPE)
 KEYS = ("space", "parameters", "forbid", "recipe")
 # What of a recipe may be searched along, and its bounds: a learning rate above 0, a smoothing below 1.
 RECIPE_BOUNDS = {"peak_learning_rate": (1e-6, 100.0), "weight_decay": (0.0, 1.0), "label_smoothing": (0.0, 0.99)}
@@ -127,12 +129,26 @@ def _forbidden(names: object) -> tuple[str, ...]:
 
 def _recipe(name: str, wished: object) -> "Parameter | tuple[str, Value]":
     """A parameter of the recipe to be searched along, or a name and the value it is fixed at."""
-    if name not in RECIPE_BOUNDS:
-        closest = get_close_matches(name, RECIPE_BOUNDS, n=1)
+    fields = (*RECIPE_BOUNDS, VIEWS)
+    if name not in fields:
+        closest = get_close_matches(name, fields, n=1)
         hint = f"did you mean {closest[0]!r}? " if closest else ""
-        raise BadInput(f"recipe: unknown field {shown(name)}; {hint}allowed are {', '.join(RECIPE_BOUNDS)}")
+        raise BadInput(f"recipe: unknown field {shown(name)}; {hint}allowed are {', '.join(fields)}")
+    if name == VIEWS:
+        return _views(wished)
     low, high = RECIPE_BOUNDS[name]
     return searched(RECIPE + name, low, high, wished)
+
+
+def _views(wished: object) -> "Parameter | tuple[str, Value]":
+    """One name, which is fixed, or a list of names, also as `{"choices": [...]}`, to choose from."""
+    choices = wished["choices"] if isinstance(wished, Mapping) and list(wished) == ["choices"] else wished
+    if isinstance(choices, str):
+        choices = [choices]
+    if not isinstance(choices, list | tuple) or not choices or not all(isinstance(choice, str) for choice in choices):
+        raise BadInput(f"recipe: views {shown(wished)}; allowed is a name of views or a list of them, such as [identity, hflip]")
+    names = named_views(",".join(choices))
+    return (SEARCHED, names[0]) if len(names) == 1 else Categorical(SEARCHED, names)
 
 
 def _fingerprint(content: Mapping[str, Any], name: str) -> str:

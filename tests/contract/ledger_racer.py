@@ -7,7 +7,7 @@ import random
 import sys
 from collections.abc import Sequence
 
-from policysearch.ledger import Ledger
+from policysearch.ledger import ClaimedModel, Ledger
 from trials.values import Epoch, Score, TrialResult
 
 TOTAL = 200
@@ -48,16 +48,20 @@ def write(ledger: Ledger, player: int, studies: Sequence[str]) -> None:
         say("stored", uid, number % TOTAL)
 
 
+def claimed(label: str, seed: int) -> ClaimedModel:
+    return {"trial_uid": f"uid {seed}", "label": label, "weights_sha256": "ab", "arm": "winner", "replicate": seed}
+
+
 def look(ledger: Ledger, player: int, studies: Sequence[str]) -> None:
     """Claim the test set for each study, in an order of its own, and commit a figure; every other player wants another model."""
     for study in random.Random(player).sample(studies, len(studies)):
         label = "other" if player % 2 else "winner"
         try:
-            ledger.claim_test(study, "images", [{"trial_uid": "uid", "label": label, "weights_sha256": "ab"}])
+            ledger.claim_test(study, "images", [claimed(label, seed) for seed in (1, 2)])
         except Exception as error:
             say("refused", study, type(error).__name__)
             continue
-        say("stored", study, ledger.commit_figure(study, score(player)).wrong)
+        say("stored", study, ledger.commit_figure(study, [score(player)] * 2).wrong)
 
 
 if __name__ == "__main__":

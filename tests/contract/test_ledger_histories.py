@@ -32,7 +32,11 @@ counts = st.builds(Counts, st.integers(0, TOTAL), st.just(TOTAL))
 outcomes = st.one_of(scores, counts, st.sampled_from(["loss is NaN", "out of memory"]))
 fingerprints = st.sampled_from(["images", "other images"])
 models: st.SearchStrategy[list[ClaimedModel]] = st.sampled_from(
-    [[{"trial_uid": "uid", "label": label, "weights_sha256": "ab"}] for label in ("rotate", "shear")]
+    [
+        [{"trial_uid": "uid", "label": label, "weights_sha256": "ab", "arm": "winner", "replicate": seed} for seed in seeds]
+        for label in ("rotate", "shear")
+        for seeds in ([0], [1, 2])
+    ]
 )
 owners = st.sampled_from(["a:1", "b:2"])
 
@@ -222,7 +226,7 @@ class LedgerHistory(RuleBasedStateMachine):
     @rule(study=studies, score=scores)
     def figure(self, study: str, score: Score) -> None:
         try:
-            figure = self.ledger.commit_figure(study, score)
+            figure = self.ledger.commit_figure(study, [score] * len(self.claims.get(study, ("", [None]))[1]))
         except BadInput:
             assert study not in self.claims
             return

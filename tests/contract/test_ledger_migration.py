@@ -14,10 +14,11 @@ from sqlalchemy import NullPool, create_engine, text
 from policysearch.ledger import Ledger, Role, sqlite_url
 from policysearch.selection import winner
 from searchspaces.errors import BadInput
-from trials.values import TrialResult
+from trials.values import Score, TrialResult
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 TABLES = ("study", "trial", "result", "claim", "figure", "mirrored", "schema_version")
+LATER_TABLES = ("study", "study_hold", "trial", "result", "late_result", "claim", "figure", "mirrored", "schema_version")
 
 DIES_ON_THE_WAY = """
 import os, signal, sys
@@ -48,17 +49,31 @@ def old_url(request: pytest.FixtureRequest) -> str:
     if request.param == "sqlite":
         return sqlite_url(request.getfixturevalue("old"))
     url: str = request.getfixturevalue("postgres_server").new_database()
+    fill_postgres(url, "ledger-v1", TABLES)
+    return url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def later_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A ledger of schema 2, with the same rows in either database."""
+    if request.param == "sqlite":
+        return sqlite_url(Path(shutil.copy(GOLDEN / "ledger-v2.sqlite", tmp_path / "ledger.sqlite")))
+    url: str = request.getfixturevalue("postgres_server").new_database()
+    fill_postgres(url, "ledger-v2", LATER_TABLES)
+    return url
+
+
+def fill_postgres(url: str, golden: str, names: tuple[str, ...]) -> None:
     engine = create_engine(url.replace("postgresql:", "postgresql+psycopg:"), poolclass=NullPool)
     with engine.begin() as connection:
-        connection.exec_driver_sql((GOLDEN / "ledger-v1-postgresql.sql").read_text())
-        for table in TABLES:
-            for row in rows(GOLDEN / "ledger-v1.sqlite", table):
+        connection.exec_driver_sql((GOLDEN / f"{golden}-postgresql.sql").read_text())
+        for table in names:
+            found = rows(GOLDEN / f"{golden}.sqlite", table)
+            for row in sorted(found, key=lambda row: row.get("parent_uid") or ""):  # a parent before its children
                 zoned = {name: f"{value}+00" if value and name.endswith("_at") else value for name, value in row.items()}
-                names = ", ".join(zoned)
-                connection.execute(
-                    text(f"INSERT INTO {table} ({names}) VALUES ({', '.join(f':{name}' for name in zoned)})"), zoned
-                )
-    return url
+                columns = ", ".join(zoned)
+                places = ", ".join(f":{name}" for name in zoned)
+                connection.execute(text(f"INSERT INTO {table} ({columns}) VALUES ({places})"), zoned)
 
 
 def test_an_old_ledger_says_all_that_it_said(old_url: str) -> None:
@@ -80,6 +95,9 @@ def test_an_old_ledger_says_all_that_it_said(old_url: str) -> None:
     claim = ledger.claim(study.uid)
     assert claim is not None and claim.figure is not None
     assert (claim.figure.wrong, claim.models[0]["label"], claim.looks_before) == (9, "randaugment ops=1 level=0", 0)
+    assert (claim.models[0]["arm"], claim.models[0]["replicate"], claim.baseline_label) == ("winner", 0, None)
+    (stored,) = rows(GOLDEN / "ledger-v1.sqlite", "figure")
+    assert claim.figure.scores == (Score.from_dict(json.loads(stored["score"])),)
     assert ledger.mirrored(study.uid, "sqlite:///mlflow.db") == {trials[0].trial_uid}
 
 
@@ -104,15 +122,54 @@ def test_what_is_new_is_filled_in_and_the_ledger_goes_on(old_url: str) -> None:
             connection.exec_driver_sql("DELETE FROM result")
 
 
+def test_a_ledger_of_schema_2_says_all_that_it_said(later_url: str) -> None:
+    golden = GOLDEN / "ledger-v2.sqlite"
+    ledger = Ledger(later_url)
+    known = {study.name: study for study in ledger.studies()}
+    parent, child = known["sample-randaugment-0f3a9c21"], known["sample-randaugment-0f3a9c21-2"]
+    assert child.parent_uid == parent.uid and child.wishes == {"epochs": 3}
+    everything = {trial.trial_uid: trial for study in known.values() for trial in ledger.trials(study.uid)}
+    stored = {row["trial_uid"]: row for row in rows(golden, "trial")}
+    assert everything.keys() == stored.keys()
+    for uid, trial in everything.items():
+        row = stored[uid]
+        assert (trial.number, trial.role, trial.point, trial.attempts) == (
+            *(row["number"], row["role"], row["point"], row["attempts"]),
+        )
+        assert (trial.spec, trial.owner, trial.lease_until) == (json.loads(row["spec"]), row["owner"], row["lease_until"])
+    bodies = {row["trial_uid"]: TrialResult.from_dict(json.loads(row["body"])) for row in rows(golden, "result")}
+    assert {uid: trial.result for uid, trial in everything.items() if trial.result} == bodies
+    (late,) = ledger.late_results(parent.uid)
+    assert (late.fence, late.result.error) == (3, "late")
+    assert ledger.hold_study(child.uid, "here:3", 60) == 2  # the one before had lapsed, and its fence counts on
+    assert ledger.mirrored(parent.uid, "sqlite:///mlflow.db") != set()
+    disclosed, interrupted = ledger.claim(parent.uid), ledger.claim(child.uid)
+    assert disclosed is not None and disclosed.figure is not None and interrupted is not None and interrupted.figure is None
+    assert (disclosed.figure.wrong, disclosed.looks_before, interrupted.looks_before) == (9, 0, 1)
+    figure = ledger.commit_figure(child.uid, [disclosed.figure.score])  # what schema 2 began ends here
+    assert figure.models == interrupted.models and figure.scores == disclosed.figure.scores
+    assert ledger.note_fact(child.uid, "any_budget", True) is True
+    assert ledger.add_trial(child.uid, 99, "finalist", "", {}, "digest", "", {"trial_uid": "new"}).role == "finalist"
+
+
 def test_the_old_file_is_copied_first(old: Path) -> None:
     before = {table: rows(old, table) for table in TABLES}
     Ledger(sqlite_url(old)).close()
     assert {path.name for path in old.parent.iterdir()} == {"ledger.sqlite", "ledger.v1.sqlite"}
     assert {table: rows(old.with_name("ledger.v1.sqlite"), table) for table in TABLES} == before
-    assert rows(old, "schema_version") == [{"version": 2}]
+    assert rows(old, "schema_version") == [{"version": 3}]
     made = old.with_name("ledger.v1.sqlite").stat()
     Ledger.open(sqlite_url(old)).close()
     assert old.with_name("ledger.v1.sqlite").stat() == made
+
+
+def test_a_file_of_schema_2_is_copied_under_its_own_number(tmp_path: Path) -> None:
+    later = Path(shutil.copy(GOLDEN / "ledger-v2.sqlite", tmp_path / "ledger.sqlite"))
+    before = {table: rows(later, table) for table in LATER_TABLES}
+    Ledger(sqlite_url(later)).close()
+    assert {path.name for path in tmp_path.iterdir()} == {"ledger.sqlite", "ledger.v2.sqlite"}
+    assert {table: rows(tmp_path / "ledger.v2.sqlite", table) for table in LATER_TABLES} == before
+    assert rows(later, "schema_version") == [{"version": 3}]
 
 
 @pytest.mark.parametrize("point", ["_copy_beside", "_fill_trials", "_copy_results"])
@@ -124,6 +181,15 @@ def test_killed_on_the_way_it_is_what_it_was_and_the_next_one_goes_through(old: 
     assert len(ledger.trials(ledger.studies()[0].uid) + ledger.trials(ledger.studies()[1].uid)) == 8
     ledger.close()
     assert {table: rows(old.with_name("ledger.v1.sqlite"), table) for table in TABLES} == before
+
+
+def test_one_of_schema_2_that_is_killed_on_the_way_is_what_it_was(tmp_path: Path) -> None:
+    later = Path(shutil.copy(GOLDEN / "ledger-v2.sqlite", tmp_path / "ledger.sqlite"))
+    before = {table: rows(later, table) for table in LATER_TABLES}
+    code = DIES_ON_THE_WAY.replace("setattr(migration, sys.argv[2], die)", "migration.tables.metadata.create_all = die")
+    assert subprocess.run([sys.executable, "-c", code, sqlite_url(later)]).returncode == -9
+    assert {table: rows(later, table) for table in LATER_TABLES} == before
+    assert len(Ledger(sqlite_url(later)).studies()) == 3
 
 
 def test_many_may_open_it_at_once(old_url: str) -> None:

@@ -107,7 +107,7 @@ def test_a_gate_race_with_kills_ends_with_one_figure_a_study(new_ledger_url: str
         claim = ledger.claim(study)
         assert claim is not None  # the survivors saw to it
         if claim.figure is None:  # its claimant was killed, and the survivor that was left asked for another model
-            ledger.commit_figure(study, Score((True,) * 200, ((200, 0), (0, 0)), 0.0))
+            ledger.commit_figure(study, [Score((True,) * 200, ((200, 0), (0, 0)), 0.0)] * 2)
         ended = ledger.claim_test(study, "images", claim.models)
         assert ended.figure is not None and ended.models == claim.models
         looks.append(claim.looks_before)

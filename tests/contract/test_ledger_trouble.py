@@ -16,6 +16,7 @@ from policysearch.ledger import Claim, ClaimedModel, Ledger, connect, engines, s
 from searchspaces.errors import BadInput
 
 NOBODY = 65534
+MODEL: ClaimedModel = {"trial_uid": "uid", "label": "", "weights_sha256": "", "arm": "winner", "replicate": 0}
 
 
 def complaint(url: str) -> str:
@@ -139,7 +140,7 @@ def test_a_reader_that_turns_writer_waits_its_turn(tmp_path: Path, monkeypatch: 
 
     def claim(uid: str) -> None:
         try:
-            ledger.claim_test(uid, "images", [{"trial_uid": "uid", "label": "", "weights_sha256": ""}])
+            ledger.claim_test(uid, "images", [MODEL])
         except BaseException as error:
             errors.append(error)
 
@@ -171,8 +172,7 @@ def test_a_claim_waits_for_the_one_being_laid_and_counts_it(new_ledger_url: str)
     engine = create_engine(new_ledger_url.replace("postgresql:", "postgresql+psycopg:"), poolclass=NullPool)
     insert = "INSERT INTO claim (study_uid, test_fingerprint, models, looks_before) VALUES (:study, 'images', '[]', 0)"
     laid: list[Claim] = []
-    model: ClaimedModel = {"trial_uid": "uid", "label": "", "weights_sha256": ""}
-    claiming = threading.Thread(target=lambda: laid.append(ledger.claim_test(second.uid, "images", [model])))
+    claiming = threading.Thread(target=lambda: laid.append(ledger.claim_test(second.uid, "images", [MODEL])))
     with engine.begin() as connection:
         connection.execute(text(insert), {"study": first.uid})
         claiming.start()

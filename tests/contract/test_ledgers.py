@@ -4,17 +4,32 @@ import sqlite3
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import pytest
 from sqlalchemy import Engine, NullPool, create_engine, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from policysearch.ledger import ClaimedModel, Ledger, StudyRecord, TrialRecord
+from policysearch.ledger import ClaimedModel, Ledger, Role, StudyRecord, TrialRecord
 from searchspaces.errors import BadInput, LookRefused, StudyMismatch
 from trials.values import Epoch, Score, TrialResult
 
-MODELS: list[ClaimedModel] = [{"trial_uid": "uid1", "label": "rotate", "weights_sha256": "ab" * 32}]
+
+def model(
+    uid: str = "uid1",
+    label: str = "rotate",
+    sha256: str = "ab" * 32,
+    arm: Literal["winner", "baseline"] = "winner",
+    replicate: int = 0,
+) -> ClaimedModel:
+    return {"trial_uid": uid, "label": label, "weights_sha256": sha256, "arm": arm, "replicate": replicate}
+
+
+MODELS = [model()]
+PAIR = [
+    *(model(f"w{seed}", "rotate", f"{seed}a" * 32, "winner", seed) for seed in (1, 2)),
+    *(model(f"b{seed}", "flip+crop", f"{seed}b" * 32, "baseline", seed) for seed in (1, 2)),
+]
 
 IMPOSSIBLE: list[dict[str, Any]] = [
     {"wrong": 21},
@@ -79,9 +94,9 @@ class TestLedger:
             Ledger(new_ledger_url)
 
     def test_a_newer_schema_is_refused(self, ledger: Ledger, engine: Engine) -> None:
-        execute(engine, "UPDATE schema_version SET version = 3")
+        execute(engine, "UPDATE schema_version SET version = 4")
         for opening in (Ledger, Ledger.open):
-            with pytest.raises(BadInput, match="schema version 3; this policysearch knows 2"):
+            with pytest.raises(BadInput, match="schema version 4; this policysearch knows 3"):
                 opening(ledger.url)
 
     def test_another_programs_tables_are_left_alone(self, new_ledger_url: str) -> None:
@@ -173,9 +188,11 @@ class TestLedger:
         add(ledger, study, 1)
         ledger.commit_result(done("uid1"))
         ledger.claim_test(study.uid, "images", MODELS)
-        ledger.commit_figure(study.uid, score())
-        rows = {table: execute(engine, f"SELECT * FROM {table}") for table in ("result", "claim", "figure")}
+        ledger.commit_figure(study.uid, [score()])
+        ledger.note_fact(study.uid, "trim", {"rotate": 30})
+        rows = {table: execute(engine, f"SELECT * FROM {table}") for table in ("result", "claim", "figure", "fact")}
         changes = ["UPDATE result SET wrong = 0", "UPDATE claim SET models = '[]'", "UPDATE figure SET wrong = 0"]
+        changes += ["UPDATE fact SET value = '{}'"]
         changes += [f"DELETE FROM {table}" for table in rows]
         if engine.dialect.name == "postgresql":
             changes += [f"TRUNCATE {table} CASCADE" for table in rows]
@@ -203,7 +220,7 @@ class TestLedger:
     def test_a_claim_comes_before_its_figure(self, ledger: Ledger, study: StudyRecord, engine: Engine) -> None:
         assert ledger.claim(study.uid) is None
         with pytest.raises(BadInput, match="needs a claim"):
-            ledger.commit_figure(study.uid, score())
+            ledger.commit_figure(study.uid, [score()])
         assert execute(engine, "SELECT * FROM figure") == []
         claim = ledger.claim_test(study.uid, "images", MODELS)
         assert (claim.models, claim.test_fingerprint, claim.looks_before, claim.figure) == (tuple(MODELS), "images", 0, None)
@@ -211,27 +228,66 @@ class TestLedger:
 
     def test_the_first_figure_stays(self, ledger: Ledger, study: StudyRecord) -> None:
         ledger.claim_test(study.uid, "images", MODELS)
-        figure = ledger.commit_figure(study.uid, score(3))
+        figure = ledger.commit_figure(study.uid, [score(3)])
         assert (figure.wrong, figure.total, figure.score) == (3, 20, score(3))
-        assert ledger.commit_figure(study.uid, score(2)) == figure
+        assert ledger.commit_figure(study.uid, [score(2)]) == figure
         claim = ledger.claim_test(study.uid, "images", MODELS)
         assert claim.figure == figure and ledger.claim(study.uid) == claim
 
     def test_another_look_is_refused_and_named(self, ledger: Ledger, study: StudyRecord) -> None:
         ledger.claim_test(study.uid, "images", MODELS)
-        other: list[ClaimedModel] = [{"trial_uid": "uid2", "label": "shear", "weights_sha256": "ef" * 32}]
+        other = [model("uid2", "shear", "ef" * 32)]
         with pytest.raises(
             LookRefused, match=r"'photos-randaugment'.*claimed for rotate \(trial uid1.*asked now for shear"
         ) as caught:
             ledger.claim_test(study.uid, "images", other)
         assert caught.value.exit_code == 5
-        ledger.commit_figure(study.uid, score())
+        ledger.commit_figure(study.uid, [score()])
         with pytest.raises(LookRefused, match="spent on the test images images, asked now for other"):
             ledger.claim_test(study.uid, "other", MODELS)
-        for models in ([MODELS[0], *other], [{**MODELS[0], "weights_sha256": "00"}]):
+        for models in ([MODELS[0], *other], [model(sha256="00")], [model(arm="baseline")], [model(replicate=1)]):
             with pytest.raises(LookRefused):
-                ledger.claim_test(study.uid, "images", models)  # type: ignore[arg-type]  # dicts of the same keys
+                ledger.claim_test(study.uid, "images", models)
         assert ledger.looks("other") == 0
+
+    def test_a_list_is_frozen_whole_and_its_figure_has_a_score_for_each(self, ledger: Ledger, study: StudyRecord) -> None:
+        claim = ledger.claim_test(study.uid, "images", PAIR)
+        assert claim.models == tuple(PAIR) and claim.baseline_label == "flip+crop"
+        with pytest.raises(
+            LookRefused, match=r"4 models of which number 3 is flip\+crop \(baseline, seed 1, trial b1.*asked now for 2 models;"
+        ):
+            ledger.claim_test(study.uid, "images", PAIR[:2])
+        with pytest.raises(LookRefused, match=r"number 1 is rotate \(seed 1, .*asked now for .*number 1 is flip\+crop"):
+            ledger.claim_test(study.uid, "images", PAIR[::-1])
+        for scores in ([score()], [score()] * 5, [*[score()] * 3, score(total=21)]):
+            with pytest.raises(ValueError, match=r"none of a claim on 4 models"):
+                ledger.commit_figure(study.uid, scores)
+        figure = ledger.commit_figure(study.uid, [score(wrong) for wrong in (3, 4, 5, 6)])
+        assert [each.wrong for each in figure.scores] == [3, 4, 5, 6]
+        assert (figure.wrong, figure.total, figure.score, figure.baseline_label) == (3, 20, score(3), "flip+crop")
+        assert ledger.claim_test(study.uid, "images", PAIR).figure == figure
+
+    def test_the_levels_of_all_looks_at_the_same_images_add_up_to_no_more_than_one_in_twenty(self, ledger: Ledger) -> None:
+        claims = [ledger.claim_test(ledger.create_study(f"study {n}", {}).uid, "images", MODELS) for n in range(6)]
+        assert [claim.level for claim in claims[:3]] == [0.025, 0.0125, 0.00625]
+        assert sum(claim.level for claim in claims) < 0.05
+
+    def test_a_child_takes_over_all_but_what_was_trained_for_its_parents_look(self, ledger: Ledger, study: StudyRecord) -> None:
+        roles: list[Role] = ["baseline", "rehearsal", "calibration", "trial", "finalist", "confirmation", "trial"]
+        for number, role in enumerate(roles):
+            ledger.add_trial(study.uid, number, role, role, {}, f"digest{number}", "", {"trial_uid": f"uid{number}"})
+            if number < 6:
+                ledger.commit_result(done(f"uid{number}"))
+        for name in ("labels", "trim", "plan"):
+            ledger.note_fact(study.uid, name, {"of": "the parent"})
+        assert ledger.claim_test(study.uid, "images", MODELS).looks_before == 0
+        child = ledger.fork_study(study.uid, "child", {"seed": 1})
+        copies = ledger.trials(child.uid, get_args(Role))
+        assert [(copy.number, copy.role) for copy in copies] == list(enumerate(roles[:5]))
+        assert all(copy.result is not None and copy.result.trial_uid == copy.trial_uid for copy in copies)
+        assert ledger.facts(child.uid) == {name: {"of": "the parent"} for name in ("labels", "trim")}
+        assert ledger.next_number(child.uid) == 5
+        assert ledger.claim_test(child.uid, "images", MODELS).looks_before == 1  # its parent's
 
     def test_looks_at_the_same_images_are_counted(self, ledger: Ledger) -> None:
         before = []

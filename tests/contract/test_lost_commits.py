@@ -11,7 +11,7 @@ from cutting_proxy import CuttingProxy, Moment
 from policysearch.ledger import ClaimedModel, Ledger, StudyRecord
 from trials.values import Epoch, Score, TrialResult
 
-MODELS: list[ClaimedModel] = [{"trial_uid": "uid", "label": "rotate", "weights_sha256": "ab"}]
+MODELS: list[ClaimedModel] = [{"trial_uid": "uid", "label": "rotate", "weights_sha256": "ab", "arm": "winner", "replicate": 1}]
 SCORE = Score((True,) * 20, ((20, 0), (0, 0)), 1.5)
 DONE = TrialResult("uid", "done", (Epoch(1, 0.5, 0, 20),), SCORE)
 
@@ -77,7 +77,7 @@ def claim(ledger: Ledger, study: StudyRecord) -> None:
 
 
 def figure(ledger: Ledger, study: StudyRecord) -> None:
-    assert ledger.commit_figure(study.uid, SCORE).score == SCORE
+    assert ledger.commit_figure(study.uid, [SCORE]).score == SCORE
 
 
 def mirror(ledger: Ledger, study: StudyRecord) -> None:

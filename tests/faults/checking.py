@@ -17,7 +17,7 @@ from policysearch.home import Home
 from policysearch.ledger import Ledger, TrialRecord
 from policysearch.selection import winner
 
-BASELINES = 3
+BASELINES = 5
 ORPHAN_SECONDS = 10.0
 
 

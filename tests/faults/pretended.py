@@ -122,6 +122,8 @@ def run_study(values: dict[str, Any], environment: dict[str, str]) -> None:
             space="photometric",
             sampler="random",
             epochs=1,
+            calibrate=False,
+            finalists=0,
             workers=wishes.workers,
             seed=wishes.seed,
             name=NAME,

@@ -9,10 +9,11 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from faults.programmes import IN_DRIVERS, IN_WORKERS
-from search_fixture import write_bars
+from search_fixture import SEARCH_ALONE, write_bars
 
 from policysearch.drivers import Task
 from policysearch.home import Home
@@ -85,7 +86,8 @@ def searched(root: Path) -> tuple[Home, tuple[TrialRecord, ...]]:
     from policysearch import Study
 
     data, home = write_bars(root / "bars.npz"), Home(root / "home")
-    outcome = Study(data=str(data), epochs=2, workers=1, sampler="tpe", seed=5, name=NAME, home=home.root).run(trials=3)
+    wishes: Any = {"data": str(data), "epochs": 2, "workers": 1, "sampler": "tpe", "seed": 5, "name": NAME, "home": home.root}
+    outcome = Study(**wishes, **SEARCH_ALONE).run(trials=3)
     return home, outcome.trials
 
 

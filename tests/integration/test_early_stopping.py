@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from search_fixture import SEARCH_ALONE
 
 from policysearch import Study
 from policysearch.drivers import Event
@@ -23,6 +24,7 @@ def run(home: Path, **wishes: Any) -> tuple[tuple[TrialRecord, ...], TrialRecord
     events: list[Event] = []
     stopping: dict[str, Any] = {"epochs": EPOCHS, "early_stopping": "asha:min_epochs=1", "sampler": "random"}
     given: dict[str, Any] = {"objective": by_brightness, "space": "photometric", "home": home, "name": "stopping", "workers": 1}
+    given |= SEARCH_ALONE
     outcome = Study(**(given | stopping | wishes)).run(trials=POLICIES, listener=events.append)
     return outcome.trials, outcome.winner, events
 

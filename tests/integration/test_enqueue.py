@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from search_fixture import write_bars
+from search_fixture import FREE, SEARCH_ALONE, SEARCH_ALONE_OPTIONS, write_bars
 
 from dashboards.queries import read_study
 from policysearch import Study
@@ -24,7 +24,12 @@ from searchspaces.policy_json import write_policy_file
 @pytest.fixture
 def wishes(tmp_path: Path) -> dict[str, Any]:
     """A search of one policy on tiny grey images."""
-    return {"data": str(write_bars(tmp_path / "bars.npz")), "epochs": 1, "home": str(tmp_path / "home"), "workers": 1}
+    return {
+        "data": str(write_bars(tmp_path / "bars.npz")),
+        "epochs": 1,
+        "home": str(tmp_path / "home"),
+        "workers": 1,
+    } | SEARCH_ALONE
 
 
 def test_enqueued_policies_are_trained_once_and_the_study_stays_the_same(wishes: dict[str, Any], tmp_path: Path) -> None:
@@ -32,17 +37,19 @@ def test_enqueued_policies_are_trained_once_and_the_study_stays_the_same(wishes:
     enqueue = ["zoo:fast-autoaugment-svhn", "zoo:trivialaugment-wide", str(tmp_path / "mine.json")]
     events = list[Event]()
     first = Study(**wishes, enqueue=enqueue).run(1, events.append)
-    assert [trial.role for trial in first.trials] == [*["baseline"] * 3, "enqueued", "trial"]
-    assert first.trials[3].label == "zoo:fast-autoaugment-svhn" and first.trials[3].result is not None
-    assert first.trials[3].result.score is not None, first.trials[3].result.error
-    assert next(event.total for event in events if event.kind == "ready") == 5
+    assert [trial.role for trial in first.trials] == [*["baseline"] * FREE, "enqueued", "trial"]
+    assert first.trials[FREE].label == "zoo:fast-autoaugment-svhn" and first.trials[FREE].result is not None
+    assert first.trials[FREE].result.score is not None, first.trials[FREE].result.error
+    assert next(event.total for event in events if event.kind == "ready") == FREE + 2
     same = [note for note in first.notes if note.startswith("enqueued")]
     assert len(same) == 2 and "zoo:trivialaugment-wide is the same policy as the baseline trivialaugment-wide" in same[0]
     assert "mine.json is the same policy as the baseline none" in same[1]
 
     Study(**wishes, enqueue=enqueue).run(1, events.append)
     again = Study(**wishes).run(1, events.append)
-    assert [event.total for event in events if event.kind == "ready"] == [5, 5, 5], "what was enqueued before is counted, once"
+    assert [event.total for event in events if event.kind == "ready"] == [FREE + 2] * 3, (
+        "what was enqueued before is counted, once"
+    )
     assert again.resumed and again.study == first.study and again.trials == first.trials
 
 
@@ -51,15 +58,17 @@ def test_the_command_line_takes_several_and_shows_their_role(
 ) -> None:
     conducted = list[Study]()
     monkeypatch.setattr(searching, "conduct", lambda study, trials, test: conducted.append(study))
-    names = ("zoo:randaugment-svhn-core", "zoo:uniformaugment")
+    names = ("zoo:randaugment-svhn-core", "zoo:fast-autoaugment-svhn")
     options = [item for name in names for item in ("--enqueue", name)]
     given = [item for name in ("data", "epochs", "home", "workers") for item in (f"--{name}", str(wishes[name]))]
-    assert CliRunner().invoke(cli, ["search", *given, *options, "--study", "bars"]).exit_code == 0
+    assert CliRunner().invoke(cli, ["search", *given, *options, *SEARCH_ALONE_OPTIONS, "--study", "bars"]).exit_code == 0
     assert conducted[0].enqueue == names
 
     conducted[0].run(1)
     status = CliRunner().invoke(cli, ["status", "bars", "--json", "--home", wishes["home"]])
-    assert [(trial["role"], trial["label"]) for trial in json.loads(status.output)][3:5] == [("enqueued", name) for name in names]
+    assert [(trial["role"], trial["label"]) for trial in json.loads(status.output)][FREE : FREE + 2] == [
+        ("enqueued", name) for name in names
+    ]
     show = CliRunner().invoke(cli, ["show", "bars", "--home", wishes["home"]])
     assert all(f"  enqueued    {name}: " in show.output for name in names)
     print_ending(read_study(Ledger(Home.locate(wishes["home"]).ledger_url), "bars"), wishes["home"])

@@ -10,9 +10,9 @@ import pytest
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 SAYS = {
-    "plain_torch": r"best of 5: .+, \d+ of 200 wrong\nits policy: .+policy\.json\n",
-    "lightning_module": r"best of 5: .+, \d+ of 200 wrong\n",
-    "timm_pieces": r"best of 5: .+, \d+ of 100 wrong\n",
+    "plain_torch": r"best of 7: .+, \d+ of 200 wrong\nits policy: .+policy\.json\n",
+    "lightning_module": r"best of 7: .+, \d+ of 200 wrong\n",
+    "timm_pieces": r"best of 7: .+, \d+ of 100 wrong\n",
     "bare_optuna": r"best of 3: \{'family': .+\}, \d+\.\d % wrong\nits policy: optuna_policy\.json\n",
     "bare_ray_tune": r"best: \{'ops': \d, 'level': \d+\}, \d+\.\d % wrong\n\d ops? an image, .+\n",
 }

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from search_fixture import write_bars
+from search_fixture import FREE, SEARCH_ALONE_OPTIONS, write_bars
 
 ROOT = Path(__file__).parents[2]
 PROJECT = {
@@ -137,11 +137,11 @@ def test_it_is_searched_exported_and_loaded(python: Run, tmp_path: Path) -> None
     data = write_bars(tmp_path / "bars.npz")
     searched = python(
         *("-m", "policysearch", "search", "--data", data, "--space", "striped", "--study", "mine", "--sampler", "grid"),
-        *("--trials", 2, "--epochs", 1),
+        *("--trials", 2, "--epochs", 1, *SEARCH_ALONE_OPTIONS),
     )
     assert searched.returncode == 0, searched.stderr
     trials = json.loads(python("-m", "policysearch", "status", "mine", "--json").stdout)
-    assert [trial["state"] for trial in trials] == ["done"] * 5
+    assert [trial["state"] for trial in trials] == ["done"] * (FREE + 2)
     assert [trial["role"] for trial in trials].count("trial") == 2
     exported = python("-m", "policysearch", "export", "mine", "--to", "shout", "-o", "said.txt")
     assert exported.returncode == 0, exported.stderr

@@ -1,20 +1,20 @@
 """The gate on real arrays and real weights: the claim first, one figure, no other look, whoever is killed."""
 
 import dataclasses
+import json
 import re
 import shutil
-import sqlite3
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import pytest
 import torch
 
 from policysearch import heldout
-from policysearch.heldout import disclose
+from policysearch.heldout import Entrant, disclose
 from policysearch.ledger import Figure, Ledger, StudyRecord, TrialRecord, sqlite_url
 from searchspaces.errors import BadInput, LookRefused
 from trials.data import Prepared, Source, open_split, prepare, read_meta
@@ -26,6 +26,7 @@ from trials.weights import save_weights
 
 RECIPE = default_recipe("cpu")
 CLASSES = 3
+Arm: TypeAlias = Literal["winner", "baseline"]
 
 
 def prepared(folder: Path, seed: int) -> Prepared:
@@ -41,30 +42,48 @@ def prepared(folder: Path, seed: int) -> Prepared:
 
 @dataclasses.dataclass
 class Stage:
-    """A ledger with one study, whose winner's weights are in a file."""
+    """A ledger with one study, and in a folder the weights of models that are to be looked at: two of each side."""
 
     ledger: Ledger
     study: StudyRecord
     data: Prepared
-    weights: Path
-    winner: TrialRecord
+    folder: Path
+    entrants: list[Entrant]
 
     @property
     def heldout(self) -> Path:
         assert self.data.heldout is not None
         return self.data.heldout
 
-    def disclose(self, **changes: Any) -> Figure:
-        asked: dict[str, Any] = {"heldout_directory": self.heldout, "weights_path": self.weights, "winner": self.winner} | changes
-        return disclose(self.ledger, self.study, **asked)
+    def disclose(self, entrants: list[Entrant] | None = None, heldout_directory: Path | None = None) -> Figure:
+        given = self.entrants if entrants is None else entrants
+        return disclose(self.ledger, self.study, self.data.directory, heldout_directory or self.heldout, given)
 
-    def add_done(self, study: StudyRecord, number: int, weights_sha256: str | None) -> TrialRecord:
-        uid = f"{study.name}-{number}"
-        spec = {"trial_uid": uid, "recipe": dataclasses.asdict(RECIPE)}
-        self.ledger.add_trial(study.uid, number, "trial", f"policy {number}", {}, f"digest{number}", "", spec)
+    def another(self, name: str) -> "Stage":
+        """A study of its own with the same models on the same images."""
+        study = self.ledger.create_study(name, self.study.identity)
+        stage = dataclasses.replace(self, study=study, entrants=[])
+        stage.entrants = four_models(stage)
+        return stage
+
+    def entrant(self, number: int, weights: int, arm: Arm = "winner", sha256: str | None = None, **poison: bool) -> Entrant:
+        """A trained model of the study; models of one `weights` have the same file."""
+        path = self.folder / f"{weights}.pt"
+        sha256 = sha256 or saved_net(path, seed=weights, **poison)
+        return Entrant(self.add_done(number, sha256), path, "policy" if arm == "winner" else "free", arm)
+
+    def add_done(self, number: int, weights_sha256: str | None, replicate: int | None = None) -> TrialRecord:
+        uid = f"{self.study.name}-{number}"
+        spec = {"trial_uid": uid, "recipe": dataclasses.asdict(RECIPE), "replicate": replicate or number}
+        self.ledger.add_trial(self.study.uid, number, "confirmation", f"model {number}", {}, f"digest{number}", "", spec)
         valid = Score((True, False), ((1, 1), (0, 0)), 1.0)
         self.ledger.commit_result(TrialResult(uid, "done", score=valid, weights_sha256=weights_sha256))
         return self.ledger.trial(uid)
+
+
+def four_models(stage: Stage) -> list[Entrant]:
+    sides: list[Arm] = ["winner", "winner", "baseline", "baseline"]
+    return [stage.entrant(number, number, arm) for number, arm in enumerate(sides, start=1)]
 
 
 def saved_net(path: Path, seed: int, poison: bool = False) -> str:
@@ -83,9 +102,8 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
 @pytest.fixture
 def stage(tmp_path: Path, data: Prepared) -> Stage:
     ledger = Ledger.open(sqlite_url(tmp_path / "ledger.sqlite"))
-    study = ledger.create_study("noise", {})
-    stage = Stage(ledger, study, data, tmp_path / "weights.pt", None)  # type: ignore[arg-type]  # added in the next line
-    stage.winner = stage.add_done(study, 0, saved_net(stage.weights, seed=3))
+    stage = Stage(ledger, ledger.create_study("noise", {"test": data.heldout_fingerprint}), data, tmp_path, [])
+    stage.entrants = four_models(stage)
     return stage
 
 
@@ -94,36 +112,59 @@ def openings(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     """One entry for each time the gate opened the test arrays: whether the claim was in the ledger by then."""
     noted: list[bool] = []
 
-    def open_and_note(*arguments: Any) -> Any:
-        noted.append(Ledger(stage.ledger.url).claim(stage.study.uid) is not None)
-        return open_split(*arguments)
+    def open_and_note(directory: Path, split: str) -> Any:
+        if split == "test":
+            noted.append(Ledger(stage.ledger.url).claim(stage.study.uid) is not None)
+        return open_split(directory, split)
 
     monkeypatch.setattr(heldout, "open_split", open_and_note)
     return noted
 
 
-def test_the_figure_is_the_winners_on_the_test_images(stage: Stage, openings: list[bool]) -> None:
+def sha256_of(entrant: Entrant) -> str:
+    sha256 = entrant.trial.result.weights_sha256 if entrant.trial.result else None
+    assert sha256 is not None
+    return sha256
+
+
+def test_the_figure_has_a_score_for_each_model_on_the_test_images(stage: Stage, openings: list[bool]) -> None:
     figure = stage.disclose()
     test = open_split(stage.heldout, "test")
-    sha256 = stage.winner.result.weights_sha256 if stage.winner.result else None
-    assert sha256 is not None
-    train = read_meta(stage.data.directory)  # normalised by what the net was trained with
-    expected = score(load_model(stage.weights, sha256, 1, CLASSES, RECIPE), test, RECIPE, train["mean"], train["std"])
-    assert figure.score == expected and (figure.wrong, figure.total) == (expected.wrong, 300)
+    train = read_meta(stage.data.directory)  # normalised by what the nets were trained with
+    nets = [load_model(each.weights_path, sha256_of(each), 1, CLASSES, RECIPE) for each in stage.entrants]
+    expected = tuple(score(net, test, RECIPE, train["mean"], train["std"]) for net in nets)
+    assert figure.scores == expected and len(set(expected)) > 1
+    assert (figure.wrong, figure.total, figure.score) == (expected[0].wrong, 300, expected[0])
     assert figure.test_fingerprint == test.fingerprint == stage.data.heldout_fingerprint
-    assert figure.models == ({"trial_uid": "noise-0", "label": "policy 0", "weights_sha256": sha256},)
-    assert figure.looks_before == 0 and figure.study_uid == stage.study.uid
+    assert [(each["label"], each["arm"], each["replicate"]) for each in figure.models] == [
+        *(("policy", "winner", seed) for seed in (1, 2)),
+        *(("free", "baseline", seed) for seed in (3, 4)),
+    ]
+    assert [each["weights_sha256"] for each in figure.models] == list(map(sha256_of, stage.entrants))
+    assert (figure.looks_before, figure.level, figure.baseline_label, figure.study_uid) == (0, 0.025, "free", stage.study.uid)
     assert openings == [True]
+
+
+def test_a_model_is_scored_by_the_views_of_its_own_recipe(stage: Stage) -> None:
+    (first, *_) = stage.entrants
+    by_views = dataclasses.replace(RECIPE, views="hflip")
+    trial = dataclasses.replace(first.trial, spec=first.trial.spec | {"recipe": dataclasses.asdict(by_views)})
+    figure = stage.disclose([dataclasses.replace(first, trial=trial)])
+    net, test = load_model(first.weights_path, sha256_of(first), 1, CLASSES, RECIPE), open_split(stage.heldout, "test")
+    train = read_meta(stage.data.directory)
+    assert figure.score == score(net, test, RECIPE, train["mean"], train["std"], "hflip")
+    assert figure.score != score(net, test, RECIPE, train["mean"], train["std"])
 
 
 def test_asking_again_gives_the_recorded_figure_without_another_look(stage: Stage, openings: list[bool]) -> None:
     figure = stage.disclose()
-    stage.weights.unlink()
+    for entrant in stage.entrants:
+        entrant.weights_path.unlink()
     assert stage.disclose() == figure
     assert openings == [True]
 
 
-def test_an_interrupted_claim_is_finished_for_the_same_models(
+def test_an_interrupted_claim_is_finished_for_the_same_list(
     stage: Stage, openings: list[bool], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Killed(BaseException):
@@ -138,60 +179,61 @@ def test_an_interrupted_claim_is_finished_for_the_same_models(
             stage.disclose()
     claim = stage.ledger.claim(stage.study.uid)
     assert claim is not None and claim.figure is None
-    other = stage.add_done(stage.study, 1, saved_net(stage.weights.with_name("other.pt"), seed=4))
-    with pytest.raises(LookRefused, match=r"claimed for policy 0 .*asked now for policy 1"):
-        stage.disclose(winner=other, weights_path=stage.weights.with_name("other.pt"))
+    other = stage.entrant(9, 9)
+    with pytest.raises(LookRefused, match=r"claimed for 4 models of which number 1 is policy .*asked now for 1 model of which"):
+        stage.disclose([other])
     assert stage.disclose().models == claim.models
     assert openings == [True, True]
 
 
-def test_another_model_or_other_images_are_refused_without_a_look(stage: Stage, openings: list[bool], tmp_path: Path) -> None:
+def test_another_list_is_refused_without_a_look(stage: Stage, openings: list[bool]) -> None:
     figure = stage.disclose()
-    other = stage.add_done(stage.study, 1, saved_net(tmp_path / "other.pt", seed=4))
-    with pytest.raises(LookRefused, match=r"'noise'.*spent on policy 0"):
-        stage.disclose(winner=other, weights_path=tmp_path / "other.pt")
-    with pytest.raises(LookRefused, match="test images"):
-        stage.disclose(heldout_directory=prepared(tmp_path / "others", seed=2).heldout)
+    other = stage.entrant(9, 9)
+    lists = ([other], stage.entrants[:2], stage.entrants[::-1], [*stage.entrants, other], [other, *stage.entrants[1:]])
+    for entrants in lists:
+        with pytest.raises(LookRefused, match=r"'noise'.*spent on 4 models.*asked now for [1245] model"):
+            stage.disclose(entrants)
     assert openings == [True]
     assert stage.disclose() == figure
 
 
 def test_looks_by_other_studies_are_counted(stage: Stage) -> None:
     stage.disclose()
-    second = stage.ledger.create_study("second", {})
-    winner = stage.add_done(second, 0, saved_net(stage.weights, seed=3))
-    assert disclose(stage.ledger, second, stage.heldout, stage.weights, winner).looks_before == 1
+    second = stage.another("second").disclose()
+    assert (second.looks_before, second.level) == (1, 0.0125)
     assert stage.disclose().looks_before == 0
 
 
-@pytest.mark.parametrize("spoil", [Path.unlink, lambda path: saved_net(path, seed=9)])
-def test_weights_that_are_not_the_winners_leave_the_look_unspent(stage: Stage, openings: list[bool], spoil: Any) -> None:
-    spoil(stage.weights)
-    with pytest.raises(BadInput, match=r"weights.pt: .*; ") as caught:
+@pytest.mark.parametrize("spoil", [Path.unlink, lambda path: saved_net(path, seed=99)])
+def test_weights_that_are_not_the_recorded_ones_leave_the_look_unspent(stage: Stage, openings: list[bool], spoil: Any) -> None:
+    spoil(stage.entrants[-1].weights_path)
+    with pytest.raises(BadInput, match=r"4.pt: .*; ") as caught:
         stage.disclose()
     assert "\n" not in str(caught.value)
     assert stage.ledger.claim(stage.study.uid) is None and openings == []
 
 
-def test_a_machine_that_cannot_follow_the_recipe_leaves_the_look_unspent(stage: Stage) -> None:
+def test_a_machine_that_cannot_follow_a_recipe_leaves_the_look_unspent(stage: Stage) -> None:
     recipe = dataclasses.asdict(RECIPE) | {"model": "unknown here"}
+    last = stage.entrants[-1]
+    odd = dataclasses.replace(last, trial=dataclasses.replace(last.trial, spec=last.trial.spec | {"recipe": recipe}))
     with pytest.raises(BadInput, match="unknown here"):
-        stage.disclose(winner=dataclasses.replace(stage.winner, spec=stage.winner.spec | {"recipe": recipe}))
+        stage.disclose([*stage.entrants[:-1], odd])
     assert stage.ledger.claim(stage.study.uid) is None
 
 
 def test_missing_test_images_leave_the_look_unspent(stage: Stage, tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match="not prepared data"):
+    with pytest.raises(BadInput, match=r"test images .*none: not there"):
         stage.disclose(heldout_directory=tmp_path / "none")
     assert stage.ledger.claim(stage.study.uid) is None
 
 
-def test_a_winner_without_weights_or_of_another_study_is_refused(stage: Stage) -> None:
+def test_a_model_without_weights_or_of_another_study_is_refused(stage: Stage) -> None:
+    bare = stage.add_done(9, None)
     with pytest.raises(BadInput, match="kept no weights"):
-        stage.disclose(winner=stage.add_done(stage.study, 1, None))
-    other = stage.ledger.create_study("other", {})
+        stage.disclose([dataclasses.replace(stage.entrants[0], trial=bare)])
     with pytest.raises(ValueError, match="not of study noise"):
-        stage.disclose(winner=stage.add_done(other, 0, "ab"))
+        stage.disclose([*stage.entrants[:-1], stage.another("other").entrants[0]])
     assert stage.ledger.claim(stage.study.uid) is None
 
 
@@ -201,37 +243,58 @@ def test_changed_test_images_give_no_figure(stage: Stage, tmp_path: Path) -> Non
     labels = np.load(copy / "test_labels.npy")
     (copy / "test_labels.npy").chmod(0o644)
     np.save(copy / "test_labels.npy", labels[::-1])
-    with pytest.raises(BadInput, match="changed since they were prepared"):
+    with pytest.raises(BadInput, match="not those that were claimed"):
         stage.disclose(heldout_directory=copy)
+    claim = stage.ledger.claim(stage.study.uid)
+    assert claim is not None and claim.figure is None
     assert stage.disclose().total == 300  # the same claim, on the images it was laid for
 
 
-def test_a_net_that_gives_no_finite_outputs_gets_no_figure(stage: Stage) -> None:
-    sick = stage.add_done(stage.study, 1, saved_net(stage.weights, seed=5, poison=True))
-    with pytest.raises(BadInput, match="not finite"):
-        stage.disclose(winner=sick)
-    claim = stage.ledger.claim(stage.study.uid)
-    assert claim is not None and claim.figure is None
+def test_a_net_whose_outputs_are_not_finite_leaves_the_look_unspent(stage: Stage, openings: list[bool]) -> None:
+    sick = stage.entrant(9, 9, "baseline", poison=True)
+    with pytest.raises(BadInput, match=r"trial 9 \(model 9\): .*not finite.*stays closed"):
+        stage.disclose([*stage.entrants, sick])
+    assert stage.ledger.claim(stage.study.uid) is None and openings == []
 
 
-def test_racing_processes_that_are_killed_never_make_two_figures(stage: Stage, tmp_path: Path) -> None:
-    sha256 = saved_net(stage.weights, seed=3)
-    stages = [dataclasses.replace(stage, study=stage.ledger.create_study(f"race {number}", {})) for number in range(6)]
-    for each in stages:
-        each.winner = each.add_done(each.study, 0, sha256)
-    stage.disclose()
+def test_a_claim_ends_with_a_figure_even_if_a_net_has_nothing_finite_to_say(stage: Stage) -> None:
+    sick = stage.entrant(9, 9, "baseline", poison=True)
+    stage.ledger.claim_test(stage.study.uid, stage.study.identity["test"], [heldout._frozen(stage.study, sick)])
+    figure = stage.disclose([sick])
+    assert figure.wrong == 200  # all classes are equally likely to it, and one in three images is of the first
+    assert stage.ledger.facts(stage.study.uid) == {heldout.SILENT: {sick.trial.trial_uid: 300}}
+
+
+def test_racing_processes_that_are_killed_never_make_two_figures(stage: Stage) -> None:
+    report = race(stage, races=2, processes=12, seed=5)
+    assert report["two_figures"] == report["claims_without_a_figure"] == report["wrong_figures"] == 0
+    assert report["killed"] > 0 and report["refused"] > 0
+    assert report["races"] == 2
+
+
+@pytest.mark.slow
+def test_ten_races_of_fifty_processes_with_random_kills_end_with_one_figure_each(stage: Stage) -> None:
+    report = race(stage, races=10, processes=50, seed=11)
+    assert report["two_figures"] == report["claims_without_a_figure"] == report["wrong_figures"] == 0
+    assert report["races"] == 10 and report["killed"] >= 50 and report["refused"] > 0
+
+
+@pytest.mark.slow
+def test_two_races_over_a_server_end_with_one_figure_each(stage: Stage, request: pytest.FixtureRequest) -> None:
+    url = request.getfixturevalue("postgres_server").new_database()
+    report = race(stage, races=2, processes=20, seed=3, storage=url)
+    assert report["two_figures"] == report["claims_without_a_figure"] == report["wrong_figures"] == 0
+    assert report["races"] == 2 and report["killed"] > 0
+
+
+def race(stage: Stage, races: int, processes: int, seed: int, storage: str | None = None) -> dict[str, Any]:
     racer = Path(__file__).with_name("heldout_racer.py")
-    command = [sys.executable, str(racer), stage.ledger.url, str(stage.heldout), str(stage.weights), "5"]
-    output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    codes = list(map(int, output.split()))
-    assert codes[3:] == [0, 0] and set(codes[:3]) <= {0, -9} and -9 in codes
-    figures = [each.disclose() for each in stages]
-    connection = sqlite3.connect(tmp_path / "ledger.sqlite")
-    assert connection.execute("SELECT count(*), count(DISTINCT study_uid) FROM figure").fetchall() == [(7, 7)]
-    assert connection.execute("SELECT count(*), count(DISTINCT study_uid) FROM claim").fetchall() == [(7, 7)]
-    connection.close()
-    assert sorted(figure.looks_before for figure in figures) == list(range(1, 7))
-    assert len({figure.score for figure in figures}) == 1  # the same weights on the same images, in whichever process
+    sizes = ["--races", str(races), "--processes", str(processes), "--seed", str(seed)]
+    where = ["--data", str(stage.data.directory), "--heldout", str(stage.heldout), *(["--storage", storage] if storage else [])]
+    done = subprocess.run([sys.executable, str(racer), *sizes, *where], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
 
 
 def test_only_the_gate_opens_the_test_split() -> None:

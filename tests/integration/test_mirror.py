@@ -19,8 +19,8 @@ from policysearch.tracking.shipper import start_shipper
 from policysearch.tracking.target import PATIENCE, Target, locate
 
 SEARCHED = 3
-BEST = "randaugment ops=1 level=9"
-OVER = 3 + SEARCHED + 1  # finished trials: the baselines, the searched ones, and one that failed
+BEST = "randaugment ops=1 level=15"
+OVER = 5 + SEARCHED + 1  # finished trials: the baselines, the searched ones, and one that failed
 
 
 @pytest.fixture(autouse=True)

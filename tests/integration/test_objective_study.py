@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from search_fixture import write_bars
+from search_fixture import FREE, SEARCH_ALONE, write_bars
 
 from policysearch import Study, load_policy
 from policysearch.cli import run
@@ -42,7 +42,9 @@ def train(context):
     say("done", context.trial_uid)
     return 20 + 3 * context.params.get("ops", 5) + context.params.get("level", 0), 100
 
-outcome = Study(objective=train, epochs=2, name=name, home=place / "home", workers=2, sampler="random").run(trials=trials)
+wishes = json.loads(sys.argv[5])
+study = Study(objective=train, epochs=2, name=name, home=place / "home", workers=2, sampler="random", **wishes)
+outcome = study.run(trials=trials)
 print(json.dumps([outcome.winner.label, outcome.resumed]))
 """
 
@@ -51,7 +53,7 @@ def start(place: Path, trials: int = TRIALS, pause: float = 0.0) -> "subprocess.
     script = place / "scripts" / "mine.py"
     script.parent.mkdir(exist_ok=True)
     script.write_text(SCRIPT)
-    words = [sys.executable, str(script), str(place), "own", str(trials), json.dumps({"pause": pause})]
+    words = [sys.executable, str(script), str(place), "own", str(trials), json.dumps({"pause": pause}), json.dumps(SEARCH_ALONE)]
     root = str(Path(__file__).parents[2])
     environment = os.environ | {"PYTHONPATH": root}
     return subprocess.Popen(
@@ -80,19 +82,19 @@ def test_a_plain_script_is_killed_and_goes_on_with_nothing_lost_and_nothing_repe
     first.send_signal(signal.SIGKILL)
     first.communicate()
     over = {trial.trial_uid for trial in trials_of(tmp_path / "home") if trial.result}
-    assert 0 < len(over) < 3 + TRIALS
+    assert 0 < len(over) < FREE + TRIALS
 
     second = start(tmp_path)
     out, errors = second.communicate(timeout=200)
     assert second.returncode == 0, errors
     trials = trials_of(tmp_path / "home")
     assert json.loads(out) == [min(trials, key=wrong).label, True]
-    assert len(trials) == 3 + TRIALS and all(trial.result and trial.result.status == "done" for trial in trials)
+    assert len(trials) == FREE + TRIALS and all(trial.result and trial.result.status == "done" for trial in trials)
     assert {trial.spec["objective"] for trial in trials} == {"mine:train"}
     counts = said(tmp_path)
     assert all(counts["begun", uid] == 1 for uid in over), "what was recorded is not run again"
     assert all(counts["done", trial.trial_uid] >= 1 for trial in trials)
-    assert sum(counts.values()) <= 2 * (3 + TRIALS) + 4, "only what was under way is run again"
+    assert sum(counts.values()) <= 2 * (FREE + TRIALS) + 4, "only what was under way is run again"
 
 
 def wrong(trial: TrialRecord) -> Any:
@@ -107,14 +109,14 @@ def test_a_function_of_a_module_beside_the_script_runs_from_any_directory(tmp_pa
     (scripts / "my_trainer.py").write_text("import my_parts\n\ndef fn(context):\n    return my_parts.WRONG, 10\n")
     (scripts / "main.py").write_text(
         "import sys\nfrom policysearch import Study\nfrom my_trainer import fn\n"
-        "outcome = Study(objective=fn, home=sys.argv[1], name='own', workers=1).run(trials=1)\n"
+        "outcome = Study(objective=fn, home=sys.argv[1], name='own', workers=1, calibrate=False, finalists=0).run(trials=1)\n"
         "print([trial.result.score.wrong for trial in outcome.trials])\n"
     )
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
     words = [sys.executable, str(scripts / "main.py"), str(tmp_path / "home")]
     ended = subprocess.run(words, cwd="/", env=environment, capture_output=True, text=True, timeout=200)
     assert ended.returncode == 0, ended.stderr
-    assert ended.stdout.strip() == "[7, 7, 7, 7]"
+    assert ended.stdout.strip() == str([7] * (FREE + 1))
 
 
 def by_level(context: Any) -> Any:
@@ -131,7 +133,7 @@ def always_fails(context: Any) -> Any:
 
 def own(home: Path, **wishes: Any) -> Study:
     usual: dict[str, Any] = {"objective": by_level, "sampler": "grid", "epochs": 1, "home": home, "name": "own", "workers": 2}
-    return Study(**usual | wishes)
+    return Study(**usual | SEARCH_ALONE | wishes)
 
 
 @pytest.fixture(scope="module")
@@ -174,7 +176,7 @@ def test_what_comes_after_a_search_is_there_too(
     assert load_policy(tmp_path / "policy.json").provenance["objective"].endswith("by_level")
     assert run(cli, ["preview", "own", "-o", str(tmp_path / "grid.png"), *given]) == 0
     assert run(cli, ["mirror", "own", *given]) == 0
-    assert "18 trials of own are in MLflow" in capsys.readouterr().out
+    assert f"{FREE + 14} trials of own are in MLflow" in capsys.readouterr().out
     assert run(cli, ["test", "own", "--yes", *given]) == 2
     assert "policysearch keeps none to test" in capsys.readouterr().err
 
@@ -189,10 +191,10 @@ def test_python_extends_it(tmp_path: Path) -> None:
     own(tmp_path).run(trials=2)
     before = trials_of(tmp_path)
     outcome = own(tmp_path).extend("+2")
-    assert outcome.study == "own" and [trial.role for trial in outcome.trials] == ["baseline"] * 3 + ["trial"] * 4
-    assert outcome.trials[:5] == before, "nothing that was over is run again"
-    assert len(own(tmp_path).extend(5).trials) == 8
-    assert len(own(tmp_path).run(trials=6).trials) == 9
+    assert outcome.study == "own" and [trial.role for trial in outcome.trials] == ["baseline"] * FREE + ["trial"] * 4
+    assert outcome.trials[: FREE + 2] == before, "nothing that was over is run again"
+    assert len(own(tmp_path).extend(5).trials) == FREE + 5
+    assert len(own(tmp_path).run(trials=6).trials) == FREE + 6
     for more in ("+0", "many", 0, "-3"):
         with pytest.raises(BadInput, match="allowed is \\+N, for so many more, or N in all"):
             own(tmp_path).extend(more)

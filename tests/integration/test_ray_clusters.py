@@ -163,14 +163,14 @@ def test_when_the_head_is_gone_one_line_says_so_and_the_same_search_goes_on_else
 
 def test_a_job_submitted_from_another_directory_searches(guarded: Head, tmp_path: Path) -> None:
     """As docs/cluster.md says, with a real training on tiny images."""
-    from search_fixture import write_bars
+    from search_fixture import FREE, SEARCH_ALONE_OPTIONS, write_bars
 
     elsewhere, home = tmp_path / "elsewhere", tmp_path / "home"
     elsewhere.mkdir()
     write_bars(elsewhere / "bars.npz")
     policysearch = str(Path(sys.executable).with_name("policysearch"))
     wishes = ["--data", "bars.npz", "--trials", "1", "--epochs", "1", "--driver", "ray", "--address", "auto", "--study", "job"]
-    entry = ["--", policysearch, "search", *wishes, "--home", str(home), "--sampler", "random"]
+    entry = ["--", policysearch, "search", *wishes, "--home", str(home), "--sampler", "random", *SEARCH_ALONE_OPTIONS]
     command = [RAY, "job", "submit", "--address", guarded.dashboard, "--working-dir", str(elsewhere), *entry]
     environment = guarded.environment | {"PYTHONPATH": str(ROOT)}
     ran = subprocess.run(command, env=environment, cwd="/", capture_output=True, text=True, timeout=SEARCH_SECONDS, check=False)
@@ -178,4 +178,4 @@ def test_a_job_submitted_from_another_directory_searches(guarded: Head, tmp_path
     ledger = Ledger(sqlite_url(home / "ledger.sqlite"))
     (study,) = ledger.studies()
     results = [trial.result for trial in ledger.trials(study.uid)]
-    assert study.name == "job" and len(results) == 4 and all(result and result.status == "done" for result in results)
+    assert study.name == "job" and len(results) == FREE + 1 and all(result and result.status == "done" for result in results)

@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 from postgres_server import PostgresServer, running_server
 from ray_fixture import RAY, Head, begin, free_port, head, outcome, search
-from search_fixture import write_bars
+from search_fixture import FREE, SEARCH_ALONE_OPTIONS, write_bars
 
 from policysearch.kept_weights import KeptWeights
 from policysearch.ledger import Ledger
@@ -116,7 +116,7 @@ def test_without_a_shared_disk_data_reaches_the_node_and_results_and_weights_com
     policysearch = str(Path(sys.executable).with_name("policysearch"))
     wishes = ["--data", str(bars), "--trials", "1", "--epochs", "1", "--sampler", "random", "--study", "apart"]
     places = ["--driver", "ray", "--address", cluster.address, "--home", str(home), "--storage", ledger_url]
-    command = [policysearch, "search", *wishes, *places]
+    command = [policysearch, "search", *wishes, *places, *SEARCH_ALONE_OPTIONS]
     with node(cluster, 1, f"mount -t tmpfs none {home}", POLICYSEARCH_NODE_DIR=str(there)):
         ran = subprocess.run(command, env=cluster.environment, capture_output=True, text=True, timeout=240, check=False)
     assert ran.returncode == 0, ran.stdout + ran.stderr
@@ -125,7 +125,7 @@ def test_without_a_shared_disk_data_reaches_the_node_and_results_and_weights_com
     ledger = Ledger(ledger_url)
     (study,) = ledger.studies()
     trials = ledger.trials(study.uid)
-    assert len(trials) == 4 and all(trial.result and trial.result.status == "done" for trial in trials)
+    assert len(trials) == FREE + 1 and all(trial.result and trial.result.status == "done" for trial in trials)
     best = winner(trials)
     assert best.result is not None
     assert KeptWeights(home / "studies" / "apart" / "weights").is_sound(best.trial_uid, best.result.weights_sha256)

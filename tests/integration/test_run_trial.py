@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from trial_fixture import CLASSES, prepared_bars, spec_on
 
 from searchspaces.errors import BadInput
 from searchspaces.mixing import Mixing
@@ -23,39 +24,20 @@ from trials.run import run_trial
 from trials.train import DrawMixing, Trainer
 from trials.values import DataRef, Epoch, Score, TrialResult, TrialSpec
 
-CLASSES = 3
-NONE = Policy()
 MIRRORED_HALF = Policy(Base(hflip=0.5))
 BLACK = Choice("brightness", (Constant(0.0),))
 BLACK_HALF = Policy(branches=(Branch((Step((BLACK,), probability=0.5),)),))
 CROPPED = Policy(Base(crop=PadCrop(0.125)))
 
 
-def bars(images: int, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Noisy grey images, mirror-symmetric, whose class is the height of a bright bar."""
-    labels = np.arange(images) % CLASSES
-    pixels = generator.integers(0, 160, (images, 13, 13))
-    for label in range(CLASSES):
-        pixels[labels == label, 1 + 4 * label : 4 + 4 * label] += 60
-    return np.maximum(pixels, pixels[:, :, ::-1]).astype(np.uint8), labels.astype(np.int64)
-
-
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
-    """Prepared data (240 train, 120 val) as a study would have them."""
-    folder = tmp_path_factory.mktemp("data")
-    generator = np.random.default_rng(5)
-    arrays: dict[str, np.ndarray] = {}
-    for split, images in (("train", 240), ("val", 120), ("test", 30)):
-        arrays[f"{split}_images"], arrays[f"{split}_labels"] = bars(images, generator)
-    np.savez(folder / "bars.npz", allow_pickle=False, **arrays)
-    return prepare(Source(data=str(folder / "bars.npz")), folder / "home")
+    return prepared_bars(tmp_path_factory.mktemp("data"))
 
 
 @pytest.fixture(scope="module")
 def spec(data: Prepared) -> TrialSpec:
-    recipe = dataclasses.replace(default_recipe("cpu"), batch_images=32)
-    return TrialSpec("t0", NONE, recipe, DataRef(str(data.directory), data.fingerprint), seed=11, budget_epochs=3)
+    return spec_on(data)
 
 
 def run(spec: TrialSpec, weights_path: Path | None = None, **changes: Any) -> TrialResult:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from postgres_server import CANARY, PostgresServer
-from search_fixture import processes_below, write_bars
+from search_fixture import SEARCH_ALONE_OPTIONS, processes_below, write_bars
 
 MARK = b"c4n4ry"  # what is left of it however the rest is escaped
 LARGEST_FILE_BYTES = 64 * 1024**2
@@ -49,6 +49,7 @@ def test_while_a_search_runs_and_afterwards(driver: str, tmp_path: Path, postgre
         environment = os.environ | {"PGPASSFILE": passfile.name, "POLICYSEARCH_ENGINE": "grouped"}
         words = [sys.executable, "-m", "policysearch", "search", "--data", str(data), "--home", str(tmp_path / "home")]
         words += ["--trials", "1", "--epochs", "1", "--workers", "1", "--driver", driver, "--storage", storage, "--test", "--yes"]
+        words += [*SEARCH_ALONE_OPTIONS, "--finalist-seeds", "1"]
         seen = set[str]()
         with (tmp_path / "said").open("wb") as said:
             search = subprocess.Popen(words, env=environment, stdout=said, stderr=said)

@@ -70,7 +70,7 @@ def test_the_report_at_desk_and_phone_width(browser: Any, report: Path, width: i
         box = figure.locator("svg").bounding_box()
         assert box is not None and box["x"] > 0 and box["x"] + box["width"] <= width
     assert all(not figure.is_visible() for figure in page.locator(hidden).all())
-    assert page.get_by_role("heading", level=1).inner_text() == "Best policy found: randaugment ops=2 level=9"
+    assert page.get_by_role("heading", level=1).inner_text() == "Best policy found: randaugment ops=2 level=15"
     page.get_by_text("policy.json, to copy").click()
     assert '"schema"' in page.locator("details.file pre").inner_text()
     page.close()
@@ -116,11 +116,11 @@ def test_mlflows_ui_shows_the_studys_runs_and_calls_nobody(browser: Any, made: S
     asked = list[str]()
     page.on("request", lambda request: asked.append(request.url))
     page.goto(f"{ui}/#/experiments/1/runs?orderByKey={quote('metrics.`final/val_error`')}&orderByAsc=true")
-    page.get_by_text("17 matching runs").wait_for(timeout=60_000)
+    page.get_by_text("19 matching runs").wait_for(timeout=60_000)
     names = page.locator("a[href*='/runs/']").all_inner_texts()
-    assert names[0] == "randaugment ops=2 level=9"  # the lowest error first
+    assert names[0] == "randaugment ops=2 level=15"  # the lowest error first
     assert {"baseline: none", "baseline: flip+crop", f"study: {made.name}"} <= set(names)
-    page.get_by_role("link", name="randaugment ops=2 level=9").click()
+    page.get_by_role("link", name="randaugment ops=2 level=15").click()
     page.get_by_role("tab", name="Artifacts").click()
     page.get_by_text("augmented.png").click()
     picture = page.locator("img[src^='blob:'], img[src*='augmented']").first

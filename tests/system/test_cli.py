@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from search_fixture import Study, write_bars
+from search_fixture import FREE, SEARCH_ALONE_OPTIONS, Study, write_bars
 
 from policysearch.cli import INTERRUPTED, run
 from policysearch.cli.app import COMMANDS, cli
@@ -71,9 +71,10 @@ def tree(root: Path, counts: dict[str, int]) -> Path:
 
 def test_the_whole_path(typed: Type, tmp_path: Path) -> None:
     search = ("search", "--data", write_bars(tmp_path / "bars.npz"), "--trials", 2, "--epochs", 2, "--study", "bars")
+    search += SEARCH_ALONE_OPTIONS
     code, out, _ = typed(*search)
     assert code == 0
-    assert "study bars: 5 trials of 2 epochs" in out
+    assert f"study bars: {FREE + 2} trials of 2 epochs" in out
     assert "left out, because they can't change grey images: saturation" in out
     assert re.search(r"The test set is still closed. To open it, once: \S*policysearch test bars$", out, re.MULTILINE)
     directory = tmp_path / "home/studies/bars"
@@ -86,7 +87,7 @@ def test_the_whole_path(typed: Type, tmp_path: Path) -> None:
     assert result_of(again) == result_of(out), "a finished study prints its result again"
 
     trials = json.loads(typed("status", "bars", "--json")[1])
-    assert [trial["attempts"] for trial in trials] == [1] * 5
+    assert [trial["attempts"] for trial in trials] == [1] * (FREE + 2)
     assert {(trial["state"], trial["reason"], trial["total"]) for trial in trials} == {("done", None, 30)}
     shown = json.loads(typed("show", "bars", "--json")[1])
     best = min(trials, key=lambda trial: trial["wrong"])
@@ -115,7 +116,7 @@ def test_the_whole_path(typed: Type, tmp_path: Path) -> None:
     assert typed("report", "bars", "-o", tmp_path / "page.html")[0] == 0
     code, said, _ = typed("mirror", "bars")
     assert code == 0
-    assert "5 trials of bars are in MLflow" in said
+    assert f"{FREE + 2} trials of bars are in MLflow" in said
 
 
 def result_of(out: str) -> str:
@@ -124,8 +125,9 @@ def result_of(out: str) -> str:
 
 def test_other_wishes_under_a_name_are_refused_with_the_wish(typed: Type, tmp_path: Path) -> None:
     data = write_bars(tmp_path / "bars.npz")
-    assert typed("search", "--data", data, "--trials", 1, "--epochs", 1, "--study", "bars")[0] == 0
-    code, _, err = typed("search", "--data", data, "--trials", 1, "--epochs", 2, "--study", "bars")
+    wishes = ("search", "--data", data, "--trials", 1, "--study", "bars", *SEARCH_ALONE_OPTIONS)
+    assert typed(*wishes, "--epochs", 1)[0] == 0
+    code, _, err = typed(*wishes, "--epochs", 2)
     assert (code, err.count("\n")) == (3, 1)
     assert "epochs was 1, now 2" in err
 
@@ -298,6 +300,7 @@ def test_a_terminal_that_lacks_a_sign_gets_another(tmp_path: Path) -> None:
 def test_ctrl_c_says_how_to_go_on_and_the_same_command_does(tmp_path: Path) -> None:
     data = write_bars(tmp_path / "bars.npz", train=600)
     words = [sys.executable, "-m", "policysearch", "search", "--data", str(data), "--trials", "2", "--epochs", "60"]
+    words += SEARCH_ALONE_OPTIONS
     environment = os.environ | {"POLICYSEARCH_HOME": str(tmp_path / "home"), "PYTHONUNBUFFERED": "1"}
     with subprocess.Popen(words, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as search:
         assert search.stdout is not None
@@ -316,7 +319,7 @@ def test_ctrl_c_says_how_to_go_on_and_the_same_command_does(tmp_path: Path) -> N
     finished = {uid: trial for uid, trial in before.items() if trial[1] == "done"}
     assert finished
     assert finished == {uid: after[uid] for uid in finished}, "a finished trial was run again"
-    assert [state for _, state in after.values()] == ["done"] * 5
+    assert [state for _, state in after.values()] == ["done"] * (FREE + 2)
 
 
 def _attempts(environment: dict[str, str]) -> dict[str, tuple[int, str]]:

@@ -4,7 +4,8 @@
     photos/train/..., photos/val/... (or test/)               two: the second is the held-out test set; train is split for val
     photos/cat/1.jpg, photos/dog/...                          one folder of class folders: split in three
 
-Class folders are searched to any depth. Hidden names are ignored. Refuses links that leave the folder, links to folders, class
+Class folders are searched to any depth. Hidden names and folders that programmes make for themselves are left out, and said.
+Refuses links that leave the folder, links to folders, class
 folders that differ between splits, and files that are images by name but in a format that is not read.
 """
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 _BLOCK = 1024  # images handed to the threads at a time
 _SECOND = ("val", "test")
+_NO_CLASSES = frozenset({"__MACOSX", "__pycache__", "@eaDir", "$RECYCLE.BIN", "System Volume Information", "lost+found"})
 Result = TypeVar("Result")
 
 
@@ -51,8 +53,16 @@ class FilePool:
     paths: tuple[Path, ...]
     labels: Labels
     size: int
+    root: Path
+    inner_paths: tuple[str, ...]
     left_out: int = 0
+    hidden: tuple[str, ...] = ()
     modes: Counter[str] = field(default_factory=Counter)
+    groups: None = None
+
+    def name(self, row: int) -> str:
+        """Its path below the folder that the user named."""
+        return self.paths[row].relative_to(self.root).as_posix()
 
     def shape(self, rows: Rows) -> ImageShape:
         """1 channel if all are grey, else 3. Looks at every header: what the rules refuse is named before any is decoded."""
@@ -80,6 +90,8 @@ class FilePool:
             notes.append(f"{name}/: alpha is dropped from {alpha} images")
         if self.left_out:
             notes.append(f"{name}/: {self.left_out} files are left out, not images by their names")
+        if self.hidden:
+            notes.append(f"{name}/: left out, hidden or no class: {_some_names(list(self.hidden))}")
         return tuple(notes)
 
 
@@ -149,24 +161,27 @@ def _with_train(root: Path, second: list[str], val_folder: str | None, notes: tu
 
 @dataclass(frozen=True)
 class _Listing:
-    """The image files of one split, by class."""
+    """The image files of one split, by class; `hidden` are the folders in it that were passed over."""
 
     folder: Path
+    root: Path
     classes: tuple[str, ...]
     files: dict[str, list[Path]]
     left_out: int
+    hidden: tuple[str, ...]
 
     @staticmethod
     def of(folder: Path, root: Path) -> _Listing:
         if folder != root:  # the root itself may be a link: the user named it
             _check_link(folder, root)
         files: dict[str, list[Path]] = {}
+        hidden: list[str] = []
         left_out, loose = 0, []
-        for entry in _visible(folder):
+        for entry in _visible(folder, hidden):
             _check_link(entry.path, root)
             if entry.is_dir():
                 files[entry.name] = []
-                for path in _files_below(Path(entry.path), root):
+                for path in _files_below(Path(entry.path), root, hidden):
                     if _is_image(path):
                         files[entry.name].append(path)
                     else:
@@ -178,7 +193,7 @@ class _Listing:
             raise BadInput(
                 f"{str(folder)!r} holds no images in class folders{extra}; each class needs a folder with {_formats()} files"
             )
-        return _Listing(folder, tuple(sorted(files)), files, left_out + len(loose))
+        return _Listing(folder, root, tuple(sorted(files)), files, left_out + len(loose), tuple(dict.fromkeys(hidden)))
 
     @property
     def paths(self) -> list[Path]:
@@ -191,23 +206,29 @@ class _Listing:
         if unknown:
             raise BadInput(f"{str(self.folder)!r} has class {unknown[0]!r}, which train lacks; add it to train or remove it here")
         number = {name: index for index, name in enumerate(classes)}
-        labels = [number[name] for name in self.classes for _ in self.files[name]]
-        return FilePool(str(self.folder), tuple(self.paths), np.array(labels, dtype=np.int64), size, self.left_out)
+        labels = np.array([number[name] for name in self.classes for _ in self.files[name]], dtype=np.int64)
+        inner = tuple(path.relative_to(self.folder / name).as_posix() for name in self.classes for path in self.files[name])
+        return FilePool(str(self.folder), tuple(self.paths), labels, size, self.root, inner, self.left_out, self.hidden)
 
 
-def _visible(folder: Path) -> list[os.DirEntry[str]]:
+def _visible(folder: Path, hidden: list[str] | None = None) -> list[os.DirEntry[str]]:
+    """What is in a folder and not passed over, by name; the folders that are passed over are added to `hidden`."""
     try:
         with os.scandir(folder) as entries:
-            return sorted((e for e in entries if not e.name.startswith(".") and e.name != "__MACOSX"), key=lambda e: e.name)
+            found = sorted(entries, key=lambda entry: entry.name)
     except OSError as error:
         raise BadInput(f"{str(folder)!r} can't be listed ({error.strerror}); check its permissions") from error
+    seen = [entry for entry in found if not entry.name.startswith(".") and entry.name not in _NO_CLASSES]
+    if hidden is not None:
+        hidden += [entry.name for entry in found if entry not in seen and entry.is_dir()]
+    return seen
 
 
-def _files_below(folder: Path, root: Path) -> Iterator[Path]:
-    for entry in _visible(folder):
+def _files_below(folder: Path, root: Path, hidden: list[str]) -> Iterator[Path]:
+    for entry in _visible(folder, hidden):
         _check_link(entry.path, root)
         if entry.is_dir():
-            yield from _files_below(Path(entry.path), root)
+            yield from _files_below(Path(entry.path), root, hidden)
         else:
             yield Path(entry.path)
 

@@ -1,4 +1,4 @@
-"""A .npz file with MedMNIST's keys: {train,val,test}_images and {train,val,test}_labels.
+"""A .npz file with MedMNIST's keys: {train,val,test}_images and {train,val,test}_labels; and {train,val,test}_groups, if wished.
 
 Refuses pickled objects, missing keys, and arrays beyond the size limit, before they are unpacked.
 """
@@ -15,25 +15,32 @@ from searchspaces.errors import BadInput
 from trials.data.pools import ArrayPool, array_pool
 
 SPLITS = ("train", "val", "test")
+GROUPS = tuple(f"{split}_groups" for split in SPLITS)
 KEYS = tuple(f"{split}_{what}" for split in SPLITS for what in ("images", "labels"))
 MOST_BYTES = 16 << 30  # MedMNIST's largest array (236,386 images of 224 x 224) has 12 GB
 
 
 def read_npz_pools(path: Path) -> dict[str, ArrayPool]:
     """A pool per split."""
-    _check_keys(path)
+    grouped = _check_keys(path)
     try:
         with np.load(path, allow_pickle=False) as arrays:
-            loaded = {key: arrays[key] for key in KEYS}
+            loaded = {key: arrays[key] for key in (*KEYS, *grouped)}
     except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error, MemoryError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise BadInput(
             f"{str(path)!r} can't be read ({reason}); write it again with numpy.savez, arrays of numbers only"
         ) from error
-    return {s: array_pool(f"{path} ({s})", loaded[f"{s}_images"], loaded[f"{s}_labels"]) for s in SPLITS}
+    return {
+        split: array_pool(
+            f"{path} ({split})", loaded[f"{split}_images"], loaded[f"{split}_labels"], loaded.get(f"{split}_groups")
+        )
+        for split in SPLITS
+    }
 
 
-def _check_keys(path: Path) -> None:
+def _check_keys(path: Path) -> tuple[str, ...]:
+    """The names of the groups, if there are any."""
     try:
         with zipfile.ZipFile(path) as archive:
             sizes = {
@@ -49,8 +56,10 @@ def _check_keys(path: Path) -> None:
     if missing:
         found = ", ".join(sorted(sizes)[:12]) or "nothing"
         raise BadInput(f"{str(path)!r} lacks {missing[0]!r}; found {found}; needed are {', '.join(KEYS)}")
-    largest = max(KEYS, key=lambda key: sizes[key])
+    grouped = tuple(key for key in GROUPS if key in sizes)
+    largest = max((*KEYS, *grouped), key=lambda key: sizes[key])
     if sizes[largest] > MOST_BYTES:
         raise BadInput(
             f"{str(path)!r}: {largest} unpacks to {sizes[largest]} bytes; at most {MOST_BYTES} are read: use a smaller set"
         )
+    return grouped

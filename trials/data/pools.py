@@ -7,7 +7,7 @@ uint8 images of one size, and labels that are not the whole numbers 0 to K-1.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -35,6 +35,20 @@ class Pool(Protocol):
     @property
     def labels(self) -> Labels:
         """Class numbers from 0, one per image."""
+        ...
+
+    @property
+    def groups(self) -> np.ndarray | None:
+        """What each image belongs to, where the source says so itself."""
+        ...
+
+    @property
+    def inner_paths(self) -> Sequence[str] | None:
+        """Each image's path below its class folder, with slashes; None where images are no files."""
+        ...
+
+    def name(self, row: int) -> str:
+        """One image, for a person to find it again."""
         ...
 
     def shape(self, rows: Rows) -> ImageShape:
@@ -85,6 +99,12 @@ class ArrayPool:
     where: str
     images: Images
     labels: Labels
+    groups: np.ndarray | None = None
+    inner_paths: Sequence[str] | None = None
+
+    def name(self, row: int) -> str:
+        """Its number, from 0."""
+        return f"image {row}"
 
     def shape(self, rows: Rows) -> ImageShape:
         """The array's own: arrays are never resized."""
@@ -103,8 +123,10 @@ class ArrayPool:
         return (f"images keep their own size, {self.images.shape[2]} x {self.images.shape[3]} (--image-size is for folders)",)
 
 
-def array_pool(where: str, images: np.ndarray, labels: np.ndarray) -> ArrayPool:
+def array_pool(where: str, images: np.ndarray, labels: np.ndarray, groups: np.ndarray | None = None) -> ArrayPool:
     """A pool from (n, h, w), (n, h, w, 1) or (n, h, w, 3) uint8 images and (n,) or (n, 1) whole labels; else `BadInput`.
+
+    `groups` are (n,) or (n, 1) whole numbers or texts.
 
     The labels' range is checked by `check_labels`, which needs the class count.
     """
@@ -126,7 +148,18 @@ def array_pool(where: str, images: np.ndarray, labels: np.ndarray) -> ArrayPool:
         raise BadInput(f"{where}: labels are {labels.dtype}; they must be whole numbers (an integer dtype) from 0 up")
     if len(labels) != len(images):
         raise BadInput(f"{where}: {len(images)} images but {len(labels)} labels; there must be one label per image")
-    return ArrayPool(where, images.transpose(0, 3, 1, 2), labels.astype(np.int64))
+    return ArrayPool(where, images.transpose(0, 3, 1, 2), labels.astype(np.int64), _checked_groups(where, len(images), groups))
+
+
+def _checked_groups(where: str, images: int, groups: np.ndarray | None) -> np.ndarray | None:
+    if groups is None:
+        return None
+    if groups.shape not in ((images,), (images, 1)) or groups.dtype.kind not in "iuUS":
+        raise BadInput(
+            f"{where}: groups are {groups.dtype} of shape {groups.shape}; allowed is a whole number or a text for each of the "
+            f"{images} images"
+        )
+    return groups.reshape(images)
 
 
 def check_labels(train: Pool, others: tuple[Pool, ...], classes: tuple[str, ...] | None) -> tuple[str, ...]:

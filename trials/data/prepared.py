@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -16,15 +16,24 @@ from typing import Any, cast
 import numpy as np
 
 from searchspaces.errors import BadInput
-from trials.data.pools import Domain, Material, Pools
+from trials.data.chosen import Chosen, OnProgress, choose
+from trials.data.leaks import copies
+from trials.data.pictures import write_pictures
+from trials.data.pools import Domain, Material
 from trials.data.source import Source, understand
-from trials.data.splits import Part, choose_parts
-from trials.data.store import Draft, SplitName, data_fingerprint, fingerprint, only_maker, read_meta
+from trials.data.store import (
+    Draft,
+    SplitName,
+    data_fingerprint,
+    fingerprint,
+    only_maker,
+    read_meta,
+    scratch_folder,
+)
 
-FORMAT = 1  # part of the key: raise it when the same source would give other arrays or another meta.json
+FORMAT = 2  # part of the key: raise it when the same source would give other arrays or another meta.json
 DEVIATION_FLOOR = 1 / 255  # a channel that never changes is divided by one grey level, not by 0
-
-OnProgress = Callable[[int, int], None]
+LISTED = 1000  # pairs of each kind in meta.json
 
 
 @dataclass(frozen=True)
@@ -32,7 +41,7 @@ class Prepared:
     """Prepared data. `directory` holds train and val, `heldout` (None: there is no test set) the test arrays.
 
     `fingerprint` covers classes, train and val; `heldout_fingerprint` is the test split's. `counts` are images per split; `notes`
-    are lines for the user.
+    are lines for the user. `fingerprints` are each split's own; `leaks` says what copies were found and what was done with them.
     """
 
     name: str
@@ -47,6 +56,8 @@ class Prepared:
     counts: Mapping[str, int]
     domain: Domain
     notes: tuple[str, ...]
+    fingerprints: Mapping[str, str]
+    leaks: Mapping[str, Any]
 
 
 def prepare(source: Source, home_directory: Path, on_progress: OnProgress | None = None) -> Prepared:
@@ -69,61 +80,56 @@ def prepare(source: Source, home_directory: Path, on_progress: OnProgress | None
 
 
 def _key(material: Material, source: Source) -> str:
-    wishes = [FORMAT, source.train_images, source.val_images, source.seed, material.domain, dict(material.identity)]
-    return hashlib.sha256(json.dumps(wishes, sort_keys=True).encode()).hexdigest()
+    wishes = [FORMAT, source.train_images, source.val_images, source.seed, source.groups, source.duplicates]
+    whole = [*wishes, material.domain, dict(material.identity)]
+    return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
 
 
 def _make(material: Material, source: Source, directory: Path, heldout: Path, on_progress: OnProgress | None) -> None:
-    pools = material.load()
-    parts = choose_parts(pools, source.train_images, source.val_images, source.seed)
-    made = _Making(parts, on_progress)
-    known = {"format": FORMAT, "name": material.name, "domain": material.domain, "classes": list(pools.classes)}
+    with scratch_folder(heldout.parent) as scratch:
+        chosen = choose(material.load(), source, scratch, on_progress)
+        _write(chosen, material, source, directory, heldout)
+
+
+def _write(chosen: Chosen, material: Material, source: Source, directory: Path, heldout: Path) -> None:
+    known = {"format": FORMAT, "name": material.name, "domain": material.domain, "classes": list(chosen.pools.classes)}
     drafts = []
-    if "test" in parts:  # first: the training directory stands for the whole
+    if "test" in chosen.positions:  # first: the training directory stands for the whole
         draft = Draft(heldout)
-        written = made.write(draft, ("test",))
-        notes = [*pools.heldout_notes, *(() if pools.test is None else pools.test.notes())]
-        drafts.append((draft, {**written, "origin": material.origin, "notes": notes}))
+        written = _arrays(draft, chosen, ["test"]) | _pairs(draft, chosen, of_test=True)
+        drafts.append((draft, {**written, "origin": material.origin, "notes": list(chosen.heldout_notes)}))
     draft = Draft(directory)
-    written = made.write(draft, ("train", "val"))
-    train_images = np.load(draft.path / "train_images.npy", mmap_mode="r")
-    mean, deviation = channel_statistics(train_images)
-    wishes = {"train_images": source.train_images, "val_images": source.val_images, "seed": source.seed}
+    written = _arrays(draft, chosen, [name for name in chosen.positions if name != "test"]) | _pairs(draft, chosen, of_test=False)
+    groups = None if chosen.groups is None else draft.save_groups(chosen.groups)
+    mean, deviation = channel_statistics(np.load(draft.path / "train_images.npy", mmap_mode="r"))
+    wishes = {name: getattr(source, name) for name in ("train_images", "val_images", "seed", "groups", "duplicates")}
     # where the test images came from is not for a search to read
-    origin = None if "test" in parts else material.origin
-    drafts.append((draft, {**written, "wishes": wishes, "origin": origin, "notes": _notes(pools, parts)}))
+    origin = None if "test" in chosen.positions else material.origin
+    told = {"wishes": wishes, "origin": origin, "notes": list(chosen.notes), "groups_sha256": groups, "duplicates": chosen.leaks}
+    drafts.append((draft, {**written, **told}))
     for draft, meta in drafts:
         draft.finish({**known, **meta, "mean": mean, "std": deviation})
 
 
-class _Making:
-    """Writes parts as arrays of one shape and counts images for the progress."""
+def _arrays(draft: Draft, chosen: Chosen, names: Sequence[SplitName]) -> dict[str, Any]:
+    """Fill the draft's arrays; what meta.json says of them."""
+    fingerprints = {}
+    for name in names:
+        positions = chosen.positions[name]
+        labels = chosen.gathered.labels[positions]
+        images = draft.create_images(name, (len(positions), *chosen.gathered.shape))
+        chosen.gathered.pixels(positions, images)
+        images.flush()
+        draft.save_labels(name, labels)
+        fingerprints[name] = fingerprint(images, labels)
+    return {"counts": {name: len(chosen.positions[name]) for name in names}, "fingerprints": fingerprints}
 
-    def __init__(self, parts: Mapping[str, Part], on_progress: OnProgress | None) -> None:
-        self.parts = parts
-        self.on_progress = on_progress
-        self.done = 0
-        self.total = sum(len(part.rows) for part in parts.values())
-        shapes = [part.pool.shape(part.rows) for part in parts.values()]
-        self.shape = max(shapes)  # they differ in channels at most: grey ones join RGB ones
 
-    def write(self, draft: Draft, names: tuple[SplitName, ...]) -> dict[str, Any]:
-        """Fill the draft's arrays; what meta.json says of them."""
-        fingerprints = {}
-        for name in names:
-            part = self.parts[name]
-            labels = part.pool.labels[part.rows]
-            images = draft.create_images(name, (len(part.rows), *self.shape))
-            part.pool.read(part.rows, images, self._tick)
-            images.flush()
-            draft.save_labels(name, labels)
-            fingerprints[name] = fingerprint(images, labels)
-        return {"counts": {name: len(self.parts[name].rows) for name in names}, "fingerprints": fingerprints}
-
-    def _tick(self, images: int) -> None:
-        self.done += images
-        if self.on_progress is not None:
-            self.on_progress(self.done, self.total)
+def _pairs(draft: Draft, chosen: Chosen, of_test: bool) -> dict[str, Any]:
+    found = copies(chosen.cured, of_test)
+    write_pictures(draft.path, found, chosen.gathered.picture, chosen.gathered.name)
+    listed = [copy.to_dict(chosen.gathered.name) for some in found for copy in some[:LISTED]]
+    return {"pairs": listed}
 
 
 def channel_statistics(images: np.ndarray) -> tuple[list[float], list[float]]:
@@ -138,13 +144,6 @@ def channel_statistics(images: np.ndarray) -> tuple[list[float], list[float]]:
         means.append(total / count / 255)
         deviations.append(max((squares * count - total**2) ** 0.5 / count / 255, DEVIATION_FLOOR))
     return means, deviations
-
-
-def _notes(pools: Pools, parts: Mapping[str, Part]) -> list[str]:
-    notes = list(pools.notes)
-    if pools.val is None:
-        notes.append(f"validation: {len(parts['val'].rows)} of train's images, stratified, by the seed")
-    return [*notes, *dict.fromkeys(note for name in ("train", "val") for note in parts[name].pool.notes())]
 
 
 def _opened(directory: Path, heldout: Path | None) -> Prepared:
@@ -164,4 +163,6 @@ def _opened(directory: Path, heldout: Path | None) -> Prepared:
         counts={**meta["counts"], "test": 0 if test is None else test["counts"]["test"]},
         domain=cast(Domain, meta["domain"]),
         notes=tuple(dict.fromkeys([*meta["notes"], *([] if test is None else test["notes"])])),
+        fingerprints={**meta["fingerprints"], **({} if test is None else test["fingerprints"])},
+        leaks=meta.get("duplicates", {}),
     )

@@ -26,7 +26,9 @@ class Source:
     """The wishes about data. `data`: a folder, FILE.npz, or one of `NAMED` (a folder of that name is meant by "./cifar10").
 
     `data_root` holds a named set's files; `image_size` (pixels a side) is for folders; `train_images`/`val_images`: a stratified
-    part of so many, None for all; `val_folder`: the folder that is validation. `seed` (>= 0) decides the splits.
+    part of so many, None for all; `val_folder`: the folder that is validation. `seed` (>= 0) decides the splits. `groups` says
+    which images belong together (a rule of `groups.py`; None: there is none), `duplicates` what is done with copies across splits
+    (one of `leaks.CURES`).
     """
 
     data: str
@@ -36,6 +38,8 @@ class Source:
     val_images: int | None = None
     val_folder: str | None = None
     seed: int = 0
+    groups: str | None = None
+    duplicates: str = "drop-exact"
 
     def __post_init__(self) -> None:
         if not self.data.strip():

@@ -26,8 +26,9 @@ from searchspaces.whole_files import sync
 if TYPE_CHECKING:
     from searchspaces.arrays import Images, Labels
 
-SplitName = Literal["train", "val", "test"]
+SplitName = Literal["train", "val", "select", "test"]
 META = "meta.json"
+GROUPS = "groups.npy"
 _UNFINISHED = ".making-"
 
 
@@ -75,9 +76,41 @@ def fingerprint(images: Images, labels: Labels) -> str:
 
 
 def data_fingerprint(meta: Mapping[str, Any]) -> str:
-    """SHA-256, in hex, of what a search sees: classes, train and val, by what a training directory's meta.json says of them."""
-    whole = json.dumps([meta["classes"], meta["fingerprints"]["train"], meta["fingerprints"]["val"]])
-    return hashlib.sha256(whole.encode()).hexdigest()
+    """SHA-256, in hex, of what a search sees: classes, train, val, and select and groups where there are such, by what a training
+    directory's meta.json says of them.
+    """
+    whole = [meta["classes"], meta["fingerprints"]["train"], meta["fingerprints"]["val"]]
+    if "select" in meta["fingerprints"] or meta.get("groups_sha256") is not None:
+        whole += [meta["fingerprints"].get("select"), meta.get("groups_sha256")]
+    return hashlib.sha256(json.dumps(whole).encode()).hexdigest()
+
+
+def open_groups(directory: Path, meta: Mapping[str, Any]) -> np.ndarray | None:
+    """The group (a whole number) of each image of train, then of val; None where each image is a group of its own."""
+    if meta.get("groups_sha256") is None:
+        return None
+    path = directory / GROUPS
+    try:
+        groups: np.ndarray = np.load(path, allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise BadInput(f"{str(path)!r} can't be read ({error}); delete {str(directory)!r} and search again") from error
+    return groups
+
+
+def array_files(meta: Mapping[str, Any]) -> tuple[str, ...]:
+    """The names of the files that a prepared directory holds beside meta.json, as that says; pictures for the report aside."""
+    arrays = [path.name for split in meta["counts"] for path in _array_paths(Path(), split)]
+    return (*arrays, *([GROUPS] if meta.get("groups_sha256") is not None else []))
+
+
+@contextmanager
+def scratch_folder(parent: Path) -> Iterator[Path]:
+    """A folder for what is needed while something is made; it is gone afterwards, or swept by the next maker."""
+    path = Path(tempfile.mkdtemp(prefix=_UNFINISHED, dir=parent))
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
 
 
 class Draft:
@@ -94,6 +127,11 @@ class Draft:
     def save_labels(self, name: SplitName, labels: Labels) -> None:
         """The labels of a split, in its images' order."""
         np.save(_array_paths(self.path, name)[1], labels.astype(np.int64), allow_pickle=False)
+
+    def save_groups(self, groups: np.ndarray) -> str:
+        """The groups of train's images, then of val's; the SHA-256 of them, in hex."""
+        np.save(self.path / GROUPS, groups.astype(np.int64), allow_pickle=False)
+        return hashlib.sha256(groups.astype("<i8").tobytes()).hexdigest()
 
     def finish(self, meta: Mapping[str, Any]) -> None:
         """Write meta.json, get all of it onto the disk, protect it, rename. A directory that stood there is replaced."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from search_fixture import Study
+from search_fixture import FREE, Study
 
 from policysearch.drivers import LATER, Event, Later, Task
 from policysearch.selection import winner
@@ -31,14 +31,14 @@ def kept(study: Study) -> set[str]:
 def test_baselines_come_first_and_trials_are_in_the_ledger_before_they_are_given_out(tmp_path: Path) -> None:
     study = Study(tmp_path)
     campaign = study.campaign(2)
-    for expected in ("none", "flip+crop", "trivialaugment-wide"):
+    for expected in ("none", "flip+crop", "trivialaugment-wide", "randaugment(2,9)", "uniformaugment"):
         task = take(campaign.next_task())
         assert study.ledger.trial(task.trial_uid).label == expected
     assert study.ledger.trial(take(campaign.next_task()).trial_uid).role == "trial"
     take(campaign.next_task())
     assert campaign.next_task() is None and campaign.next_task() is None
     assert campaign.stopped is None
-    assert [trial.number for trial in study.ledger.trials(study.study.uid)] == [0, 1, 2, 3, 4]
+    assert [trial.number for trial in study.ledger.trials(study.study.uid)] == list(range(FREE + 2))
 
 
 def enqueue(study: Study, **policies: Policy) -> None:
@@ -48,20 +48,20 @@ def enqueue(study: Study, **policies: Policy) -> None:
 @pytest.mark.parametrize("sampler", ["tpe", "random", "grid"])
 def test_enqueued_policies_come_after_the_baselines_and_samplers_do_not_see_them(tmp_path: Path, sampler: str) -> None:
     study, plain = Study(tmp_path / "with"), Study(tmp_path / "without")
-    cell = {"ops": 2, "level": 9}
+    cell = {"ops": 2, "level": 15}
     enqueue(study, first=Policy(Base(hflip=0.25)), second=study.setting.space.decode(cell))
-    assert study.run(study.campaign(3, sampler)) == 8
+    assert study.run(study.campaign(3, sampler)) == FREE + 5
     trials = study.ledger.trials(study.study.uid)
-    assert [(trial.role, trial.label) for trial in trials[3:5]] == [("enqueued", "first"), ("enqueued", "second")]
-    assert [trial.role for trial in trials[5:]] == ["trial"] * 3
-    assert cell not in [trial.params for trial in trials[5:]], "no policy is run twice"
-    assert plain.run(plain.campaign(3, sampler)) == 6
+    assert [(trial.role, trial.label) for trial in trials[FREE : FREE + 2]] == [("enqueued", "first"), ("enqueued", "second")]
+    assert [trial.role for trial in trials[FREE + 2 :]] == ["trial"] * 3
+    assert cell not in [trial.params for trial in trials[FREE + 2 :]], "no policy is run twice"
+    assert plain.run(plain.campaign(3, sampler)) == FREE + 3
 
 
 def test_an_enqueued_policy_is_run_once_whatever_it_was_called_before(tmp_path: Path) -> None:
     study = Study(tmp_path)
-    assert study.run(study.campaign(2)) == 5
-    searched = study.ledger.trials(study.study.uid)[3]
+    assert study.run(study.campaign(2)) == FREE + 2
+    searched = study.ledger.trials(study.study.uid)[FREE]
     policies = {"again": study.setting.space.decode(searched.params), "new": Policy(Base(hflip=1))}
     enqueue(study, **policies, baseline=study.setting.baselines["flip+crop"])
     assert study.run(study.campaign(2)) == 1
@@ -74,12 +74,12 @@ def test_an_enqueued_policy_that_was_left_is_finished_even_when_not_asked_for_ag
     study = Study(tmp_path)
     enqueue(study, mine=Policy(Base(hflip=0.25)))
     first = study.campaign(1)
-    tasks = [take(first.next_task()) for _ in range(4)]
-    for task in tasks[:3]:
+    tasks = [take(first.next_task()) for _ in range(FREE + 1)]
+    for task in tasks[:FREE]:
         study.finish(first, task, 40)
     enqueue(study)
     again = study.campaign(1)
-    assert take(again.next_task()).trial_uid == tasks[3].trial_uid
+    assert take(again.next_task()).trial_uid == tasks[FREE].trial_uid
     assert study.ledger.trial(take(again.next_task()).trial_uid).role == "trial"
     assert again.next_task() is None
 
@@ -87,7 +87,7 @@ def test_an_enqueued_policy_that_was_left_is_finished_even_when_not_asked_for_ag
 def test_an_enqueued_policy_may_win(tmp_path: Path) -> None:
     study = Study(tmp_path)
     enqueue(study, mine=Policy(Base(hflip=0.25)))
-    study.run(study.campaign(2), wrong=lambda number: 10 if number == 3 else 50)
+    study.run(study.campaign(2), wrong=lambda number: 10 if number == FREE else 50)
     assert winner(study.ledger.trials(study.study.uid)).label == "mine"
 
 
@@ -103,19 +103,19 @@ def test_a_task_is_the_whole_trial(tmp_path: Path) -> None:
 def test_another_search_finishes_what_was_left_first_and_repeats_nothing(tmp_path: Path) -> None:
     study = Study(tmp_path)
     first = study.campaign(4)
-    tasks = [take(first.next_task()) for _ in range(5)]
-    for task in tasks[1:4]:
+    tasks = [take(first.next_task()) for _ in range(FREE + 2)]
+    for task in tasks[1 : FREE + 1]:
         study.finish(first, task, 40)
     again = study.campaign(4)
     left = [take(again.next_task()).trial_uid for _ in range(4)]
-    assert left[:2] == [tasks[0].trial_uid, tasks[4].trial_uid]
+    assert left[:2] == [tasks[0].trial_uid, tasks[-1].trial_uid]
     assert again.next_task() is None
-    assert len(labels(study)) == 7 and len(set(left)) == 4
+    assert len(labels(study)) == FREE + 4 and len(set(left)) == 4
 
 
 def test_a_finished_study_has_no_task_left(tmp_path: Path) -> None:
     study = Study(tmp_path)
-    assert study.run(study.campaign(3)) == 6
+    assert study.run(study.campaign(3)) == FREE + 3
     assert study.run(study.campaign(3)) == 0
     assert study.run(study.campaign(5)) == 2
 
@@ -123,8 +123,8 @@ def test_a_finished_study_has_no_task_left(tmp_path: Path) -> None:
 def test_fewer_trials_than_were_planned_leave_the_rest_alone(tmp_path: Path) -> None:
     study = Study(tmp_path)
     first = study.campaign(6)
-    tasks = [take(first.next_task()) for _ in range(9)]
-    for task in tasks[:5]:  # the baselines and two searched ones
+    tasks = [take(first.next_task()) for _ in range(FREE + 6)]
+    for task in tasks[: FREE + 2]:  # the baselines and two searched ones
         study.finish(first, task, 40)
     assert study.run(study.campaign(3)) == 1
 
@@ -135,12 +135,12 @@ def test_failed_trials_count_and_are_told_with_their_reason(tmp_path: Path) -> N
     task = take(campaign.next_task())
     study.ledger.commit_result(TrialResult(task.trial_uid, "failed", error="loss is nan"))
     campaign.finished(task.trial_uid)
-    assert study.events == [Event("failed", task.trial_uid, text="loss is nan", label="none", budget_epochs=1)]
+    assert study.events == [Event("failed", task.trial_uid, text="loss is nan", label="none", budget_epochs=1, role="baseline")]
     again = study.campaign(1)
     study.events.clear()
     again.tell_finished()
-    assert study.events == [Event("failed", task.trial_uid, text="loss is nan", label="none", budget_epochs=1)]
-    assert study.run(campaign) == 3
+    assert study.events == [Event("failed", task.trial_uid, text="loss is nan", label="none", budget_epochs=1, role="baseline")]
+    assert study.run(campaign) == FREE
     assert study.run(study.campaign(1)) == 0
 
 
@@ -239,10 +239,10 @@ def test_short_trainings_are_given_out_where_long_ones_would_be_late(tmp_path: P
     study, now = Study(tmp_path), [1000.0]
     study.setting = replace(study.setting, budget_epochs=9, rungs=(1, 3, 9))
     campaign = study.campaign(9, deadline=2000.0, clock=lambda: now[0])
-    for _ in range(2):
+    for _ in range(FREE - 1):
         study.finish(campaign, take(campaign.next_task()), 40, seconds=90.0)
     now[0] = 1985.0
-    assert campaign.next_task() is None and campaign.stopped == "time", "the third baseline takes ninety seconds"
+    assert campaign.next_task() is None and campaign.stopped == "time", "the last baseline takes ninety seconds"
     now[0] = 1000.0
     study.finish(campaign, take(campaign.next_task()), 40, seconds=90.0)
     now[0] = 1985.0
@@ -283,7 +283,7 @@ def test_the_listener_hears_what_was_finished_before(tmp_path: Path) -> None:
         ("finished", 40, 100, "none"),
         ("finished", 41, 100, "flip+crop"),
     ]
-    assert len(study.events) == 4
+    assert len(study.events) == FREE + 1
 
 
 def test_scores_that_are_counts_alone_have_no_log_loss_and_ties_go_to_the_earlier(tmp_path: Path) -> None:
@@ -309,7 +309,7 @@ def test_the_same_search_again_tries_the_same_policies(tmp_path: Path, sampler: 
         study = Study(tmp_path / name, "photometric")
         study.run(study.campaign(14, sampler), lambda number: 20 + 37 * number % 61, ahead)
         runs.append([trial.params for trial in study.ledger.trials(study.study.uid)])
-    assert runs[0] == runs[1] and len(runs[0]) == 17
+    assert runs[0] == runs[1] and len(runs[0]) == FREE + 14
 
 
 def counting(plain: Callable[..., Any], name: str, calls: list[str]) -> Callable[..., Any]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from search_fixture import Study
+from search_fixture import FREE, Study
 
 from policysearch.campaign import Campaign
 from policysearch.drivers import LATER, Task
@@ -47,7 +47,7 @@ def test_baselines_and_enqueued_policies_train_for_the_full_number_and_searched_
     study.setting = replace(study.setting, enqueued={"mine": Policy(Base(hflip=0.25))})
     study.run(study.campaign(9), wrong=lambda number: 90 - number)
     trials = study.ledger.trials(study.study.uid)
-    assert [(trial.role, trial.budget_epochs) for trial in trials[:4]] == [("baseline", 9)] * 3 + [("enqueued", 9)]
+    assert [(trial.role, trial.budget_epochs) for trial in trials[: FREE + 1]] == [("baseline", 9)] * FREE + [("enqueued", 9)]
     by_policy = Counter(trial.digest for trial in searched(study))
     assert len(by_policy) == 9, "policies are counted, not trainings"
     for trial in searched(study):
@@ -137,7 +137,7 @@ def test_samplers_are_told_of_policies_not_trainings_and_of_stopped_ones_as_stop
         assert all((tried.state == "stopped") == (max(tried.rungs) < 9) for tried in told)
         assert all((tried.error is not None) == (tried.state == "done") for tried in told)
         assert all(tried.error == tried.rungs[9] for tried in told if tried.state == "done")
-        assert [tried.params for tried in told[:3]] == [{}] * 3
+        assert [tried.params for tried in told[:FREE]] == [{}] * FREE
     again = Listening(study.setting.space)
     study.run(Campaign(study.ledger, study.study, study.setting, again, study.weights, 13, study.events.append))
     after = again.told[0]
@@ -254,6 +254,6 @@ def test_the_same_policy_trained_in_two_ways_is_two_policies(tmp_path: Path) -> 
     study = Study(tmp_path)
     two = SearchSpace("two", RATED.parameters[1:2], lambda p: study.setting.baselines["none"])
     study.setting = replace(study.setting, space=two)
-    assert study.run(study.campaign(5, "grid")) == 4, "with 0.2 it is the baseline"
+    assert study.run(study.campaign(5, "grid")) == FREE + 1, "with 0.2 it is the baseline"
     assert [trial.params for trial in searched(study)] == [{"recipe.peak_learning_rate": 0.1}]
     assert study.run(study.campaign(5, "random")) == 0

@@ -1,5 +1,6 @@
 """Enqueued policies: where they come from, what a study makes of them, and what is refused before anything is trained."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from searchspaces.errors import BadInput
 from searchspaces.families.fixed import baselines
 from searchspaces.policy import Base, Branch, Choice, Constant, PadCrop, Policy, Step
 from searchspaces.policy_json import digest, write_policy_file
-from searchspaces.spaces import DIGIT_BASE, PHOTO_BASE
+from searchspaces.spaces import DIGIT_BASE, LARGE_PHOTO_BASE, PHOTO_BASE
 from searchspaces.zoo import read_zoo, zoo_names
 
 HUE = Policy(branches=(Branch((Step((Choice("hue", (Constant(0.1),)),)),)),))
@@ -44,6 +45,13 @@ def test_published_policies_run_on_the_studys_crop_and_flips_and_keep_their_fill
     placed = for_study(read_policies([name]), 3, base)[name]
     assert placed.base == Base(base.crop, base.hflip, fill=128)
     assert placed.branches == read_zoo(name.removeprefix("zoo:")).policy.branches
+
+
+def test_on_a_resized_crop_they_resample_as_it_does() -> None:
+    name = "zoo:randaugment-imagenet-resnet-50"
+    assert read_zoo(name.removeprefix("zoo:")).policy.base.interpolation == "nearest"
+    placed = for_study(read_policies([name]), 3, LARGE_PHOTO_BASE)[name]
+    assert placed.base == replace(LARGE_PHOTO_BASE, fill=128) and placed.base.interpolation == "bilinear"
 
 
 def test_a_file_runs_as_it_is() -> None:

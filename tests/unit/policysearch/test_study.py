@@ -31,6 +31,8 @@ PREPARED = Prepared(
     counts={"train": 80, "val": 20, "test": 20},
     domain="photos",
     notes=(),
+    fingerprints={"train": "d" * 64, "val": "e" * 64, "test": "b" * 64},
+    leaks={},
 )
 
 
@@ -54,7 +56,17 @@ OTHERS = {
     "test": identity(STUDY, replace(PREPARED, heldout_fingerprint=None)),
     "splits": identity(STUDY, replace(PREPARED, counts={"train": 79, "val": 21, "test": 20})),
     "recipe": identity(STUDY, recipe=Recipe(weight_decay=0.125)),
+    "one split": identity(STUDY, replace(PREPARED, fingerprints={**PREPARED.fingerprints, "select": "f" * 64})),
+    "groups": identity(replace(STUDY, groups="folder:1")),
+    "duplicates": identity(replace(STUDY, duplicates="report")),
+    "trim": identity(replace(STUDY, trim=True)),
 }
+SAME = ("calibrate", False), ("any_budget", True), ("finalists", 0), ("finalist_seeds", 9), ("max_hours", 3.0)
+
+
+@pytest.mark.parametrize(("wish", "value"), SAME)
+def test_what_may_change_from_run_to_run_is_no_part_of_the_identity(wish: str, value: Any) -> None:
+    assert identity(replace(STUDY, **{wish: value})) == identity(STUDY)
 
 
 def test_the_name_is_data_space_and_8_hex_of_the_identity() -> None:

@@ -3,9 +3,10 @@
 from pathlib import Path
 
 import pytest
-from study_fixture import StudyInLedger, whole_study
+from study_fixture import NAMES, StudyInLedger, judged_study, whole_study
 
-from policysearch.tracking.runs import best_of, run_name, study_run, trial_run
+from policysearch.ledger import TrialRecord
+from policysearch.tracking.runs import MIRRORED, Run, best_of, run_name, study_run, trial_run
 from policysearch.tracking.target import Target, locate
 
 
@@ -51,14 +52,66 @@ def test_a_study_without_a_success_has_a_summary_too(made: StudyInLedger) -> Non
 
 def test_what_grows_has_a_step_of_its_own_so_that_it_is_never_told_two_ways(made: StudyInLedger) -> None:
     trials = made.ledger.trials(made.study.uid)
-    early, late = study_run(made.study, trials[:4], None), study_run(made.study, trials, None)
+    early, late = study_run(made.study, trials[:6], None), study_run(made.study, trials, None)
     assert early.params == late.params
     assert {point.step for point in early.metrics}.isdisjoint(point.step for point in late.metrics)
 
 
 def test_baselines_say_so_in_their_names(made: StudyInLedger) -> None:
-    names = [run_name(trial) for trial in made.ledger.trials(made.study.uid)][:4]
-    assert names == ["baseline: none", "baseline: flip+crop", "baseline: trivialaugment-wide", "randaugment ops=1 level=3"]
+    names = [run_name(trial) for trial in made.ledger.trials(made.study.uid)][:6]
+    assert names == [*(f"baseline: {name}" for name in NAMES), "randaugment ops=1 level=3"]
+
+
+@pytest.fixture(scope="module")
+def judged(tmp_path_factory: pytest.TempPathFactory) -> StudyInLedger:
+    made = judged_study(tmp_path_factory.mktemp("judged"))
+    made.add_finalists({"trivialaugment-wide": 0.004}, seeds=2, role="confirmation")
+    return made
+
+
+def by_role(judged: StudyInLedger) -> dict[str, list[tuple[TrialRecord, Run]]]:
+    found: dict[str, list[tuple[TrialRecord, Run]]] = {}
+    for trial in judged.ledger.trials(judged.study.uid, MIRRORED):
+        if trial.result is not None:
+            found.setdefault(trial.role, []).append((trial, trial_run(judged.study, trial, trial.result)))
+    return found
+
+
+def test_every_stage_has_runs_but_for_the_rehearsal_and_says_which_it_is(judged: StudyInLedger) -> None:
+    runs = by_role(judged)
+    assert {role: len(found) for role, found in runs.items()} == {
+        **{"baseline": 5, "calibration": 3, "trial": 13},
+        **{"finalist": 25, "confirmation": 2},
+    }
+    names = [run.name for _, run in runs["finalist"]]
+    assert len(set(names)) == 25 and "finalist: trivialaugment-wide, seed 2" in names
+    for role, found in runs.items():
+        for trial, run in found:
+            assert run.tags["policysearch.role"] == role
+            assert run.tags["policysearch.replicate"] == str(trial.spec["replicate"])
+    free = {run.tags["policysearch.family"] for trial, run in runs["finalist"] if trial.label in NAMES}
+    assert free == {"baseline"}
+
+
+def test_a_model_that_was_trained_on_the_validation_images_has_no_validation_error(judged: StudyInLedger) -> None:
+    for role, found in by_role(judged).items():
+        for _, run in found:
+            keys = {point.key for point in run.metrics}
+            assert ("val/error" in keys) is (role != "confirmation")
+            errors = {key for key in keys if key.endswith("/val_error")}
+            if run.status == "FINISHED":
+                assert errors == {"confirmation": set(), "baseline": {"final/val_error"}, "trial": {"final/val_error"}}.get(
+                    role, {f"{role}/val_error"}
+                )
+
+
+def test_only_the_searchs_own_trials_can_be_its_best_and_be_counted(judged: StudyInLedger) -> None:
+    every = judged.ledger.trials(judged.study.uid, MIRRORED)
+    summary = {point.key: point.value for point in study_run(judged.study, every, None).metrics}
+    searched = {point.key: point.value for point in study_run(judged.study, judged.ledger.trials(judged.study.uid), None).metrics}
+    for key in ("best/val_error", "trials/done", "trials/failed"):
+        assert summary[key] == searched[key]
+    assert summary["cost/seconds"] > searched["cost/seconds"]
 
 
 def test_the_best_come_in_the_order_in_which_a_study_selects(made: StudyInLedger) -> None:

@@ -12,7 +12,7 @@ from searchspaces.families import family_table, find_family
 from searchspaces.families.family import useful_ops
 from searchspaces.families.fixed import baselines, trivialaugment_wide
 from searchspaces.policy import Base, Choice, Constant, Levels, Policy, ResizedCrop, Step, Uniform
-from searchspaces.spaces import DIGIT_BASE, PHOTO_BASE, build_space
+from searchspaces.spaces import DIGIT_BASE, LARGE_PHOTO_BASE, PHOTO_BASE, build_space, usual_base
 
 FAMILY_FILE = '''
 """A family from outside."""
@@ -178,18 +178,34 @@ def test_ops_that_can_not_take_the_channels_are_left_out_too() -> None:
     assert notes == ("left out, because they can't change images with 5 channels: hue",)
 
 
-def test_the_baselines_are_the_three_free_ones() -> None:
+def test_the_baselines_are_the_five_free_ones() -> None:
     found = baselines(3, PHOTO_BASE)
-    assert list(found) == ["none", "flip+crop", "trivialaugment-wide"]
+    assert list(found) == ["none", "flip+crop", "trivialaugment-wide", "randaugment(2,9)", "uniformaugment"]
     assert found["none"] == Policy(Base())
     assert found["flip+crop"] == Policy(PHOTO_BASE)
     trivial = found["trivialaugment-wide"]
     assert trivial.base == PHOTO_BASE
     (choices,) = [step.choices for branch in trivial.branches for step in branch.steps]
     assert len(choices) == 14
-    assert baselines(1, PHOTO_BASE) == found
+    assert found["randaugment(2,9)"] == spaces.randaugment().decode({"ops": 2, "level": 9})
+    assert found["uniformaugment"] == spaces.uniformaugment().decode({"ops": 2, "range_fraction": 1.0})
+    assert all(policy.base == PHOTO_BASE for label, policy in found.items() if label != "none")
+    grey = baselines(1, PHOTO_BASE)
+    assert grey["trivialaugment-wide"] == trivial, "as published: what can't change a grey image is drawn all the same"
+    assert grey["randaugment(2,9)"] == spaces.randaugment(channels=1).decode({"ops": 2, "level": 9})
+    assert "saturation" not in grey["uniformaugment"].ops and "saturation" in found["uniformaugment"].ops
     assert list(baselines(1, DIGIT_BASE).items())[1] == ("crop", Policy(DIGIT_BASE))
     assert "saturation" not in trivialaugment_wide(5, Base()).ops
+
+
+def test_photos_from_128_pixels_on_meet_a_random_resized_crop_and_digits_never_do() -> None:
+    assert Base(ResizedCrop(0.08, 1.0, 3 / 4, 4 / 3), hflip=0.5, interpolation="bilinear") == LARGE_PHOTO_BASE
+    assert usual_base("photos", 128, 128) == usual_base("photos", 500, 128) == LARGE_PHOTO_BASE
+    assert usual_base("photos", 127, 500) == usual_base("photos", 32, 32) == usual_base("photos") == PHOTO_BASE
+    assert usual_base("digits", 224, 224) == usual_base("digits", 28, 28) == usual_base("digits") == DIGIT_BASE
+    large = baselines(3, LARGE_PHOTO_BASE)
+    assert list(large)[:3] == ["none", "flip+resized-crop", "trivialaugment-wide"], "the name says what is done"
+    assert large["flip+resized-crop"] == Policy(LARGE_PHOTO_BASE)
 
 
 def test_a_space_with_geometry_has_the_parameters_of_both() -> None:

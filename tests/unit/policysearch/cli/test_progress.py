@@ -59,3 +59,36 @@ def test_a_trial_of_fewer_epochs_is_shown_by_its_own_number_and_is_never_the_bes
     tally.hear(Event("finished", "b", 40, 2, 4, label="none", budget_epochs=40))
     assert [*bests, tally.best] == [None, (0.5, "none")]
     assert tally.standing().startswith("2 of 4 trials, best 50.0 % wrong (none)")
+
+
+def test_stages_are_told_with_their_own_count_and_that_of_the_whole_study(capsys: pytest.CaptureFixture[str]) -> None:
+    view = PlainLines(Tally(5))
+    view.hear(Event("ready", epoch=40, total=8, text="birds"))
+    view.hear(Event("stage", total=2, text="baselines"))
+    view.hear(Event("finished", "a", 5, 1, 4, label="none", budget_epochs=5, role="baseline"))
+    view.hear(Event("stage", total=3, text="finalists"))
+    view.hear(Event("finished", "b", 5, 0, 4, label="finalist none, seed 1 of 3", budget_epochs=5, role="finalist"))
+    assert capsys.readouterr().out.splitlines() == [
+        "study birds: 8 trainings, 40 epochs in all",
+        "baselines: 2 trainings",
+        "none: 25.0 % wrong after 5 epochs  [baselines: 1 of 2, 1 of 8 in all, best 25.0 % wrong (none)]",
+        "finalists: 3 trainings",
+        "finalist none, seed 1 of 3: 0.0 % wrong after 5 epochs  [finalists: 1 of 3, 2 of 8 in all, best 25.0 % wrong (none)]",
+    ]
+    assert view.tally.epochs_planned == 40
+
+
+def test_a_rehearsal_counts_for_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    view = PlainLines(Tally(5))
+    view.hear(Event("ready", epoch=40, total=8, text="birds"))
+    view.hear(Event("started", "r", label="rehearsal, 20 steps", budget_epochs=1, role="rehearsal"))
+    view.hear(Event("epoch", "r", 1, 1, 4))
+    view.hear(Event("finished", "r", 1, 1, 4, label="rehearsal, 20 steps", budget_epochs=1, role="rehearsal"))
+    assert len(capsys.readouterr().out.splitlines()) == 1
+    assert (view.tally.over, view.tally.epochs_done, view.tally.best) == ({}, 0, None)
+
+
+def test_longer_trainings_of_the_calibration_are_never_the_best() -> None:
+    tally = Tally(5)
+    tally.hear(Event("finished", "c", 15, 0, 4, label="flip+crop, 3x the epochs", budget_epochs=15, role="calibration"))
+    assert tally.best is None

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trials.data.pools import ArrayPool, Pools
-from trials.data.splits import MOST_VALIDATION, choose_parts, stratified_parts
+from trials.data.splits import MOST_VALIDATION, choose_parts
+from trials.data.stratified import stratified_parts
 
 Refused = Callable[..., AbstractContextManager[None]]
 
@@ -108,9 +109,10 @@ def test_validation_is_a_fifth_of_what_is_used() -> None:
 
 def test_validation_has_a_cap_that_a_wish_may_pass() -> None:
     pools = pools_of([20_000, 20_000])
-    assert len(choose_parts(pools, None, None, 0)["val"].rows) == MOST_VALIDATION
+    parts = choose_parts(pools, None, None, 0)
+    assert len(parts["val"].rows) + len(parts["select"].rows) == MOST_VALIDATION
     parts = choose_parts(pools, None, 7_000, 0)
-    assert len(parts["val"].rows) == 7_000
+    assert len(parts["val"].rows) == len(parts["select"].rows) == 3_500
     assert len(parts["train"].rows) == 33_000
 
 

@@ -1,0 +1,22 @@
+"""Shares of images as people say them: percent and points with one decimal, whole numbers with their things."""
+
+
+def percent(share: float) -> str:
+    """A share in percent, without the sign: "12.9"; never "-0.0"."""
+    text = f"{100 * share:.1f}"
+    return "0.0" if text == "-0.0" else text
+
+
+def points(share: float) -> str:
+    """A difference of two shares: "1.2 points"."""
+    return f"{percent(share)} points"
+
+
+def counted(number: int, thing: str, things: str = "") -> str:
+    """So many of a thing: "1 epoch", "30 epochs"; `things` where its plural is not made by an s."""
+    return f"{number:,} {thing if number == 1 else things or thing + 's'}"
+
+
+def listed(parts: list[str]) -> str:
+    """What a sentence has one after the other, "and" before the last."""
+    return f"{', '.join(parts[:-1])} and {parts[-1]}" if len(parts) > 1 else "".join(parts)

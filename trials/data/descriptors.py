@@ -1,0 +1,142 @@
+"""What an image looks like, in 128 numbers, and how well the details of two images agree. Nothing in it is learned.
+
+A descriptor is a perceptual hash that is not cut to bits: which way edges run, and roughly where (eight directions in overlapping
+windows of a 32 x 32 thumbnail, the lowest 4 x 4 cosine terms of each direction's map). Brightness, contrast, small shifts and
+compression hardly change it. Images without edges have the descriptor 0 and are like nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+if TYPE_CHECKING:
+    from searchspaces.arrays import Images
+
+SIDE = 32
+_DIRECTIONS, _WINDOW, _STEP, _TERMS = 8, 8, 4, 4
+_BLUR = 9
+_SHIFT = 4
+_SCALES = (1.0, 0.9, 1.11)
+_CROP = 24
+_PAIRS_AT_ONCE = 512
+_LUMA = (0.299, 0.587, 0.114)
+
+
+@dataclass(frozen=True)
+class Described:
+    """A set of images: thumbnails (uint8, images x channels x 32 x 32), descriptors of them and of their mirror images."""
+
+    thumbnails: Tensor
+    plain: Tensor
+    mirrored: Tensor
+
+    def __len__(self) -> int:
+        return len(self.thumbnails)
+
+    def rows(self, index: np.ndarray) -> Described:
+        """Some of the images."""
+        chosen = torch.from_numpy(index)
+        return Described(self.thumbnails[chosen], self.plain[chosen], self.mirrored[chosen])
+
+
+def described(images: Images) -> Described:
+    """Descriptors of images of any size."""
+    thumbnails, plain, mirrored = [torch.empty(0, images.shape[1], SIDE, SIDE, dtype=torch.uint8)], [], []
+    for start in range(0, len(images), 1024):
+        small = _thumbnails(torch.from_numpy(np.array(images[start : start + 1024])))
+        thumbnails.append(small)
+        plain.append(_descriptors(small.float()))
+        mirrored.append(_descriptors(small.flip(3).float()))
+    nothing = torch.empty(0, _DIRECTIONS * _TERMS**2)
+    return Described(torch.cat(thumbnails), torch.cat([nothing, *plain]), torch.cat([nothing, *mirrored]))
+
+
+def _thumbnails(images: Tensor) -> Tensor:
+    if images.shape[2:] == (SIDE, SIDE):
+        return images
+    small = functional.interpolate(images.float(), size=(SIDE, SIDE), mode="bilinear", antialias=True, align_corners=False)
+    return small.round_().clamp_(0, 255).to(torch.uint8)
+
+
+def _descriptors(images: Tensor) -> Tensor:
+    """Unit vectors (or 0) of float images."""
+    luma = torch.tensor(_LUMA).view(1, 3, 1, 1)
+    grey = (images * luma).sum(1, keepdim=True) if images.shape[1] == 3 else images.mean(1, keepdim=True)
+    windows = functional.avg_pool2d(_edges(grey), _WINDOW, _STEP).sqrt_()
+    windows -= windows.mean(dim=(1, 2, 3), keepdim=True)
+    cosines = _cosines(windows.shape[2])
+    terms = torch.einsum("nbhw,kh,lw->nbkl", windows, cosines, cosines).flatten(1)
+    return terms / terms.norm(dim=1, keepdim=True).clamp_min(1e-3)
+
+
+def _edges(grey: Tensor) -> Tensor:
+    """How strong the edges of each direction are at each pixel, (images, directions, height, width)."""
+    padded = functional.pad(grey, (1, 1, 1, 1), mode="replicate")
+    across = padded[:, :, 1:-1, 2:] - padded[:, :, 1:-1, :-2]
+    down = padded[:, :, 2:, 1:-1] - padded[:, :, :-2, 1:-1]
+    strength = torch.hypot(across, down)
+    place = torch.atan2(down, across).remainder_(2 * torch.pi).mul_(_DIRECTIONS / (2 * torch.pi))
+    low = place.floor()
+    share = place - low
+    maps = torch.zeros(len(grey), _DIRECTIONS, *grey.shape[2:])
+    maps.scatter_add_(1, low.long() % _DIRECTIONS, strength * (1 - share))
+    maps.scatter_add_(1, (low.long() + 1) % _DIRECTIONS, strength * share)
+    return maps
+
+
+def _cosines(length: int) -> Tensor:
+    places, terms = torch.arange(length) + 0.5, torch.arange(_TERMS)
+    rows = torch.cos(torch.pi * terms[:, None] * places[None, :] / length)
+    rows[0] *= 0.5**0.5
+    return rows
+
+
+def detail_likeness(first: Described, one: Tensor, second: Described, other: Tensor, mirrored: Tensor) -> Tensor:
+    """For each pair (row `one` of the first set, `other` of the second, mirrored or not) the best correlation of their details,
+    -1 to 1, over shifts of up to 4 pixels of 32 and three scales either of them may have.
+    """
+    found = [torch.empty(0)]
+    for start in range(0, len(one), _PAIRS_AT_ONCE):
+        now = slice(start, start + _PAIRS_AT_ONCE)
+        left = first.thumbnails[one[now]].float()
+        right = second.thumbnails[other[now]].float()
+        right = torch.where(mirrored[now].view(-1, 1, 1, 1), right.flip(3), right)
+        found.append(_best_correlation(_details(right), _details(left)))
+    return torch.cat(found)
+
+
+def _details(images: Tensor) -> Tensor:
+    edge = _BLUR // 2
+    return images - functional.avg_pool2d(functional.pad(images, (edge,) * 4, mode="reflect"), _BLUR, 1)
+
+
+def _best_correlation(moved: Tensor, still: Tensor) -> Tensor:
+    best = torch.full((len(moved),), -1.0)
+    for scale in _SCALES:
+        side = round(SIDE * scale)
+        scaled = functional.interpolate(moved, size=(side, side), mode="bilinear", antialias=True, align_corners=False)
+        crop = min(_CROP, side - 2 * _SHIFT)
+        corner = (side - crop) // 2
+        template = scaled[:, :, corner : corner + crop, corner : corner + crop]
+        best = torch.maximum(best, _correlations(template, still).flatten(1).amax(1))
+    return best
+
+
+def _correlations(template: Tensor, still: Tensor) -> Tensor:
+    """Of each template with its image, wherever it fits within `_SHIFT` of the middle."""
+    values = template[0].numel()
+    crop = template.shape[2]
+    template = template - template.mean(dim=(1, 2, 3), keepdim=True)
+    middle = (SIDE - crop) // 2
+    reach = slice(max(0, middle - _SHIFT), middle + _SHIFT + 1)
+    products = functional.conv2d(still.reshape(1, -1, SIDE, SIDE), template, groups=len(template))[0][:, reach, reach]
+    mean = functional.avg_pool2d(still.mean(1, keepdim=True), crop, 1)[:, 0, reach, reach]
+    squares = functional.avg_pool2d((still**2).mean(1, keepdim=True), crop, 1)[:, 0, reach, reach]
+    deviation = ((squares - mean**2).clamp_min(0) * values).sqrt()
+    return products / (template.flatten(1).norm(dim=1).view(-1, 1, 1) * deviation).clamp_min(1.0)

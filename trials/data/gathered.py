@@ -1,0 +1,166 @@
+"""The images that a preparation uses, read once and looked at together: copies among them, images of one colour, labels at odds.
+
+Each image has a position: those of the pool "train" come first, then "val", then "test". Files are decoded into a folder that is
+thrown away afterwards; arrays stay where they are. Refuses nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from trials.data.copies import MOST_COMPARED, Pairs, digests, exact_within, near_pairs
+from trials.data.pools import ArrayPool, ImageShape, Pool, Pools, Rows
+from trials.data.splits import Part
+
+if TYPE_CHECKING:
+    from searchspaces.arrays import Images, Labels
+    from trials.data.descriptors import Described
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """Pools by role with the rows that are used (ascending) and their pixels, in the roles' order."""
+
+    pools: Mapping[str, Pool]
+    rows: Mapping[str, Rows]
+    images: Mapping[str, Images]
+
+    def __len__(self) -> int:
+        return sum(map(len, self.rows.values()))
+
+    def start(self, role: str) -> int:
+        """The position of a role's first image."""
+        names = list(self.rows)
+        return sum(len(self.rows[name]) for name in names[: names.index(role)])
+
+    def role(self, position: int) -> str:
+        """Which pool an image is from."""
+        return next(name for name in reversed(self.rows) if position >= self.start(name))
+
+    def name(self, position: int) -> str:
+        """The image, for a person to find it again."""
+        role = self.role(position)
+        pool, row = self.pools[role], int(self.rows[role][position - self.start(role)])
+        return pool.name(row) if pool.inner_paths is not None else f"{pool.name(row)} of {role}"
+
+    def picture(self, position: int) -> np.ndarray:
+        """Its pixels (channels, height, width)."""
+        role = self.role(position)
+        return np.asarray(self.images[role][position - self.start(role)])
+
+    def positions(self, part: Part) -> np.ndarray:
+        """Where the images of a part are."""
+        role = next(name for name, pool in self.pools.items() if pool is part.pool)
+        return np.searchsorted(self.rows[role], part.rows) + self.start(role)
+
+    def pixels(self, positions: np.ndarray, out: Images) -> None:
+        """Write the images at some positions of one role to `out`."""
+        if len(positions):
+            role = self.role(int(positions[0]))
+            index = positions - self.start(role)
+            for start in range(0, len(index), 4096):
+                block = index[start : start + 4096]
+                out[start : start + len(block)] = self.images[role][block]
+
+    @property
+    def shape(self) -> ImageShape:
+        """(channels, height, width) of all."""
+        channels, height, width = self.images["train"].shape[1:]
+        return channels, height, width
+
+    @cached_property
+    def labels(self) -> Labels:
+        """Class numbers, by position."""
+        return np.concatenate([self.pools[name].labels[rows] for name, rows in self.rows.items()])
+
+    @cached_property
+    def digests(self) -> np.ndarray:
+        """Equal for equal pixels alone, by position."""
+        return np.concatenate([digests(images) for images in self.images.values()])
+
+    @cached_property
+    def near(self) -> Pairs:
+        """Near copies, each pair once. Test images that came as such are compared with the others, not with each other."""
+        from trials.data.descriptors import described
+
+        if len(self) > MOST_COMPARED:
+            return Pairs(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))
+        sets = {name: described(images) for name, images in self.images.items()}
+        test = sets.pop("test", None)
+        own = _together(list(sets.values()))
+        found = [near_pairs(own, own)]
+        if test is not None:
+            pairs = near_pairs(own, test)
+            found.append(Pairs(pairs.first, pairs.second + self.start("test"), pairs.likeness))
+        return Pairs(*(np.concatenate(part) for part in zip(*((p.first, p.second, p.likeness) for p in found), strict=True)))
+
+    @cached_property
+    def same(self) -> Pairs:
+        """Each image that is the same as an earlier one, with the first such."""
+        return exact_within(self.digests)
+
+    def of_one_colour(self) -> np.ndarray:
+        """The positions of images whose every channel is constant."""
+        found = []
+        for name, images in self.images.items():
+            for start in range(0, len(images), 4096):
+                block = np.asarray(images[start : start + 4096])
+                flat = block.reshape(*block.shape[:2], -1)
+                constant = (flat.min(axis=2) == flat.max(axis=2)).all(axis=1)
+                found.append(np.flatnonzero(constant) + start + self.start(name))
+        return np.concatenate(found)
+
+    def disagreeing(self) -> list[tuple[int, int]]:
+        """Pairs of the same image with two labels."""
+        pairs = zip(self.same.first.tolist(), self.same.second.tolist(), strict=True)
+        return [(one, other) for one, other in pairs if self.labels[one] != self.labels[other]]
+
+
+def _together(sets: list[Described]) -> Described:
+    import torch
+
+    from trials.data.descriptors import Described
+
+    if len(sets) == 1:
+        return sets[0]
+    return Described(*(torch.cat([getattr(some, part) for some in sets]) for part in ("thumbnails", "plain", "mirrored")))
+
+
+def gather(pools: Pools, parts: Mapping[str, Part], scratch: Path, on_progress: Callable[[int, int], None] | None) -> Gathered:
+    """Read what the parts use. Where the test set is cut from one folder it is all of it, for the cut depends on all."""
+    given = {"train": pools.train, "val": pools.val, "test": pools.test}
+    by_role = {role: pool for role, pool in given.items() if pool is not None}
+    rows = {role: _used(pool, parts, pools.cut_test) for role, pool in by_role.items()}
+    shape = max(
+        pool.shape(rows[role]) for role, pool in by_role.items()
+    )  # they differ in channels at most: grey ones join RGB ones
+    done, total = 0, sum(map(len, rows.values()))
+
+    def tick(images: int) -> None:
+        nonlocal done
+        done += images
+        if on_progress is not None:
+            on_progress(done, total)
+
+    images: dict[str, Images] = {}
+    for role, pool in by_role.items():
+        if isinstance(pool, ArrayPool):
+            images[role] = pool.images if len(rows[role]) == len(pool.labels) else pool.images[rows[role]]
+            tick(len(rows[role]))
+            continue
+        path = scratch / f"{role}.npy"
+        images[role] = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=(len(rows[role]), *shape))
+        pool.read(rows[role], images[role], tick)
+    return Gathered(by_role, rows, images)
+
+
+def _used(pool: Pool, parts: Mapping[str, Part], whole: bool) -> Rows:
+    if whole:
+        return np.arange(len(pool.labels), dtype=np.int64)
+    return np.sort(np.concatenate([part.rows for part in parts.values() if part.pool is pool]))
