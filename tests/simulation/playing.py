@@ -1,4 +1,4 @@
-"""A pretended study from its search to its verdict: planted truth in, and all decisions made by the functions that judge real ones."""
+"""A pretended study from its search to its verdict: planted truth in, all decisions by the functions that judge real ones."""
 
 from dataclasses import dataclass
 

@@ -14,9 +14,12 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[2])]
 
-from simulation.planted import World
-from simulation.worlds import ALLOWED, GAINS, HEAD, NULLS, Tally, coverage, least_rate, tally
+from simulation.planted import World  # noqa: E402
+from simulation.worlds import ALLOWED, GAINS, HEAD, NULLS, Tally, coverage, least_rate, tally  # noqa: E402
 
+PAIRS_HEAD = (
+    "\n| seeds | deviation over seeds (points) | level on each side | above 0 | below 0 | pairs |\n|---|---|---|---|---|---|"
+)
 LEVELS = (0.025, 0.0125)
 PAIRS = tuple(
     World(f"{seeds} seeds, {deviation}", seeds=seeds, seed_deviation=deviation)
@@ -38,9 +41,7 @@ def main() -> int:
         for found in pool.imap(_played, asked):
             print(found.row(), flush=True)
             failed |= found.world in NULLS and least_rate(found.kinds["better"], found.studies) > ALLOWED
-        print(
-            "\n| seeds | deviation over seeds (points) | level on each side | above 0 | below 0 | pairs |\n|---|---|---|---|---|---|"
-        )
+        print(PAIRS_HEAD)
         pairs = [(world, wishes.studies, level) for world in PAIRS for level in LEVELS]
         for (world, count, level), (above, below) in zip(pairs, pool.imap(_missed, pairs), strict=True):
             shares = f"{100 * above / count:.1f} % | {100 * below / count:.1f} %"

@@ -1,4 +1,4 @@
-"""The worlds in which verdicts are tried, how often each verdict came, and the exact bound that a rate of false claims is held to."""
+"""The worlds in which verdicts are tried, how often each came, and the exact bound that a rate of false claims is held to."""
 
 import math
 from collections import Counter
