@@ -1,6 +1,7 @@
 """A pretended study from its search to its verdict: planted truth in, all decisions by the functions that judge real ones."""
 
 from dataclasses import dataclass
+from statistics import fmean
 
 import numpy as np
 from simulation.planted import BASELINES, Images, World
@@ -30,7 +31,7 @@ DRAWS = 1000  # of the bootstrap: the interval's ends are then off by 3 % of its
 class Played:
     """What came of it: the verdicts before and after the test, and the truth about who was compared (shares of images).
 
-    `gain` is how much better the winner truly is; `optimism` by how much the search's lowest error was too low, and `expected`
+    `gain` is how much better the winner truly is; `optimism` by how much the search's lowest error was too low beside the others, and `expected`
     what it was said to be.
     """
 
@@ -73,7 +74,8 @@ def play(world: World, seed: int) -> Played:
     winner, baseline, before = chosen(runs, design, searched.noise, "the test set has not been opened")
     best = min(searched.candidates, key=lambda candidate: candidate.error)
     told = optimism(searched.candidates, searched.noise)
-    curse = (searched.truth[best.arm.key] - best.error, 0.0 if told is None else told.points)
+    luck = [searched.truth[each.arm.key] - each.error for each in searched.candidates]  # partly of the images, and all have it
+    curse = (searched.truth[best.arm.key] - best.error - fmean(luck), 0.0 if told is None else told.points)
     if baseline is None:
         return Played(before, before, 0.0, *curse)
     gain = searched.truth[baseline.arm.key] - searched.truth[winner.arm.key]
