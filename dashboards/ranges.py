@@ -5,6 +5,7 @@ images only, draws the scene where there are none, and decides nothing.
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeAlias
 
@@ -15,6 +16,7 @@ from dashboards.contact_sheet import Row, Tile, contact_sheet
 from dashboards.gallery import SEED, is_switch, originals, tiles, value_in_short
 from dashboards.scene import scene
 from policysearch.home import Home
+from policysearch.ledger import Ledger, StudyRecord
 from searchspaces.arrays import Images
 from searchspaces.engines.grouped import apply  # the same pixels, and a picture waits for no compiler
 from searchspaces.errors import BadInput
@@ -23,7 +25,10 @@ from searchspaces.ops.op import Op
 from searchspaces.plan import Plan
 from searchspaces.policy import Choice, Policy
 from searchspaces.space import SearchSpace, Value
+from searchspaces.spaces import build_space, usual_base
+from trials.data import data_fingerprint, read_meta
 
+FILE = "ranges.png"
 COLUMNS = 6  # half of them show an op's lowest value, half its highest
 MOST_POINTS = 600  # of a space with hundreds of parameters not every corner is visited
 MOST_OPS = 60
@@ -44,6 +49,18 @@ def write_ranges(home: Home, directory: Path | None, space: SearchSpace, path: P
     except OSError as error:
         raise BadInput(f"picture {path}: can't be written ({error.strerror}); free some room in {home.root}") from error
     return path
+
+
+def write_study_ranges(ledger: Ledger, home: Home, study_name: str) -> Path | None:
+    """The sheet of a study that stands, as `ranges.png` in its directory; None where there is one already."""
+    study = ledger.study(study_name)
+    path = home.study_directory(study_name) / FILE
+    if study is None or path.exists():
+        return None
+    image = study.identity["image"]
+    base = usual_base(image["domain"], image.get("height"), image.get("width"))
+    space = build_space(study.wishes.get("space", study.identity["space"]["name"]), image["channels"], base)
+    return write_ranges(home, _prepared(home, study), space, path)
 
 
 def end_points(space: SearchSpace) -> list[dict[str, Value]]:
@@ -79,6 +96,17 @@ def _drawable(op: Op, choice: Choice) -> Iterator[Values]:
         yield (end, *others)
         if strength.signed:
             yield (2 * op.strength.identity - end, *others)
+
+
+def _prepared(home: Home, study: StudyRecord) -> Path | None:
+    """Where the study's images lie, by their fingerprint; None where its trainer brings its own, or they are gone."""
+    known = study.identity.get("data")
+    directories = sorted((home.root / "data").glob("*/")) if known is not None else []
+    for directory in directories:
+        with suppress(BadInput):  # being made, or something else
+            if known is not None and data_fingerprint(read_meta(directory)) == known["fingerprint"]:
+                return directory
+    return None
 
 
 def _images(directory: Path | None) -> tuple[Images, tuple[str, ...]]:

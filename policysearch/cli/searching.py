@@ -181,6 +181,22 @@ class Beside:
             self.said.add(event.text)
         if event.kind == "ready":
             self.shipper = start_shipper(self.home, event.text)
+            self._show_ranges(event.text)
+
+    def _show_ranges(self, study: str) -> None:
+        """Draw the ends of the space's ranges on the user's images, and say where; without the picture the search goes on."""
+        from dashboards.ranges import write_study_ranges
+        from policysearch.drivers import Event
+        from policysearch.ledger import Ledger
+        from searchspaces.errors import BadInput
+
+        try:
+            path = write_study_ranges(Ledger(self.home.ledger_url), self.home, study)
+        except BadInput as error:
+            return self.view.hear(Event("note", text=f"no picture of the space's ranges: {error}"))
+        if path is not None:
+            self.view.hear(Event("note", text=f"what the ends of the space's ranges do to your images: {path}"))
+        return None
 
     def finish(self, mirror: str, ui: str) -> str:
         """Wait for the mirror's closing pass, but not for ever; how to look at MLflow, by these two commands."""

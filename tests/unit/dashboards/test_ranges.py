@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from study_fixture import StudyInLedger
 
-from dashboards.ranges import end_points, reached, write_ranges
+from dashboards.ranges import end_points, reached, write_ranges, write_study_ranges
 from policysearch.home import Home
 from searchspaces.errors import BadInput
 from searchspaces.spaces import PHOTO_BASE, build_space
@@ -29,6 +30,15 @@ def test_every_family_of_several_has_its_ends_visited() -> None:
 
 def test_a_space_of_many_parameters_does_not_take_for_ever() -> None:
     assert len(end_points(build_space("autoaugment", 3, PHOTO_BASE))) <= 600
+
+
+def test_a_study_that_has_just_been_made_gets_its_sheet_once(tmp_path: Path) -> None:
+    made = StudyInLedger(tmp_path)
+    path = write_study_ranges(made.ledger, made.home, made.name)
+    assert path == made.home.study_directory(made.name) / "ranges.png"
+    by_hand = write_ranges(made.home, made.prepared.directory, made.space, tmp_path / "by hand.png")
+    assert path.read_bytes() == by_hand.read_bytes()
+    assert write_study_ranges(made.ledger, made.home, made.name) is None
 
 
 def test_the_sheet_is_a_picture_of_the_users_own_images_and_the_same_every_time(tmp_path: Path) -> None:
