@@ -73,7 +73,7 @@ class Judge:
         wrong = read.net != self._labels
         flow = self._counted(read.net, wrong)
         for one in np.flatnonzero(self._judged & (flow.sum(1) > MIRRORED * self._count)):
-            other, share = flow[one].argmax(), flow[one].sum() / self._count[one]
+            other, share = int(flow[one].argmax()), flow[one].sum() / self._count[one]
             yield self._told("mirror", one, other, share, wrong & (read.net == other))
 
     def _loses_most(self, read: Read) -> bool:
