@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from study_fixture import StudyInLedger
 
 from dashboards.labels_kept import labels_section
 from dashboards.report import _environment
-from tests.study_fixture import StudyInLedger
 from trials.data import open_split
 
 CLASSES = ["T-shirt", "<b>Trousers</b>", *(f"class {number}" for number in range(2, 10))]
