@@ -4,11 +4,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from search_fixture import Study, imagined, write_bars
+
 from policysearch.course.chain import Chain, Stages
 from policysearch.course.course import Course
 from policysearch.drivers import Event, Task
 from policysearch.study import Study as Wishes
-from tests.search_fixture import Study, imagined, write_bars
 from trials.data import prepare
 from trials.values import TrialResult
 

@@ -24,7 +24,7 @@ def search_policies(course: Course) -> Stages[None]:
     )
     enqueued = count_in(course.ledger.standings(course.record.uid), setting.enqueued)
     course.begin("search", enqueued + expected_trials(setting.early_stopping, course.trials))
-    campaign.tell_finished(besides=("baseline",))
+    campaign.tell_finished(besides=["baseline"])
     yield campaign
     for note in (*_ending(course, campaign.stopped), *_stopped_early(course)):
         course.notes.append(note)

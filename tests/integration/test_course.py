@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from search_fixture import write_bars
 
 from policysearch.course.planned import ALL_ROLES
 from policysearch.home import Home
 from policysearch.ledger import Ledger
-from tests.search_fixture import write_bars
 
 SCRIPT = """
 import json, os, signal, sys

@@ -22,7 +22,7 @@ def test_only_validation_and_test_images_are_turned(controls: Any, tmp_path: Pat
     import numpy as np
 
     plain, turned = (
-        np.load(controls.write_images(tmp_path / f"{name}.npz", controls.SMALL, 0, shift))
+        np.load(controls.write_images(tmp_path / f"{name}.npz", controls.SMALL["negative"], 0, shift))
         for name, shift in (("plain", None), ("turned", controls.turned))
     )
     assert (plain["train_images"] == turned["train_images"]).all()
@@ -34,12 +34,12 @@ def test_only_validation_and_test_images_are_turned(controls: Any, tmp_path: Pat
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_a_gain_that_is_there_is_found_where_it_is(controls: Any, tmp_path: Path) -> None:
-    found = controls.positive(tmp_path, controls.SMALL, seed=0)
+    found = controls.positive(tmp_path, controls.SMALL["positive"], seed=0)
     assert found["verdict"] == "better" and found["reach_degrees"] >= controls.TURN_DEGREES, found
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_policies_that_are_all_the_same_are_never_called_better(controls: Any, tmp_path: Path) -> None:
-    found = controls.negative(tmp_path, controls.SMALL, seed=0)
+    found = controls.negative(tmp_path, controls.SMALL["negative"], seed=0)
     assert found["verdict"] in ("not-distinguishable", "baseline-wins", "worse"), found

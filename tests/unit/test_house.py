@@ -22,7 +22,7 @@ MAY_IMPORT = {
     "dashboards": ("dashboards", "searchspaces", "trials", "policysearch"),
 }
 # What a dashboard may know of policysearch: what is stored, and how it is judged; never what runs.
-READABLE = ("ledger", "home", "selection", "statistics")
+READABLE = ("ledger", "home", "selection", "statistics", "judging", "judgement")
 
 HOMES = {
     "ray": ("policysearch/drivers/ray_", "policysearch/samplers/ray_variants.py", "searchspaces/render/ray.py"),

@@ -3,13 +3,13 @@
 from pathlib import Path
 
 import pytest
+from course_fixture import Underway
 
 from policysearch.course.calibrating import train_baselines
 from policysearch.course.plan import Plan, Stage, plan_left, reserve_seconds, tell_plan, time_for_test
 from policysearch.course.rehearsing import rehearse
 from policysearch.course.searching import search_policies
 from searchspaces.errors import NoTrialSucceeded
-from tests.course_fixture import Underway
 from trials.values import TrialResult
 
 HOUR = 3600.0
@@ -114,7 +114,7 @@ def test_the_rehearsal_comes_first_and_once_and_is_no_candidate(tmp_path: Path) 
     assert made.run(rehearse(made.course())) == ["rehearsal, 20 steps"]
     assert made.run(rehearse(made.course())) == []
     assert made.study.ledger.trials(made.study.study.uid) == ()
-    (row,) = made.study.ledger.trials(made.study.study.uid, ("rehearsal",))
+    (row,) = made.study.ledger.trials(made.study.study.uid, ["rehearsal"])
     assert (row.spec["budget_steps"], row.words) == (20, "the upper end of randaugment")
 
 

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import pytest
+from search_fixture import Study, imagined
 
 from policysearch.course.planned import ALL_ROLES, PlannedTraining, run_planned
 from policysearch.drivers import Listener, Task, TaskSource
-from tests.search_fixture import Study, imagined
 from trials.values import TrialResult
 
 STOP = 10_000

@@ -3,9 +3,10 @@
 from dataclasses import replace
 from pathlib import Path
 
+from course_fixture import Underway
+
 from policysearch.course.calibrating import longer_and_again, train_baselines
 from policysearch.course.finals import split_of
-from tests.course_fixture import Underway
 
 BASELINES = ["none", "flip+crop", "trivialaugment-wide", "randaugment(2,9)", "uniformaugment"]
 CALIBRATION = ["flip+crop, 3x the epochs", "trivialaugment-wide, 3x the epochs", "flip+crop, second seed"]
@@ -16,7 +17,7 @@ def test_baselines_and_what_calibrates_are_trained_once_and_the_search_sees_the_
     assert made.run(train_baselines(made.course())) == BASELINES + CALIBRATION
     assert made.run(train_baselines(made.course())) == []
     assert [trial.label for trial in made.study.ledger.trials(made.study.study.uid)] == BASELINES
-    more = made.study.ledger.trials(made.study.study.uid, ("calibration",))
+    more = made.study.ledger.trials(made.study.study.uid, ["calibration"])
     assert [(trial.budget_epochs, trial.spec["replicate"]) for trial in more] == [(3, 0), (3, 0), (1, 1)]
     assert len(made.run(made_campaign(made))) == 4
     policies = {row.digest for row in made.study.ledger.standings(made.study.study.uid)}
