@@ -197,7 +197,11 @@ def test_trials_that_are_not_over_are_running_only_while_somebody_searches(typed
     assert [trial["state"] for trial in trials] == ["running", "waiting"]
     made.finish(campaign, first, 40)
     assert {frozenset(trial) for trial in json.loads(typed("status", "bars", "--json")[1])} == {frozenset(trials[0])}
-    made.ledger.claim_test(made.study.uid, "1", [{"trial_uid": first.trial_uid, "label": "none", "weights_sha256": "0" * 64}])
+    claimed: ClaimedModel = {
+        **{"trial_uid": first.trial_uid, "label": "none", "weights_sha256": "0" * 64},
+        **{"arm": "winner", "replicate": 1},
+    }
+    made.ledger.claim_test(made.study.uid, "1", [claimed])
     test = json.loads(typed("show", "bars", "--json")[1])["test"]
     assert (test["state"], test["wrong"], test["looks_by_other_studies_before"]) == ("claimed", None, 0)
     assert "to finish it: policysearch test bars" in typed("show", "bars")[1]
