@@ -18,12 +18,10 @@ import numpy as np
 
 from searchspaces.errors import BadInput
 from searchspaces.whole_files import sync
-from trials.data.store import META, Draft, data_fingerprint, fingerprint, only_maker, open_split, read_meta
+from trials.data.store import META, Draft, array_files, data_fingerprint, fingerprint, only_maker, open_split, read_meta
 
 NODE_DIRECTORY = "POLICYSEARCH_NODE_DIR"
 PART_BYTES = 8 * 1024**2
-SPLITS = ("train", "val")
-ARRAYS = tuple(f"{split}_{part}.npy" for split in SPLITS for part in ("images", "labels"))
 
 
 class Parts(Protocol):
@@ -47,15 +45,19 @@ class Depot:
         """As `Parts.sizes` says."""
         if self._data is None or not (self._data / META).is_file():
             return None
-        return {name: (self._data / name).stat().st_size for name in (META, *ARRAYS)}
+        return {name: (self._data / name).stat().st_size for name in self._files(self._data)}
 
     def part(self, name: str, offset: int) -> bytes:
         """As `Parts.part` says. ValueError for files that it doesn't serve."""
-        if self._data is None or name not in (META, *ARRAYS):
+        if self._data is None or name not in self._files(self._data):
             raise ValueError(f"{name!r} is not served here")
         with (self._data / name).open("rb") as file:
             file.seek(offset)
             return file.read(PART_BYTES)
+
+    @staticmethod
+    def _files(data: Path) -> tuple[str, ...]:
+        return (META, *array_files(read_meta(data)))
 
     def take_weights(self, name: str, part: bytes, offset: int, sha256: str | None) -> None:
         """Write a part of a weights file; with `sha256` it was the last, and the file gets its name if it is whole."""
@@ -136,7 +138,7 @@ def _fetch(here: Path, wanted: str, parts: Parts | None) -> None:
         raise BadInput(f"data {here.name}: it isn't here, and can't be had from the driver's node; put it on a shared disk")
     draft = Draft(here)
     try:
-        for name in (META, *ARRAYS):
+        for name in sizes:
             with (draft.path / name).open("wb") as file:
                 for offset in range(0, sizes[name], PART_BYTES):
                     file.write(parts.part(name, offset))
@@ -151,7 +153,7 @@ def _fetch(here: Path, wanted: str, parts: Parts | None) -> None:
 
 def _require_whole(directory: Path, meta: dict[str, Any], wanted: str) -> None:
     found = data_fingerprint(meta)
-    for name in ("train", "val"):
+    for name in meta["counts"]:
         split = open_split(directory, name)
         if fingerprint(split.images, np.asarray(split.labels)) != meta["fingerprints"][name]:
             found = "damaged"
