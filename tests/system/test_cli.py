@@ -86,7 +86,8 @@ def test_the_whole_path(typed: Type, tmp_path: Path) -> None:
     assert code == 0
     assert result_of(again) == result_of(out), "a finished study prints its result again"
 
-    trials = json.loads(typed("status", "bars", "--json")[1])
+    rehearsal, *trials = json.loads(typed("status", "bars", "--json")[1])
+    assert (rehearsal["role"], rehearsal["state"], rehearsal["attempts"]) == ("rehearsal", "done", 1)
     assert [trial["attempts"] for trial in trials] == [1] * (FREE + 2)
     assert {(trial["state"], trial["reason"], trial["total"]) for trial in trials} == {("done", None, 30)}
     shown = json.loads(typed("show", "bars", "--json")[1])
@@ -324,7 +325,7 @@ def test_ctrl_c_says_how_to_go_on_and_the_same_command_does(tmp_path: Path) -> N
     finished = {uid: trial for uid, trial in before.items() if trial[1] == "done"}
     assert finished
     assert finished == {uid: after[uid] for uid in finished}, "a finished trial was run again"
-    assert [state for _, state in after.values()] == ["done"] * (FREE + 2)
+    assert [state for _, state in after.values()] == ["done"] * (1 + FREE + 2), "the rehearsal too"
 
 
 def _attempts(environment: dict[str, str]) -> dict[str, tuple[int, str]]:
