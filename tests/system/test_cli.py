@@ -20,6 +20,7 @@ from policysearch.cli import INTERRUPTED, run
 from policysearch.cli.app import COMMANDS, cli
 from policysearch.cli.options import spoken
 from policysearch.drivers import Task
+from policysearch.ledger import ClaimedModel
 from searchspaces.policy_json import read_policy_file
 from trials.values import Epoch
 
