@@ -138,16 +138,14 @@ def test_what_is_done_to_copies_does_not_hide_them(change: str) -> None:
 
 
 def scenes(count: int) -> Images:
-    """Images with large and small shapes, as photographs have them: noise of three sizes, enlarged."""
+    """Images with large and small shapes, as photographs have them: noise of two sizes, enlarged smoothly."""
     generator = np.random.default_rng(1)
-    layers = [
-        generator.integers(0, 256, (count, 3, side, side)).repeat(32 // side, 2).repeat(32 // side, 3) for side in (4, 8, 16)
-    ]
-    return (sum(layers) // 3).astype(np.uint8)
+    coarse, fine = (generator.integers(0, 256, (count, 3, side, side), dtype=np.uint8) for side in (4, 9))
+    return np.stack([resized(one) // 2 + resized(other) // 2 for one, other in zip(coarse, fine, strict=True)])
 
 
 def resized(pixels: np.ndarray) -> np.ndarray:
-    image = Image.fromarray(pixels.transpose(1, 2, 0)).resize((32, 32), Image.Resampling.BILINEAR)
+    image = Image.fromarray(pixels.transpose(1, 2, 0)).resize((32, 32), Image.Resampling.BICUBIC)
     return np.asarray(image).transpose(2, 0, 1)
 
 
