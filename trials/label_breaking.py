@@ -74,7 +74,7 @@ class Judge:
         flow = self._counted(read.net, wrong)
         for one in np.flatnonzero(self._judged & (flow.sum(1) > MIRRORED * self._count)):
             other, share = int(flow[one].argmax()), flow[one].sum() / self._count[one]
-            yield self._told("mirror", one, other, share, wrong & (read.net == other))
+            yield self._told("mirror", int(one), other, share, wrong & (read.net == other))
 
     def _loses_most(self, read: Read) -> bool:
         wrong = read.net != self._labels

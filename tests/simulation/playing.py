@@ -24,15 +24,15 @@ from policysearch.judging import (
 )
 from policysearch.judging.crossing import Bits
 
-DRAWS = 1000  # of the bootstrap: the interval's ends are then off by 3 % of its half, at random
+DRAWS = 500  # of the bootstrap: the interval's ends are then off by 5 % of its half, at random
 
 
 @dataclass(frozen=True)
 class Played:
     """What came of it: the verdicts before and after the test, and the truth about who was compared (shares of images).
 
-    `gain` is how much better the winner truly is; `optimism` by how much the search's lowest error was too low beside the others, and `expected`
-    what it was said to be.
+    `gain` is how much better the winner truly is; `optimism` by how much the search's lowest error was too low beside the others,
+    and `expected` what it was said to be.
     """
 
     before: Verdict
