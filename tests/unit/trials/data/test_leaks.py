@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from searchspaces.arrays import Images
 from trials.data import Prepared, Source, open_split, prepare, read_meta
 from trials.data.copies import near_within
 from trials.data.pictures import read_pictures
@@ -59,7 +60,7 @@ def test_report_drops_nothing(make_tree: MakeTree, tmp_path: Path) -> None:
 
 
 def test_refuse_names_the_first_pair(make_tree: MakeTree, tmp_path: Path, refused: Refused) -> None:
-    with refused("1 exact between train and val", "train/dog/copy.png", "val/dog/1.png", "--duplicates report"):
+    with refused("1 exact between train and val", "train/dog/copy.png", "val/dog/1.png", "drop-from-train or report"):
         prepared_from(planted(make_tree), tmp_path, "refuse")
     assert not list((tmp_path / "home-refuse" / "data").glob("[!.]*"))
 
@@ -123,22 +124,29 @@ def test_near_copies_are_kept_in_one_split_where_the_splits_are_ours(tmp_path: P
 
 @pytest.mark.parametrize("change", ["brighter", "shifted", "mirrored", "cropped"])
 def test_what_is_done_to_copies_does_not_hide_them(change: str) -> None:
-    with np.load(SAMPLE) as arrays:
-        images = arrays["train_images"][:600, np.newaxis]
-    chosen = images[[3, 50, 200, 411]]
+    images = scenes(300)
+    chosen = images[[3, 50, 200, 211]]
     made = {
         "brighter": chosen // 2 + 80,
         "shifted": np.roll(chosen, (1, 2), axis=(2, 3)),
         "mirrored": chosen[..., ::-1],
-        "cropped": np.stack([resized(image[0, 2:26, 2:26]) for image in chosen])[:, np.newaxis],
+        "cropped": np.stack([resized(image[:, 2:30, 2:30]) for image in chosen]),
     }[change]
-    pairs = near_within([images, np.ascontiguousarray(made).astype(np.uint8)])
+    pairs = near_within([images, np.ascontiguousarray(made)])
     found = set(zip(pairs.first.tolist(), pairs.second.tolist(), strict=True))
-    assert {(3, 600), (50, 601), (200, 602), (411, 603)} <= found
+    assert found == {(3, 300), (50, 301), (200, 302), (211, 303)}
+
+
+def scenes(count: int) -> Images:
+    """Images with large and small shapes, as photographs have them: noise of two sizes, enlarged smoothly."""
+    generator = np.random.default_rng(1)
+    coarse, fine = (generator.integers(0, 256, (count, 3, side, side), dtype=np.uint8) for side in (4, 9))
+    return np.stack([resized(one) // 2 + resized(other) // 2 for one, other in zip(coarse, fine, strict=True)])
 
 
 def resized(pixels: np.ndarray) -> np.ndarray:
-    return np.asarray(Image.fromarray(pixels).resize((28, 28), Image.Resampling.BILINEAR))
+    image = Image.fromarray(pixels.transpose(1, 2, 0)).resize((32, 32), Image.Resampling.BICUBIC)
+    return np.asarray(image).transpose(2, 0, 1)
 
 
 def test_noise_has_no_copies() -> None:
