@@ -243,12 +243,13 @@ def duplicates_sentence(view: StudyView) -> str | None:
 
 
 def stale_figure(view: StudyView) -> str | None:
-    """Whose the test figure is, where another policy has won since."""
-    won = view.judgement.winner
-    if view.figure is None or won is None or view.figure.models[0]["label"] == won.label:
+    """Whose the test figure is, where a search without finalists has found another best policy since."""
+    if view.figure is None or view.judgement.finalists or view.best is None:
         return None
     tested = view.figure.models[0]["label"]
-    return f"This is of {tested}, the best policy when the test set was opened; the one found since has no test error."
+    if view.best.name == tested:
+        return None
+    return f"This is of {tested}, the best policy when the test set was opened; {view.best.name}, found since, has no test error."
 
 
 def duration(seconds: float) -> str:

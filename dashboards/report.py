@@ -32,6 +32,7 @@ from dashboards.findings import (
 )
 from dashboards.gallery import SEED, originals, tiles
 from dashboards.labels_kept import labels_section
+from dashboards.leaks import leaks_section
 from dashboards.making import making
 from dashboards.queries import StudyView, caveat, read_study
 from policysearch.home import Home
@@ -85,9 +86,15 @@ def _content(view: StudyView, home: Home, ledger: Ledger) -> dict[str, Any]:
         "rows": ranked[:TRIALS_SHOWN],
         "rows_left_out": max(0, len(ranked) - TRIALS_SHOWN),
         "labels": labels_section(ledger, home, view.study),
-        "leaks": None,
+        "leaks": leaks_section(home, _data_directory(view)),
         "making": making(view, ledger.trials(view.study.uid, get_args(Role))),
     }
+
+
+def _data_directory(view: StudyView) -> str | None:
+    """Where the study's images were prepared, as its trials name it."""
+    data = None if view.best_trial is None else view.best_trial.spec["data"]
+    return None if data is None else str(data["directory"])
 
 
 def _both(draw: Callable[[Shape], str]) -> list[tuple[str, str]]:
