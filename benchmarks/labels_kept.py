@@ -10,6 +10,7 @@ import os
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -55,17 +56,16 @@ def source(name: str, seed: int, folder: Path, root: str | None) -> Source:
     order = np.random.default_rng(seed).permutation(len(labels))
     parts = zip(("train", "val", "test"), np.split(order, [1100, 1600]), strict=True)
     path = folder / f"{name.replace(' ', '-')}-{seed}.npz"
-    np.savez(path, **{key: array for part, rows in parts for key, array in _named(part, images[rows], labels[rows])})
+    arrays: dict[str, Any] = {}
+    for part, rows in parts:
+        arrays |= {f"{part}_images": images[rows], f"{part}_labels": labels[rows]}
+    np.savez(path, **arrays)
     return Source(str(path), seed=seed)
-
-
-def _named(part: str, images: np.ndarray, labels: np.ndarray) -> list[tuple[str, np.ndarray]]:
-    return [(f"{part}_images", images), (f"{part}_labels", labels)]
 
 
 def scanned_digits() -> tuple[np.ndarray, np.ndarray]:
     """UCI's optical digits as scikit-learn ships them, enlarged."""
-    from sklearn.datasets import load_digits
+    from sklearn.datasets import load_digits  # type: ignore[import-untyped]  # it comes with mlflow
 
     found = load_digits()
     small = [Image.fromarray((levels * 15.9375).astype(np.uint8)) for levels in found.images]

@@ -47,9 +47,9 @@ class Cell:
 class Pictured:
     """An image of a class before and after an op, as addresses of data, and what they show."""
 
-    op: str
     value: str
     name: str
+    words: str
     read_as: str
     steps: Sequence[tuple[str, str]]
 
@@ -140,13 +140,13 @@ def _by_class(row: Mapping[str, Any], table: Mapping[str, Any]) -> list[float | 
 
 
 def _pictured(table: Mapping[str, Any], val: Split) -> list[Pictured]:
-    """For each op, on each side, the weakest strength that breaks a class: an image of that class before and after."""
+    """For each op the weakest strength that breaks a class, on one side of two: an image of that class before and after."""
     found = []
     for op, rows in table["ops"].items():
-        for _, side in _two_sides(op, rows):
-            first = next((row for row in side if row["broken"]), None)
-            if first is not None:
-                found += [_picture(op, first["value"], broken, val) for broken in first["broken"][:PICTURES_AN_OP]]
+        sides = [[row for row in side if row["broken"]] for _, side in _two_sides(op, rows)]
+        first = next((side[0] for side in reversed(sides) if side), None)
+        if first is not None:
+            found += [_picture(op, first["value"], broken, val) for broken in first["broken"][:PICTURES_AN_OP]]
     return found[:MOST_PICTURES]
 
 
@@ -157,7 +157,8 @@ def _picture(op: str, value: float, broken: Mapping[str, Any], val: Split) -> Pi
     steps = [("as it is", _uri(image)), (told, _uri(_after(image, op, value)))]
     if broken["kind"] == "turned":
         steps.append((f"turned by {broken['turn']:.0f}°", _uri(_after(image, "quarter_turns", broken["turn"] / 90))))
-    return Pictured(op, told, name, broken["to"] or "nothing: it is blank", steps)
+    turned = f", which turned by {broken['turn']:.0f}° is" if broken["kind"] == "turned" else ","
+    return Pictured(told, name, f"{turned} read as" if broken["to"] else ", of which nothing is left", broken["to"] or "", steps)
 
 
 def _after(image: Images, op: str, value: float) -> Images:

@@ -6,7 +6,7 @@ Reads the ledger, light rows where there may be thousands; computes nothing and 
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,6 +27,7 @@ from policysearch.judging import (
 from policysearch.judging.crossing import Bits
 from policysearch.ledger import Figure, Standing, StudyRecord, TrialRecord
 from searchspaces.json_text import canonical_json
+from trials.values import Recipe
 
 if TYPE_CHECKING:
     from policysearch.ledger import Ledger
@@ -156,16 +157,18 @@ class StudyRows:
         """Whether finalists have begun and are not through: a training not over, or one that is not there yet."""
         if any(trial.result is None for trial in self.finalists):
             return True
-        seeds = self.seeds() if any(_SEEDS.search(trial.label) for trial in self.finalists) else 0
         leader = self._leader()
         counts: dict[str, int] = {}
+        wanted: dict[str, int] = {}
         recipes: dict[str, set[str]] = {}
         for trial in self.finalists:
             arm = self.arm_of(trial, leader)
             counts[arm.key] = counts.get(arm.key, 0) + 1
+            if told := _SEEDS.search(trial.label):
+                wanted[arm.key] = int(told[1])
             if arm.is_baseline:
                 recipes.setdefault(arm.digest, set()).add(arm.key)
-        if any(count < seeds for count in counts.values()):
+        if any(counts[key] < seeds for key, seeds in wanted.items()):
             return True
         by_leader = leader is not None and leader.overrides
         return bool(by_leader) and any(arm_key(digest, leader.overrides) not in keys for digest, keys in recipes.items())  # type: ignore[union-attr]
@@ -227,7 +230,10 @@ class StudyRows:
     def _overrides(self, spec: Mapping[str, Any]) -> dict[str, Any]:
         """What of the recipe is not the study's. A trainer of the user's own is told nothing else."""
         recipe, usual = spec.get("recipe") or {}, self._study.identity.get("recipe")
-        return dict(recipe) if usual is None else {name: value for name, value in recipe.items() if usual.get(name) != value}
+        if usual is None:
+            return dict(recipe)
+        usual = asdict(Recipe()) | usual  # older studies don't name what was added to recipes later
+        return {name: value for name, value in recipe.items() if usual.get(name) != value}
 
     def _bits(self, trial_uid: str) -> Bits | None:
         return bits_of(self.whole(trial_uid))

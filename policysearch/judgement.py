@@ -112,8 +112,7 @@ class _Judging:
         self._ledger, self._study, self._rows = ledger, study, rows
         self._noise = rows.noise()
         self._calibration = _calibration(rows)
-        every = [*rows.baselines, *rows.searched]
-        self._optimism = optimism(every, self._noise)
+        self._optimism = optimism(rows.searched, self._noise)
         self._best = _best(ledger, study)
         told_to_go_on = ledger.facts(study.uid).get(ANY_BUDGET) or rows.finalists
         short = self._calibration is not None and not self._calibration.enough
@@ -129,12 +128,12 @@ class _Judging:
     def by_the_search(self) -> Judgement:
         """No finalists, or not all of them yet."""
         awaited = bool(self._rows.finalists) or int(self._study.wishes.get("finalists", 0)) > 0
-        label = "" if self._best is None else f"; the lowest error of the search has {self._best.label}"
+        label = "" if self._best is None else f"; the lowest error of the search is that of {self._best.label}"
         if awaited:
             began = "the finalists have not all been trained" if self._rows.finalists else "the finalists have not been trained"
             verdict = Verdict("unfinished", f"No verdict yet: {began}{label}.")
         else:
-            verdict = Verdict("no-finalists", f"No verdict: no finalists were trained{label}, and that flatters its policy.")
+            verdict = Verdict("no-finalists", f"No verdict: no finalists were trained{label}, which flatters it.")
         arm = None if self._best is None else self._rows.arm(self._best)
         return self._judgement(self._beside.put(verdict), arm)
 

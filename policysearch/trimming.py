@@ -117,7 +117,7 @@ def what_breaks(table: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _look(ledger: Ledger, study: StudyRecord, setting: "Setting", weights_path: Path, prepared: Prepared) -> dict[str, Any]:
     plainest = next(iter(setting.baselines))
-    trials = [trial for trial in ledger.trials(study.uid, roles=("baseline",)) if trial.label == plainest]
+    trials = [trial for trial in ledger.trials(study.uid) if trial.role == "baseline" and trial.label == plainest]
     if not trials or trials[0].result is None or trials[0].result.weights_sha256 is None:
         raise BadInput(f"labels: baseline {plainest!r} of study {study.name!r} has no weights; train it first")
     spec, meta = TrialSpec.from_dict(trials[0].spec), read_meta(prepared.directory)

@@ -1,6 +1,7 @@
 """A study under way whose trainings are imagined: what the stages of a course are tested on."""
 
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ class Underway:
 
     def __init__(self, root: Path, trials: int = 4, test: bool = False, at_once: int = 1, **wishes: Any) -> None:
         self.study, self.now = Study(root), 0.0
+        self.study.study = self.study.ledger.create_study("course", {"test": "1", "recipe": asdict(self.study.setting.recipe)})
         images = write_bars(root / "bars.npz")
         self.wishes = Wishes(images, epochs=1, home=root, **wishes)
         self.prepared = prepare(self.wishes.source(), root)

@@ -1,6 +1,7 @@
 """Tiny data, and studies of it in a real ledger whose trainings are imagined: what searching is tested on."""
 
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,7 @@ class Study:
         self.ledger = Ledger.open(self.home.ledger_url)
         data = DataRef(str(root / "data" / "bars-0"), "0" * 64)
         self.setting = Setting(build_space(family, 3, PHOTO_BASE), baselines(3, PHOTO_BASE), Recipe(), data, 3, 1)
-        self.study = self.ledger.create_study("bars", {"test": "1", "recipe": {}})
+        self.study = self.ledger.create_study("bars", {"test": "1", "recipe": asdict(self.setting.recipe)})
         self.weights = KeptWeights(self.home.study_directory("bars") / "weights")
         self.events: list[Event] = []
 

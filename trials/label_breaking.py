@@ -64,17 +64,17 @@ class Judge:
             yield {"kind": "blank", "from": None, "to": None, "share": share, "example": example}
 
     def _mirrored(self, op: str, read: Read) -> Iterator[dict[str, Any]]:
-        """The classes of which most are no longer read right, where that is so of all images together: of those mirrored left to
-        right, and then of those mirrored upside down, which is a mirror image too. (Photos upside down alone tell nothing.)
+        """The classes of which most are no longer read right, where that is so of all images mirrored left to right together.
+
+        Upside down they are mirrored too; but that photos upside down are misread tells nothing by itself.
         """
-        mirrors = [self._reads[mirror, 1.0] for mirror in dict.fromkeys(("hflip", op))] if op in ("hflip", "vflip") else []
-        if not mirrors or not all(self._loses_most(mirrored) for mirrored in mirrors):
+        if op not in ("hflip", "vflip") or not self._loses_most(self._reads["hflip", 1.0]):
             return
         wrong = read.net != self._labels
         flow = self._counted(read.net, wrong)
         for one in np.flatnonzero(self._judged & (flow.sum(1) > MIRRORED * self._count)):
-            other, share = flow[one].argmax(), flow[one].sum() / self._count[one]
-            yield self._told("mirror", one, other, share, wrong & (read.net == other))
+            other, share = int(flow[one].argmax()), flow[one].sum() / self._count[one]
+            yield self._told("mirror", int(one), other, share, wrong & (read.net == other))
 
     def _loses_most(self, read: Read) -> bool:
         wrong = read.net != self._labels

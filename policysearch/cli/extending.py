@@ -14,7 +14,7 @@ from policysearch.cli.options import home_option
 @click.option("--address", metavar="ADDRESS", help="The Ray cluster to run on, such as auto.")
 @click.option("--workers", type=int, metavar="N", help="Trials at once (default: one a core).")
 @click.option("--gpus-per-trial", type=float, metavar="SHARE", help="The share of a GPU that a trial takes, such as 0.25.")
-@click.option("--max-hours", type=float, metavar="H", help="Start no trial that would end later.")
+@click.option("--max-hours", type=float, metavar="H", help="For all of it: the finalists keep their part.")
 @home_option
 def extend(study: str, trials: str, home: str | None, **how: Any) -> None:
     """Go on with STUDY by the wishes it was made with: more policies, nothing repeated.

@@ -17,7 +17,7 @@ from searchspaces.errors import BadInput
 
 if TYPE_CHECKING:
     from policysearch.confirming import Ahead
-    from policysearch.drivers import Driver, Event, Listener, TaskSource
+    from policysearch.drivers import Driver, Listener, TaskSource
     from policysearch.home import Home
     from policysearch.ledger import Ledger, StudyRecord
 
@@ -46,13 +46,17 @@ def test(study: str, yes: bool, driver: str, address: str | None, workers: int |
     ledger, record = open_study(place, study)
     claim = ledger.claim(record.uid)
     is_disclosed = claim is not None and claim.figure is not None
-    if not is_disclosed and not yes:
+    made = DriverWhenWanted(place, ledger, record, driver, address, workers)
+    if is_disclosed:
+        _disclose(place, ledger, record, made, None)
+    else:
         from policysearch.confirming import ahead
         from policysearch.drivers.execution import usable_cores
 
-        _ask(study, ahead(place, ledger, record, workers or usable_cores()))
-    _disclose(place, ledger, record, DriverWhenWanted(place, ledger, record, driver, address, workers), as_json or is_disclosed)
-    if not is_disclosed:
+        left = ahead(place, ledger, record, workers or usable_cores())
+        if not yes:
+            _ask(study, left)
+        _disclose(place, ledger, record, made, None if as_json else left)
         show_everywhere(place, ledger, study)
     if as_json:
         return print_json((test_facts(ledger.claim(record.uid)) or {}) | {"verdict": judge(ledger, record).to_dict()})
@@ -90,20 +94,24 @@ def show_everywhere(home: "Home", ledger: "Ledger", study: str) -> None:
     shipper.finish(MIRROR_PATIENCE_SECONDS)
 
 
-def _disclose(home: "Home", ledger: "Ledger", study: "StudyRecord", driver: "Driver", quiet: bool) -> None:
-    """Train and look, with progress for a person; standard output is left to programs where they read it."""
+def _disclose(home: "Home", ledger: "Ledger", study: "StudyRecord", driver: "Driver", left: "Ahead | None") -> None:
+    """Train what is left and look, with progress for a person; in silence where that is not said."""
     from policysearch.cli.progress import Tally, progress
     from policysearch.confirming import confirm_and_disclose
+    from policysearch.drivers import Event
 
-    def unheard(event: "Event") -> None:
+    def unheard(event: Event) -> None:
         pass
 
     try:
         with home.keeping_kernels():
-            if quiet:
+            if left is None:
                 confirm_and_disclose(home, ledger, study, driver, unheard)
                 return
-            with progress(Tally(study.identity["epochs"])) as view:
+            epochs = study.identity["epochs"]
+            with progress(Tally(epochs)) as view:
+                if left.trainings:
+                    view.hear(Event("ready", total=left.trainings, epoch=left.trainings * epochs, text=study.name))
                 confirm_and_disclose(home, ledger, study, driver, view.hear)
     except KeyboardInterrupt:
         click.echo(f"\n{GO_ON}", err=True)

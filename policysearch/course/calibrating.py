@@ -75,6 +75,6 @@ def judge_budget(course: Course) -> None:
         return
     course.stopped = "budget"
     course.note(
-        f"no policy is recommended; search again with --epochs {found.proposed_epochs}, or with --any-budget to go on with"
+        f"no policy is recommended: search with --epochs {found.proposed_epochs}, or with --any-budget to go on with"
         f" {counted(course.setting.budget_epochs, 'epoch')}"
     )

@@ -10,7 +10,7 @@ import os
 import stat
 import tempfile
 from collections.abc import Callable, Mapping
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,12 +18,20 @@ import numpy as np
 
 from searchspaces.errors import BadInput
 from searchspaces.whole_files import sync
-from trials.data.store import META, Draft, data_fingerprint, fingerprint, only_maker, open_split, read_meta
+from trials.data.store import (
+    META,
+    Draft,
+    array_files,
+    data_fingerprint,
+    fingerprint,
+    only_maker,
+    open_groups,
+    open_split,
+    read_meta,
+)
 
 NODE_DIRECTORY = "POLICYSEARCH_NODE_DIR"
 PART_BYTES = 8 * 1024**2
-SPLITS = ("train", "val")
-ARRAYS = tuple(f"{split}_{part}.npy" for split in SPLITS for part in ("images", "labels"))
 
 
 class Parts(Protocol):
@@ -45,13 +53,17 @@ class Depot:
 
     def sizes(self) -> Mapping[str, int] | None:
         """As `Parts.sizes` says."""
+        return {name: (self._data / name).stat().st_size for name in self._served} if self._data and self._served else None
+
+    @cached_property
+    def _served(self) -> tuple[str, ...]:
         if self._data is None or not (self._data / META).is_file():
-            return None
-        return {name: (self._data / name).stat().st_size for name in (META, *ARRAYS)}
+            return ()
+        return (META, *served_arrays(read_meta(self._data)))
 
     def part(self, name: str, offset: int) -> bytes:
         """As `Parts.part` says. ValueError for files that it doesn't serve."""
-        if self._data is None or name not in (META, *ARRAYS):
+        if self._data is None or name not in self._served:
             raise ValueError(f"{name!r} is not served here")
         with (self._data / name).open("rb") as file:
             file.seek(offset)
@@ -83,6 +95,11 @@ def send_weights(file: Path, name: str, take: Callable[[str, bytes, int, str | N
     for offset in range(0, max(1, len(content)), PART_BYTES):
         is_last = offset + PART_BYTES >= len(content)
         take(name, content[offset : offset + PART_BYTES], offset, sha256 if is_last else None)
+
+
+def served_arrays(meta: Mapping[str, Any]) -> tuple[str, ...]:
+    """The files beside meta.json that a prepared training directory has; of a directory of test images there are none."""
+    return tuple(name for name in array_files(meta) if not name.startswith("test_"))
 
 
 def holds(directory: Path, wanted: str) -> bool:
@@ -136,11 +153,10 @@ def _fetch(here: Path, wanted: str, parts: Parts | None) -> None:
         raise BadInput(f"data {here.name}: it isn't here, and can't be had from the driver's node; put it on a shared disk")
     draft = Draft(here)
     try:
-        for name in (META, *ARRAYS):
-            with (draft.path / name).open("wb") as file:
-                for offset in range(0, sizes[name], PART_BYTES):
-                    file.write(parts.part(name, offset))
+        _receive(draft.path / META, sizes, parts)
         meta = read_meta(draft.path)
+        for name in served_arrays(meta):
+            _receive(draft.path / name, sizes, parts)
         _require_whole(draft.path, meta, wanted)
         draft.finish(meta)
     except OSError as error:
@@ -149,9 +165,18 @@ def _fetch(here: Path, wanted: str, parts: Parts | None) -> None:
         ) from error
 
 
+def _receive(path: Path, sizes: Mapping[str, int], parts: Parts) -> None:
+    with path.open("wb") as file:
+        for offset in range(0, sizes[path.name], PART_BYTES):
+            file.write(parts.part(path.name, offset))
+
+
 def _require_whole(directory: Path, meta: dict[str, Any], wanted: str) -> None:
     found = data_fingerprint(meta)
-    for name in ("train", "val"):
+    groups = open_groups(directory, meta)
+    if groups is not None and hashlib.sha256(groups.astype("<i8").tobytes()).hexdigest() != meta["groups_sha256"]:
+        found = "damaged"
+    for name in meta["counts"]:
         split = open_split(directory, name)
         if fingerprint(split.images, np.asarray(split.labels)) != meta["fingerprints"][name]:
             found = "damaged"

@@ -48,7 +48,8 @@ class Runs:
 
     def bits(self) -> Bits | None:
         """(seeds, images); None where they are not known for all."""
-        return np.stack(list(self.right.values())) if self.right and len(self.right) == len(self.errors) else None
+        known = list(self.right.values())
+        return np.stack(known) if len(known) == len(self.errors) and len({len(bits) for bits in known}) == 1 else None
 
 
 def summarised(runs: Runs, design: Design, noise: Noise) -> Finalist:

@@ -34,8 +34,8 @@ def resolution(noise: Noise, sizes: Sizes) -> Resolution:
     finalists = None if sizes.finalists is None else _of_finalists(noise, sizes.finalists, sizes)
     test = None if sizes.test is None else _smallest(_crossed(noise, sizes.test, sizes.seeds), sizes.test)
     seed = math.sqrt(noise.seed_variance)
-    told = [("the search", search), ("the finalists", finalists), ("the test", test)]
-    parts = [f"{points(value)} in {name}" for name, value in told if value is not None]
+    told = [("in the search", search), ("among finalists", finalists), ("on the test", test)]
+    parts = [f"{points(value)} {where}" for where, value in told if value is not None]
     disagree, varies = f"{100 * noise.disagreement:.0f} %", points(seed)
     sentence = (
         f"These sizes resolve {listed(parts) or 'nothing'} (with 80 % power at 5 %): two policies disagree on {disagree} of the"

@@ -76,8 +76,9 @@ def optimism(candidates: Sequence[Candidate], noise: Noise) -> Optimism | None:
     own, spread = noise.variance(best.total), spread_variance(candidates, noise)
     curse = own / math.sqrt(own + spread) * expected_maximum(len(candidates)) if own > 0 else 0.0
     many = counted(len(candidates), "policy", "policies")
+    many, lowest = counted(len(candidates), "policy", "policies"), percent(best.error)
     sentence = (
-        f"The search's lowest error, {percent(best.error)} %, is too low by about {points(curse)}, because it was chosen from"
+        f"The lowest error of the searched policies, {lowest} %, is too low by about {points(curse)}, because it was chosen from"
         f" {many} for being low (winner's curse); shrunk towards the mean of all it is {percent(best.posterior)} %."
     )
     return Optimism(curse, len(candidates), math.sqrt(own), math.sqrt(spread), best.posterior, sentence)

@@ -43,7 +43,7 @@ TRAININGS = {"rehearsal": 1, "baseline": 5, "calibration": 3, "trial": 2, "final
 def run(home: Path, data: Path, kill_at: str = "") -> "subprocess.CompletedProcess[str]":
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
     words = [sys.executable, "-c", SCRIPT, str(home), str(data), kill_at]
-    return subprocess.run(words, env=environment, capture_output=True, text=True, timeout=300)
+    return subprocess.run(words, env=environment, capture_output=True, text=True, timeout=900)
 
 
 def rows(home: Path) -> list[tuple[Any, ...]]:

@@ -66,9 +66,9 @@ def test_the_command_line_takes_several_and_shows_their_role(
 
     conducted[0].run(1)
     status = CliRunner().invoke(cli, ["status", "bars", "--json", "--home", wishes["home"]])
-    assert [(trial["role"], trial["label"]) for trial in json.loads(status.output)][FREE : FREE + 2] == [
-        ("enqueued", name) for name in names
-    ]
+    listed = [(trial["role"], trial["label"]) for trial in json.loads(status.output)]
+    assert [role for role, _ in listed] == ["rehearsal", *["baseline"] * FREE, "enqueued", "enqueued", "trial"]
+    assert listed[-3:-1] == [("enqueued", name) for name in names]
     show = CliRunner().invoke(cli, ["show", "bars", "--home", wishes["home"]])
     assert all(f"  enqueued    {name}: " in show.output for name in names)
     print_ending(read_study(Ledger(Home.locate(wishes["home"]).ledger_url), "bars"), wishes["home"])

@@ -20,6 +20,7 @@ from policysearch.cli import INTERRUPTED, run
 from policysearch.cli.app import COMMANDS, cli
 from policysearch.cli.options import spoken
 from policysearch.drivers import Task
+from policysearch.ledger import ClaimedModel
 from searchspaces.policy_json import read_policy_file
 from trials.values import Epoch
 
@@ -71,7 +72,7 @@ def tree(root: Path, counts: dict[str, int]) -> Path:
 
 def test_the_whole_path(typed: Type, tmp_path: Path) -> None:
     search = ("search", "--data", write_bars(tmp_path / "bars.npz"), "--trials", 2, "--epochs", 2, "--study", "bars")
-    search += SEARCH_ALONE_OPTIONS
+    search += (*SEARCH_ALONE_OPTIONS, "--finalist-seeds", 1)
     code, out, _ = typed(*search)
     assert code == 0
     assert f"study bars: {FREE + 2} trials of 2 epochs" in out
@@ -86,7 +87,8 @@ def test_the_whole_path(typed: Type, tmp_path: Path) -> None:
     assert code == 0
     assert result_of(again) == result_of(out), "a finished study prints its result again"
 
-    trials = json.loads(typed("status", "bars", "--json")[1])
+    rehearsal, *trials = json.loads(typed("status", "bars", "--json")[1])
+    assert (rehearsal["role"], rehearsal["state"], rehearsal["attempts"]) == ("rehearsal", "done", 1)
     assert [trial["attempts"] for trial in trials] == [1] * (FREE + 2)
     assert {(trial["state"], trial["reason"], trial["total"]) for trial in trials} == {("done", None, 30)}
     shown = json.loads(typed("show", "bars", "--json")[1])
@@ -98,9 +100,10 @@ def test_the_whole_path(typed: Type, tmp_path: Path) -> None:
     code, _, err = typed("test", "bars")
     assert code == 2
     assert "--yes" in err, "there is nobody to ask"
-    code, figure, _ = typed("test", "bars", "--yes")
-    assert code == 0
-    assert re.search(r"of 30 test images wrong, 95 % interval", figure)
+    code, told, err = typed("test", "bars", "--yes")
+    assert code == 0, err
+    assert "models for the test: 1 training" in told, "the winner alone: without finalists no baseline is named"
+    figure = told[told.index("\nThe verdict") + 1 :]
     assert typed("test", "bars") == (0, figure, ""), "the recorded figure needs no question"
     shutil.rmtree(tmp_path / "home/heldout")
     assert typed("test", "bars") == (0, figure, ""), "nor the images"
@@ -196,7 +199,11 @@ def test_trials_that_are_not_over_are_running_only_while_somebody_searches(typed
     assert [trial["state"] for trial in trials] == ["running", "waiting"]
     made.finish(campaign, first, 40)
     assert {frozenset(trial) for trial in json.loads(typed("status", "bars", "--json")[1])} == {frozenset(trials[0])}
-    made.ledger.claim_test(made.study.uid, "1", [{"trial_uid": first.trial_uid, "label": "none", "weights_sha256": "0" * 64}])
+    claimed: ClaimedModel = {
+        **{"trial_uid": first.trial_uid, "label": "none", "weights_sha256": "0" * 64},
+        **{"arm": "winner", "replicate": 1},
+    }
+    made.ledger.claim_test(made.study.uid, "1", [claimed])
     test = json.loads(typed("show", "bars", "--json")[1])["test"]
     assert (test["state"], test["wrong"], test["looks_by_other_studies_before"]) == ("claimed", None, 0)
     assert "to finish it: policysearch test bars" in typed("show", "bars")[1]
@@ -319,7 +326,7 @@ def test_ctrl_c_says_how_to_go_on_and_the_same_command_does(tmp_path: Path) -> N
     finished = {uid: trial for uid, trial in before.items() if trial[1] == "done"}
     assert finished
     assert finished == {uid: after[uid] for uid in finished}, "a finished trial was run again"
-    assert [state for _, state in after.values()] == ["done"] * (FREE + 2)
+    assert [state for _, state in after.values()] == ["done"] * (1 + FREE + 2), "the rehearsal too"
 
 
 def _attempts(environment: dict[str, str]) -> dict[str, tuple[int, str]]:

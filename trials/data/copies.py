@@ -11,22 +11,27 @@ Sets larger than `MOST_COMPARED` are searched for exact copies alone: all are co
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from searchspaces.arrays import Images
     from trials.data.descriptors import Described
 
 MOST_COMPARED = 200_000
 LEAST_LIKENESS = 0.7  # of descriptors: CIFAR-10's known near copies have 0.72 and more, but for 2 %
-STANDS_OUT = 0.5  # a candidate is at most this fraction as far as the crowd is
+STANDS_OUT = 0.5  # a candidate is at most this fraction as far as the crowd is, about the 21st image
 SAME_DETAIL = 0.75  # correlation of details
-NEARLY_SAME_DETAIL = 0.985  # where a candidate doesn't stand out
-_CHUNKS = 101  # the crowd's likeness is the median over so many chunks of their most alike images
-_CANDIDATES = 8  # per image
+DETAIL_STANDS_OUT = 0.6  # and its details differ by at most this fraction of what those of other candidates do
+NEARLY_SAME = 0.985  # enough where a candidate doesn't stand out: one of many frames, say
+_CHUNKS = 31
+_NEAREST = 8  # candidates per image; the details of the last `_CROWD` are the usual ones
+_CROWD = 3
 _BLOCK_VALUES = 1 << 25
 
 
@@ -74,49 +79,66 @@ def exact_within(found: np.ndarray) -> Pairs:
     return Pairs(earliest[later].astype(np.int64), later.astype(np.int64), np.ones(len(later)))
 
 
-def near_pairs(first: Described, second: Described) -> Pairs:
-    """Near copies across two sets, or within one that is given twice (then each pair once, the earlier image first).
-
-    Exact copies are among them. Empty where there are more than `MOST_COMPARED` images.
+def near_within(sets: Sequence[Images]) -> Pairs:
+    """Near copies in and across some sets of images of one shape; rows count through all sets. Each pair once, the earlier image
+    first; exact copies are among them. Takes memory of about 4 kB an image and, at worst, time as the square of their number.
     """
     import torch
 
-    from trials.data.descriptors import detail_likeness
+    from trials.data.descriptors import together
 
-    if max(len(first), len(second)) > MOST_COMPARED or not len(first) or not len(second):
+    all_of_them = together(sets)
+    block = max(1, _BLOCK_VALUES // max(1, len(all_of_them)))
+    starts = range(0, len(all_of_them), block)
+    blocks = [torch.arange(start, min(start + block, len(all_of_them))) for start in starts]
+    found = [_in_block(all_of_them, rows) for rows in blocks]
+    if not found:
         return Pairs(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))
-    within = first is second
-    found = []
-    for start in range(0, len(second), block := max(1, _BLOCK_VALUES // len(first))):
-        rows = torch.arange(start, min(start + block, len(second)))
-        found.append(_candidates(first, second, rows, within))
-    one, other, crowd_ratio, mirrored = (torch.cat(part) for part in zip(*found, strict=True))
-    detail = detail_likeness(first, one, second, other, mirrored)
-    good = (detail >= NEARLY_SAME_DETAIL) | ((detail >= SAME_DETAIL) & (crowd_ratio <= STANDS_OUT))
-    pairs = Pairs(one[good].numpy(), other[good].numpy(), detail[good].double().numpy())
-    return _each_once(pairs) if within else pairs
+    return _each_once(Pairs(*(torch.cat(part).numpy() for part in zip(*found, strict=True))))
 
 
-def _candidates(first: Described, second: Described, rows: Any, within: bool) -> tuple[Any, ...]:
-    """For these rows of the second set: (row of the first, row of the second, fraction of the crowd's distance, mirrored)."""
+def _in_block(images: Described, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """(row, row of a copy, likeness) of the near copies of some of the images."""
     import torch
 
-    plain = second.plain[rows] @ first.plain.T
-    mirrored = second.mirrored[rows] @ first.plain.T
+    plain = images.plain[rows] @ images.plain.T
+    mirrored = images.mirrored[rows] @ images.plain.T
     alike = torch.maximum(plain, mirrored)
-    if within:
-        alike[torch.arange(len(rows)), rows] = -1.0
-    short = -len(first) % _CHUNKS if len(first) > _CHUNKS else 0
-    chunks = torch.nn.functional.pad(alike, (0, short), value=-1.0).view(len(rows), -1, min(_CHUNKS, len(first)))
-    best, place = chunks.max(dim=1)
-    crowd = best.median(dim=1).values
-    likeness, chunk = best.topk(min(_CANDIDATES, best.shape[1]), dim=1)
-    column = place.gather(1, chunk) * chunks.shape[2] + chunk
+    alike[torch.arange(len(rows)), rows] = -1.0
+    likeness, column, crowd = _nearest(alike)
     ratio = (1 - likeness) / (1 - crowd).clamp_min(1e-6)[:, None]
-    keep = (likeness >= LEAST_LIKENESS) & ((ratio <= STANDS_OUT) | (likeness >= NEARLY_SAME_DETAIL))
-    at, which = keep.nonzero(as_tuple=True)
-    one = column[at, which]
-    return one, rows[at], ratio[at, which], mirrored[at, one] > plain[at, one]
+
+    def detail(at: Tensor, which: Tensor) -> Tensor:
+        from trials.data.descriptors import detail_likeness
+
+        one = column[at, which]
+        return detail_likeness(images, one, rows[at], mirrored[at, one] > plain[at, one])
+
+    at, which = ((likeness >= LEAST_LIKENESS) & ((ratio <= STANDS_OUT) | (likeness >= NEARLY_SAME))).nonzero(as_tuple=True)
+    found = detail(at, which)
+    good = found >= SAME_DETAIL
+    at, which, found = at[good], which[good], found[good]
+    asked, place = at.unique(return_inverse=True)
+    others = range(likeness.shape[1])[_NEAREST - _CROWD : _NEAREST]
+    usual = [detail(asked, torch.full_like(asked, other)) for other in others]
+    crowd_detail = torch.stack(usual).median(dim=0).values[place] if usual else torch.zeros_like(found)
+    stands_out = (ratio[at, which] <= STANDS_OUT) & ((1 - found) <= DETAIL_STANDS_OUT * (1 - crowd_detail))
+    good = stands_out | (found >= NEARLY_SAME)
+    return rows[at][good], column[at, which][good], found[good].double()
+
+
+def _nearest(alike: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Of each row the `_NEAREST` largest values, where they are, and the crowd's: the median of the largest of each chunk.
+
+    Columns are dealt to chunks in turn; of those that share a chunk only the largest is seen.
+    """
+    import torch
+
+    chunks = min(_CHUNKS, alike.shape[1])
+    padded = torch.nn.functional.pad(alike, (0, -alike.shape[1] % chunks), value=-1.0).view(len(alike), -1, chunks)
+    best, place = padded.max(dim=1)
+    largest, chunk = best.topk(min(_NEAREST, chunks), dim=1)
+    return largest, place.gather(1, chunk) * chunks + chunk, best.median(dim=1).values
 
 
 def _each_once(pairs: Pairs) -> Pairs:

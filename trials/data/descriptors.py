@@ -7,6 +7,7 @@ compression hardly change it. Images without edges have the descriptor 0 and are
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,8 @@ SIDE = 32
 _DIRECTIONS, _WINDOW, _STEP, _TERMS = 8, 8, 4, 4
 _BLUR = 9
 _SHIFT = 4
-_SCALES = (1.0, 0.9, 1.11)
+_OTHER_SCALES = (0.9, 1.11)
+_HOPELESS, _CERTAIN = 0.3, 0.9  # other scales are tried between these
 _CROP = 24
 _PAIRS_AT_ONCE = 512
 _LUMA = (0.299, 0.587, 0.114)
@@ -39,22 +41,29 @@ class Described:
     def __len__(self) -> int:
         return len(self.thumbnails)
 
-    def rows(self, index: np.ndarray) -> Described:
-        """Some of the images."""
-        chosen = torch.from_numpy(index)
-        return Described(self.thumbnails[chosen], self.plain[chosen], self.mirrored[chosen])
+
+def together(sets: Sequence[Images]) -> Described:
+    """Some sets of images of one shape, one after the other."""
+    every = [described(images) for images in sets]
+    return Described(*(torch.cat([getattr(some, part) for some in every]) for part in ("thumbnails", "plain", "mirrored")))
 
 
 def described(images: Images) -> Described:
     """Descriptors of images of any size."""
-    thumbnails, plain, mirrored = [torch.empty(0, images.shape[1], SIDE, SIDE, dtype=torch.uint8)], [], []
+    thumbnails, plain = [torch.empty(0, images.shape[1], SIDE, SIDE, dtype=torch.uint8)], list[Tensor]()
     for start in range(0, len(images), 1024):
         small = _thumbnails(torch.from_numpy(np.array(images[start : start + 1024])))
         thumbnails.append(small)
         plain.append(_descriptors(small.float()))
-        mirrored.append(_descriptors(small.flip(3).float()))
-    nothing = torch.empty(0, _DIRECTIONS * _TERMS**2)
-    return Described(torch.cat(thumbnails), torch.cat([nothing, *plain]), torch.cat([nothing, *mirrored]))
+    together = torch.cat([torch.empty(0, _DIRECTIONS * _TERMS**2), *plain])
+    return Described(torch.cat(thumbnails), together, _of_mirror_images(together))
+
+
+def _of_mirror_images(descriptors: Tensor) -> Tensor:
+    """The descriptors that the mirror images have: directions change places, and every other cosine term across its sign."""
+    terms = descriptors.view(-1, _DIRECTIONS, _TERMS, _TERMS)
+    places = (_DIRECTIONS // 2 - torch.arange(_DIRECTIONS)) % _DIRECTIONS
+    return (terms[:, places] * (-1.0) ** torch.arange(_TERMS)).flatten(1)
 
 
 def _thumbnails(images: Tensor) -> Tensor:
@@ -97,15 +106,15 @@ def _cosines(length: int) -> Tensor:
     return rows
 
 
-def detail_likeness(first: Described, one: Tensor, second: Described, other: Tensor, mirrored: Tensor) -> Tensor:
-    """For each pair (row `one` of the first set, `other` of the second, mirrored or not) the best correlation of their details,
-    -1 to 1, over shifts of up to 4 pixels of 32 and three scales either of them may have.
+def detail_likeness(images: Described, one: Tensor, other: Tensor, mirrored: Tensor) -> Tensor:
+    """For each pair (rows `one` and `other`, the one mirrored or not) the best correlation of their details,
+    -1 to 1, over shifts of up to 4 pixels of 32 and over scales.
     """
     found = [torch.empty(0)]
     for start in range(0, len(one), _PAIRS_AT_ONCE):
         now = slice(start, start + _PAIRS_AT_ONCE)
-        left = first.thumbnails[one[now]].float()
-        right = second.thumbnails[other[now]].float()
+        left = images.thumbnails[one[now]].float()
+        right = images.thumbnails[other[now]].float()
         right = torch.where(mirrored[now].view(-1, 1, 1, 1), right.flip(3), right)
         found.append(_best_correlation(_details(right), _details(left)))
     return torch.cat(found)
@@ -113,30 +122,37 @@ def detail_likeness(first: Described, one: Tensor, second: Described, other: Ten
 
 def _details(images: Tensor) -> Tensor:
     edge = _BLUR // 2
-    return images - functional.avg_pool2d(functional.pad(images, (edge,) * 4, mode="reflect"), _BLUR, 1)
+    padded = functional.pad(images, (edge,) * 4, mode="reflect")
+    return images - functional.avg_pool2d(functional.avg_pool2d(padded, (_BLUR, 1), 1), (1, _BLUR), 1)
 
 
 def _best_correlation(moved: Tensor, still: Tensor) -> Tensor:
-    best = torch.full((len(moved),), -1.0)
-    for scale in _SCALES:
+    sums = functional.pad(torch.stack([still.sum(1), (still**2).sum(1)]), (1, 0, 1, 0)).cumsum(2).cumsum(3)
+    best = _correlations(moved, still, sums)
+    doubtful = ((best > _HOPELESS) & (best < _CERTAIN)).nonzero()[:, 0]
+    for scale in _OTHER_SCALES if len(doubtful) else ():
         side = round(SIDE * scale)
-        scaled = functional.interpolate(moved, size=(side, side), mode="bilinear", antialias=True, align_corners=False)
-        crop = min(_CROP, side - 2 * _SHIFT)
-        corner = (side - crop) // 2
-        template = scaled[:, :, corner : corner + crop, corner : corner + crop]
-        best = torch.maximum(best, _correlations(template, still).flatten(1).amax(1))
+        scaled = functional.interpolate(moved[doubtful], size=(side, side), mode="bilinear", antialias=True, align_corners=False)
+        best[doubtful] = torch.maximum(best[doubtful], _correlations(scaled, still[doubtful], sums[:, doubtful]))
     return best
 
 
-def _correlations(template: Tensor, still: Tensor) -> Tensor:
-    """Of each template with its image, wherever it fits within `_SHIFT` of the middle."""
-    values = template[0].numel()
-    crop = template.shape[2]
+def _correlations(moved: Tensor, still: Tensor, sums: Tensor) -> Tensor:
+    """The best correlation of the middle of each moved image with its still one, wherever it lies within `_SHIFT` of the middle.
+
+    sums: of the still images and of their squares, over all pixels above and left (2, images, 33, 33).
+    """
+    side = moved.shape[2]
+    crop = min(_CROP, side - 2 * _SHIFT)
+    corner = (side - crop) // 2
+    template = moved[:, :, corner : corner + crop, corner : corner + crop]
     template = template - template.mean(dim=(1, 2, 3), keepdim=True)
     middle = (SIDE - crop) // 2
-    reach = slice(max(0, middle - _SHIFT), middle + _SHIFT + 1)
-    products = functional.conv2d(still.reshape(1, -1, SIDE, SIDE), template, groups=len(template))[0][:, reach, reach]
-    mean = functional.avg_pool2d(still.mean(1, keepdim=True), crop, 1)[:, 0, reach, reach]
-    squares = functional.avg_pool2d((still**2).mean(1, keepdim=True), crop, 1)[:, 0, reach, reach]
-    deviation = ((squares - mean**2).clamp_min(0) * values).sqrt()
-    return products / (template.flatten(1).norm(dim=1).view(-1, 1, 1) * deviation).clamp_min(1.0)
+    low = max(0, middle - _SHIFT)
+    count = middle + _SHIFT + 1 - low
+    part = still[:, :, low : low + crop + count - 1, low : low + crop + count - 1]
+    products = functional.conv2d(part.reshape(1, -1, *part.shape[2:]), template, groups=len(template))[0]
+    near, far = slice(low, low + count), slice(low + crop, low + crop + count)
+    total, squares = sums[:, :, far, far] - sums[:, :, near, far] - sums[:, :, far, near] + sums[:, :, near, near]
+    deviation = (squares - total**2 / template[0].numel()).clamp_min(0).sqrt()
+    return (products / (template.flatten(1).norm(dim=1).view(-1, 1, 1) * deviation).clamp_min(1.0)).flatten(1).amax(1)

@@ -14,13 +14,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from trials.data.copies import MOST_COMPARED, Pairs, digests, exact_within, near_pairs
+from trials.data.copies import MOST_COMPARED, Pairs, digests, exact_within, near_within
 from trials.data.pools import ArrayPool, ImageShape, Pool, Pools, Rows
 from trials.data.splits import Part
 
 if TYPE_CHECKING:
     from searchspaces.arrays import Images, Labels
-    from trials.data.descriptors import Described
 
 
 @dataclass(frozen=True)
@@ -86,19 +85,10 @@ class Gathered:
 
     @cached_property
     def near(self) -> Pairs:
-        """Near copies, each pair once. Test images that came as such are compared with the others, not with each other."""
-        from trials.data.descriptors import described
-
+        """Near copies, each pair once, by position."""
         if len(self) > MOST_COMPARED:
             return Pairs(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))
-        sets = {name: described(images) for name, images in self.images.items()}
-        test = sets.pop("test", None)
-        own = _together(list(sets.values()))
-        found = [near_pairs(own, own)]
-        if test is not None:
-            pairs = near_pairs(own, test)
-            found.append(Pairs(pairs.first, pairs.second + self.start("test"), pairs.likeness))
-        return Pairs(*(np.concatenate(part) for part in zip(*((p.first, p.second, p.likeness) for p in found), strict=True)))
+        return near_within(list(self.images.values()))
 
     @cached_property
     def same(self) -> Pairs:
@@ -120,16 +110,6 @@ class Gathered:
         """Pairs of the same image with two labels."""
         pairs = zip(self.same.first.tolist(), self.same.second.tolist(), strict=True)
         return [(one, other) for one, other in pairs if self.labels[one] != self.labels[other]]
-
-
-def _together(sets: list[Described]) -> Described:
-    import torch
-
-    from trials.data.descriptors import Described
-
-    if len(sets) == 1:
-        return sets[0]
-    return Described(*(torch.cat([getattr(some, part) for some in sets]) for part in ("thumbnails", "plain", "mirrored")))
 
 
 def gather(pools: Pools, parts: Mapping[str, Part], scratch: Path, on_progress: Callable[[int, int], None] | None) -> Gathered:

@@ -36,6 +36,8 @@ def grouped_parts(
     for number in range(_TRIES):
         parts = _Dealing(labels, groups, counts, least).deal(np.random.default_rng([*numbers, number]))
         if all(_enough(labels, rows, low) for rows, low in zip(parts, least, strict=True)):
+            if sum(counts) == len(labels):
+                return tuple(parts)
             return tuple(_cut(labels, rows, count, low, seed) for rows, count, low in zip(parts, counts, least, strict=True))
     raise ValueError(f"{list(counts)} of {len(labels)} images in {len(sizes)} groups with at least {list(least)} a class each")
 

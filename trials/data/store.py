@@ -94,12 +94,14 @@ def open_groups(directory: Path, meta: Mapping[str, Any]) -> np.ndarray | None:
         groups: np.ndarray = np.load(path, allow_pickle=False)
     except (OSError, ValueError) as error:
         raise BadInput(f"{str(path)!r} can't be read ({error}); delete {str(directory)!r} and search again") from error
+    if hashlib.sha256(groups.astype("<i8").tobytes()).hexdigest() != meta["groups_sha256"]:
+        raise BadInput(f"{str(path)!r} is not what was prepared; delete {str(directory)!r} and search again")
     return groups
 
 
 def array_files(meta: Mapping[str, Any]) -> tuple[str, ...]:
-    """The names of the files that a prepared directory holds beside meta.json, as that says; pictures for the report aside."""
-    arrays = [path.name for split in meta["counts"] for path in _array_paths(Path(), split)]
+    """The names of a training directory's arrays, as its meta.json says: what a worker needs, and no test image."""
+    arrays = [path.name for split in meta["counts"] if split != "test" for path in _array_paths(Path(), split)]
     return (*arrays, *([GROUPS] if meta.get("groups_sha256") is not None else []))
 
 

@@ -6,14 +6,15 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from search_fixture import write_bars
 
 from policysearch.drivers import ray_depot
-from policysearch.drivers.ray_depot import ARRAYS, Depot, node_directory, placed, send_weights
+from policysearch.drivers.ray_depot import Depot, node_directory, placed, send_weights, served_arrays
 from searchspaces.errors import BadInput
 from trials.data import Prepared, Source, open_split, prepare
-from trials.data.store import META
+from trials.data.store import META, open_groups, read_meta
 
 
 @pytest.fixture
@@ -56,13 +57,38 @@ def test_a_node_without_it_gets_it_in_parts_whole_and_write_protected(data: Prep
     depot = Counting(str(data.directory), None)
     found = Path(placed(elsewhere(data), data.fingerprint, depot))
     assert found.is_relative_to(node)
-    for name in (META, *ARRAYS):
+    arrays = served_arrays(read_meta(data.directory))
+    assert len(arrays) == 4
+    for name in (META, *arrays):
         assert (found / name).stat().st_mode & 0o222 == 0
-    for name in ARRAYS:
+    for name in arrays:
         assert (found / name).read_bytes() == (data.directory / name).read_bytes()
     assert json.loads((found / META).read_text()) == json.loads((data.directory / META).read_text())
-    assert len(depot.names) > len(ARRAYS) + 1, "in parts"
+    assert len(depot.names) > len(arrays) + 1, "in parts"
     assert open_split(found, "train").images.flags.writeable is False
+
+
+def test_groups_and_a_second_validation_part_come_too(tmp_path: Path) -> None:
+    generator, arrays = np.random.default_rng(1), dict[str, np.ndarray]()
+    for first, (split, images) in enumerate((("train", 90), ("val", 30), ("test", 30))):
+        arrays[f"{split}_images"] = generator.integers(0, 256, (images, 12, 12), dtype=np.uint8)
+        arrays[f"{split}_labels"] = np.arange(images) % 3
+        arrays[f"{split}_groups"] = 1000 * first + np.arange(images) // 2
+    np.savez(tmp_path / "pairs.npz", allow_pickle=False, **arrays)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("trials.data.splits.SELECT_FROM", 20)
+        data = prepare(Source(str(tmp_path / "pairs.npz"), groups="column"), tmp_path / "home")
+    assert data.counts["select"] > 0
+    found = Path(placed(elsewhere(data), data.fingerprint, Depot(str(data.directory), None)))
+    meta = read_meta(found)
+    assert open_split(found, "select").fingerprint == data.fingerprints["select"]
+    assert open_groups(found, meta) is not None
+
+    damaged = tmp_path / "home" / "data" / data.directory.name / "groups.npy"
+    damaged.chmod(0o644)
+    np.save(damaged, np.zeros(120, dtype=np.int64))
+    with pytest.raises(BadInput, match=r"what came is other data \(damaged\)"):
+        ray_depot._fetch(tmp_path / "again", data.fingerprint, Depot(str(data.directory), None))
 
 
 def test_workers_of_a_node_fetch_it_once(data: Prepared) -> None:

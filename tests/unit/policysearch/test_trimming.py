@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from digits_fixture import write_digits
 
 from policysearch.campaign import Setting
 from policysearch.ledger import Ledger, StudyRecord
@@ -15,7 +16,6 @@ from searchspaces.errors import BadInput
 from searchspaces.families.fixed import baselines
 from searchspaces.policy_json import digest
 from searchspaces.spaces import PHOTO_BASE, build_space
-from tests.digits_fixture import write_digits
 from trials.data import Prepared, Source, open_split, prepare, read_meta
 from trials.evaluate import load_model
 from trials.label_keeping import kept_labels

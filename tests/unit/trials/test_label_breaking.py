@@ -1,6 +1,7 @@
 """What counts as a broken class, on readings made up for it."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,7 +27,7 @@ def read(
     return Read(net, far, near, np.arange(len(net)) < blank * len(net))
 
 
-def broken(op: str, value: float, reads: Mapping[tuple[str, float], Read], labels: np.ndarray = LABELS) -> list[tuple[str, ...]]:
+def broken(op: str, value: float, reads: Mapping[tuple[str, float], Read], labels: np.ndarray = LABELS) -> list[tuple[Any, ...]]:
     untouched = Read(labels, labels, labels, np.zeros(len(labels), dtype=bool))
     reads = {("hflip", 1.0): untouched} | dict(reads)
     told = Judge(CLASSES, labels, np.arange(len(labels)), reads).told(op, value)["broken"]

@@ -44,7 +44,8 @@ def test_layout_and_meta(make_npz: MakeNpz, tmp_path: Path) -> None:
     assert names == {"meta.json", "train_images.npy", "train_labels.npy", "val_images.npy", "val_labels.npy"}
     assert {path.name for path in heldout_of(prepared).iterdir()} == {"meta.json", "test_images.npy", "test_labels.npy"}
     meta = read_meta(prepared.directory)
-    assert meta["wishes"] == {"train_images": None, "val_images": None, "seed": 3}
+    wishes = {"train_images": None, "val_images": None, "seed": 3, "groups": None, "duplicates": "drop-exact"}
+    assert meta["wishes"] == wishes
     assert meta["counts"] == {"train": 12, "val": 6}
     assert meta["classes"] == ["0", "1", "2"]
     assert read_meta(heldout_of(prepared))["origin"] == str(tmp_path / "med.npz")

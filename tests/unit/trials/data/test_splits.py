@@ -164,3 +164,21 @@ def test_a_class_with_too_few_images(refused: Refused) -> None:
     with refused("'b' has 5 images", "at least 6"):
         choose_parts(pools_of([10, 5], cut_test=True), None, None, 0)
     assert choose_parts(pools_of([10, 6], cut_test=True), None, None, 0)
+
+
+def test_from_20000_images_on_validation_has_a_second_part() -> None:
+    few = choose_parts(pools_of([10_000, 9_999]), None, None, 0)
+    assert "select" not in few
+    parts = choose_parts(pools_of([10_000, 10_000]), None, None, 0)
+    assert {name: len(part.rows) for name, part in parts.items()} == {"train": 16_000, "val": 2_000, "select": 2_000}
+    rows = np.concatenate([part.rows for part in parts.values()])
+    assert np.array_equal(np.sort(rows), np.arange(20_000))
+    assert all(np.bincount(part.pool.labels[part.rows]).tolist() == [len(part.rows) // 2] * 2 for part in parts.values())
+    assert "select" not in choose_parts(pools_of([10_000, 10_000]), 8_000, 2_000, 0), "what is used counts"
+
+
+def test_a_given_validation_set_is_cut_too_where_there_are_images_enough() -> None:
+    parts = choose_parts(pools_of([9_000, 9_000], val=[1_001, 1_000], test=[5, 5]), None, None, 0)
+    assert {name: len(part.rows) for name, part in parts.items()} == {"train": 18_000, "val": 1_001, "select": 1_000, "test": 10}
+    assert not set(parts["val"].rows) & set(parts["select"].rows)
+    assert "select" not in choose_parts(pools_of([9_000, 8_990], val=[1_001, 1_000]), None, None, 0)
