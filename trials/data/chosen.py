@@ -46,13 +46,18 @@ class Chosen:
 def choose(pools: Pools, source: Source, scratch: Path, on_progress: OnProgress | None) -> Chosen:
     """Read the images that are wished for and deal them out. `BadInput` for what can't be."""
     check_cure(source.duplicates)
-    rule = None if source.groups is None else GroupRule.parse(source.groups)
-    apart = Apart(_numbers(groups_of(pools, rule)), {})
+    apart = told_apart(pools, source)
     parts = choose_parts(pools, source.train_images, source.val_images, source.seed, apart)
     gathered = gather(pools, parts, scratch, on_progress)
     dealing = _Dealing(pools, source, gathered, apart, parts)
     dealing.keep_together()
     return dealing.chosen()
+
+
+def told_apart(pools: Pools, source: Source) -> Apart:
+    """What the user's groups demand of a choice."""
+    rule = None if source.groups is None else GroupRule.parse(source.groups)
+    return Apart(_numbers(groups_of(pools, rule)), {})
 
 
 def _numbers(names: Mapping[str, np.ndarray] | None) -> dict[str, np.ndarray]:
@@ -135,7 +140,9 @@ class _Dealing:
         found = across(split_of, self.gathered.digests, self.gathered.near)
         treated = cured(found, self.source.duplicates, self.gathered.name)
         positions: dict[SplitName, np.ndarray] = {}
-        for name in (name for name in ORDER if name in self.parts):
+        for name in ORDER:
+            if name not in self.parts:
+                continue
             here = np.setdiff1d(self.gathered.positions(self.parts[name]), treated.dropped.get(name, []))
             if name in treated.dropped:
                 least = LEAST_PER_CLASS if name == "train" else 1

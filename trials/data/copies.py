@@ -118,7 +118,8 @@ def _in_block(images: Described, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     found = detail(at, which)
     good = found >= SAME_DETAIL
     at, which, found = at[good], which[good], found[good]
-    asked, place = at.unique(return_inverse=True)
+    rows_asked, back = np.unique(at.numpy(), return_inverse=True)
+    asked, place = torch.from_numpy(rows_asked), torch.from_numpy(back)
     others = range(likeness.shape[1])[_NEAREST - _CROWD : _NEAREST]
     usual = [detail(asked, torch.full_like(asked, other)) for other in others]
     crowd_detail = torch.stack(usual).median(dim=0).values[place] if usual else torch.zeros_like(found)

@@ -81,7 +81,8 @@ def _descriptors(images: Tensor) -> Tensor:
     windows -= windows.mean(dim=(1, 2, 3), keepdim=True)
     cosines = _cosines(windows.shape[2])
     terms = torch.einsum("nbhw,kh,lw->nbkl", windows, cosines, cosines).flatten(1)
-    return terms / terms.norm(dim=1, keepdim=True).clamp_min(1e-3)
+    lengths: Tensor = terms.norm(dim=1, keepdim=True).clamp_min(1e-3)
+    return terms / lengths
 
 
 def _edges(grey: Tensor) -> Tensor:
@@ -155,4 +156,5 @@ def _correlations(moved: Tensor, still: Tensor, sums: Tensor) -> Tensor:
     near, far = slice(low, low + count), slice(low + crop, low + crop + count)
     total, squares = sums[:, :, far, far] - sums[:, :, near, far] - sums[:, :, far, near] + sums[:, :, near, near]
     deviation = (squares - total**2 / template[0].numel()).clamp_min(0).sqrt()
-    return (products / (template.flatten(1).norm(dim=1).view(-1, 1, 1) * deviation).clamp_min(1.0)).flatten(1).amax(1)
+    lengths: Tensor = template.flatten(1).norm(dim=1).view(-1, 1, 1)
+    return (products / (lengths * deviation).clamp_min(1.0)).flatten(1).amax(1)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from trials.data.chosen import told_apart
 from trials.data.source import Source, understand
 from trials.data.splits import choose_parts
 
@@ -17,10 +18,11 @@ if TYPE_CHECKING:
 def example_images(source: Source, count: int) -> tuple[Images, tuple[str, ...]]:
     """At most `count` training images (images, channels, height, width) and their classes: one of each class, then others.
 
-    Training images are those that a search with this source's seed trains on. `BadInput` for data that can't be used.
+    Training images are those that a search with this source's seed trains on, as far as that is known before
+    near copies are. `BadInput` for data that can't be used.
     """
     pools = understand(source).load()
-    part = choose_parts(pools, source.train_images, source.val_images, source.seed)["train"]
+    part = choose_parts(pools, source.train_images, source.val_images, source.seed, told_apart(pools, source))["train"]
     labels = part.pool.labels[part.rows]
     shown = one_of_each_class(labels, count)
     rows = part.rows[shown]

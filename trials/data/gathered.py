@@ -40,7 +40,7 @@ class Gathered:
 
     def role(self, position: int) -> str:
         """Which pool an image is from."""
-        return next(name for name in reversed(self.rows) if position >= self.start(name))
+        return next(name for name in reversed(list(self.rows)) if position >= self.start(name))
 
     def name(self, position: int) -> str:
         """The image, for a person to find it again."""

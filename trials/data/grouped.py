@@ -129,4 +129,4 @@ def _seats(wanted: np.ndarray, free: int) -> np.ndarray:
     while seats.sum() > free:
         seats[seats.argmax()] -= 1
     seats[seats.argmax()] += free - seats.sum()
-    return seats
+    return np.asarray(seats)

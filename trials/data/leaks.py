@@ -21,9 +21,10 @@ import numpy as np
 
 from searchspaces.errors import BadInput
 from trials.data.copies import Pairs, exact_pairs
+from trials.data.store import SplitName
 
 CURES = ("drop-exact", "drop-from-train", "report", "refuse")
-ORDER = ("train", "val", "select", "test")
+ORDER: tuple[SplitName, ...] = ("train", "val", "select", "test")
 
 
 @dataclass(frozen=True)

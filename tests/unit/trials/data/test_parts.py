@@ -87,7 +87,7 @@ def test_joined_images_are_picked_as_from_one_array() -> None:
         assert np.array_equal(joined[index], plain[index])
     assert np.array_equal(np.asarray(joined), plain)
     with pytest.raises(TypeError):
-        joined[np.int64(3)]
+        joined[np.array(3)]
     with pytest.raises(IndexError):
         joined[np.array([12])]
 
