@@ -74,7 +74,7 @@ def test_the_whole_path(typed: Type, tmp_path: Path) -> None:
     search += (*SEARCH_ALONE_OPTIONS, "--finalist-seeds", 1)
     code, out, _ = typed(*search)
     assert code == 0
-    assert f"study bars: {FREE + 2} trials of 2 epochs" in out
+    assert f"study bars: {FREE + 2} trainings, {2 * (FREE + 2)} epochs in all" in out
     assert "left out, because they can't change grey images: saturation" in out
     assert re.search(r"The test set is still closed. To open it, once: \S*policysearch test bars$", out, re.MULTILINE)
     directory = tmp_path / "home/studies/bars"
