@@ -51,6 +51,12 @@ def test_a_fold_is_all_of_train_and_val_in_the_same_sizes_and_shares(sample: Pre
         assert sorted(map(bytes, joined)) == sorted(map(bytes, np.array(whole.images).reshape(400, -1)))
 
 
+def test_folds_of_different_numbers_score_different_images(sample: Prepared) -> None:
+    """Their fingerprints differ by their names alone, so it is the pixels that are asked."""
+    scored = [np.array(open_parts(sample.directory, f"fold-{number}")[1].images).tobytes() for number in (1, 2, 3)]
+    assert len(set(scored)) == 3
+
+
 def test_folds_differ_by_number_and_by_seed_and_by_nothing_else(sample: Prepared, tmp_path: Path) -> None:
     other = prepare(Source("sample", train_images=300, val_images=100, seed=1), tmp_path)
     names = ["fold-1", "fold-2", "fold-3"]
