@@ -157,4 +157,5 @@ def _correlations(moved: Tensor, still: Tensor, sums: Tensor) -> Tensor:
     total, squares = sums[:, :, far, far] - sums[:, :, near, far] - sums[:, :, far, near] + sums[:, :, near, near]
     deviation = (squares - total**2 / template[0].numel()).clamp_min(0).sqrt()
     lengths: Tensor = template.flatten(1).norm(dim=1).view(-1, 1, 1)
-    return (products / (lengths * deviation).clamp_min(1.0)).flatten(1).amax(1)
+    best: Tensor = (products / (lengths * deviation).clamp_min(1.0)).flatten(1).amax(1)
+    return best
