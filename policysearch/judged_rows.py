@@ -25,13 +25,15 @@ from policysearch.judging import (
     measured_noise,
 )
 from policysearch.judging.crossing import Bits
-from policysearch.ledger import Figure, Standing, StudyRecord, TrialRecord
+from policysearch.ledger import Figure, Role, Standing, StudyRecord, TrialRecord
 from searchspaces.json_text import canonical_json
 from trials.values import Recipe
 
 if TYPE_CHECKING:
     from policysearch.ledger import Ledger
 
+CALIBRATION: tuple[Role, ...] = ("calibration",)
+FINALISTS: tuple[Role, ...] = ("finalist",)
 READ_WHOLE = 64  # candidates; of those that are worse only the error counts
 FOR_NOISE = 24
 LATER_SEEDS = 5  # finalists have so many seeds where the study doesn't say
@@ -56,8 +58,8 @@ class StudyRows:
             self.by_digest.setdefault(row.digest, []).append(row)
         self.baselines = [self._candidate(row) for row in done if row.role == "baseline"]
         self.searched = self._searched([row for row in done if row.role != "baseline"])
-        self.calibration = {row.trial_uid: row for row in ledger.trials(study.uid, ("calibration",))}
-        self.finalists = ledger.trials(study.uid, ("finalist",))
+        self.calibration = {row.trial_uid: row for row in ledger.trials(study.uid, CALIBRATION)}
+        self.finalists = ledger.trials(study.uid, FINALISTS)
 
     def whole(self, trial_uid: str) -> TrialRecord:
         """The trial with spec and result."""

@@ -41,4 +41,4 @@ def _ops(step: Mapping[str, Any]) -> float:
 
 def _base_ops(base: Mapping[str, Any]) -> float:
     turned = sum(float(base.get(name, 0.0)) for name in ("hflip", "vflip", "quarter_turns"))
-    return turned + (base["crop"] is not None) + (base.get("resolution", 1.0) != 1.0)
+    return float(turned + (base["crop"] is not None) + (base.get("resolution", 1.0) != 1.0))
