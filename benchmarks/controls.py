@@ -107,7 +107,8 @@ def write_images(
 
 def halved(images: np.ndarray) -> np.ndarray:
     """At half the size: each pixel is the mean of four."""
-    return np.round(images.reshape(len(images), 14, 2, 14, 2).mean(axis=(2, 4))).astype(np.uint8)
+    means: np.ndarray = images.reshape(len(images), 14, 2, 14, 2).mean(axis=(2, 4))
+    return np.round(means).astype(np.uint8)
 
 
 def read(name: str) -> tuple[np.ndarray, np.ndarray]:

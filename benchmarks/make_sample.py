@@ -13,7 +13,7 @@ import numpy as np
 
 from trials.data.idx import idx_files, read_idx_pool
 from trials.data.source import SAMPLE
-from trials.data.splits import stratified_parts
+from trials.data.stratified import stratified_parts
 
 COUNTS = {"train": 4_000, "val": 1_000, "test": 2_000}
 

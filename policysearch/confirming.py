@@ -19,7 +19,7 @@ from policysearch.course.plan import measured_pace
 from policysearch.course.planned import ALL_ROLES, PlannedTraining, run_planned
 from policysearch.course.restoring import restore_weights
 from policysearch.drivers import Driver, Event, Listener
-from policysearch.heldout import SILENT, Entrant, disclose
+from policysearch.heldout import SILENT, Entrant, Side, disclose
 from policysearch.holding import held
 from policysearch.home import Home
 from policysearch.judgement import judge
@@ -165,7 +165,7 @@ class _Confirmation:
         trained: dict[str, list[Entrant]] = {arm.key: [] for arm in arms}
         for (arm, plan), record in zip(pairs, records, strict=True):
             trial = self._require_done(plan, record)
-            side = "winner" if arm is arms[0] else "baseline"
+            side: Side = "winner" if arm is arms[0] else "baseline"
             trained[arm.key].append(Entrant(trial, weights.path(trial.trial_uid), arm.label, side))
         return [entrant for arm in arms for entrant in trained[arm.key]]
 

@@ -10,7 +10,7 @@ This stops accidents and crashes, not somebody who copies the ledger.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from policysearch.ledger import ClaimedModel, Figure, Ledger, StudyRecord, TrialRecord
 from searchspaces.errors import BadInput
@@ -21,6 +21,8 @@ from trials.values import Recipe, Score
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
+
+Side: TypeAlias = Literal["winner", "baseline"]
 
 SILENT = "test_outputs_not_finite"
 """The fact of a study that says, by trial, how many outputs of a model on test images were not finite, if any were."""
@@ -36,7 +38,7 @@ class Entrant:
     trial: TrialRecord
     weights_path: Path
     label: str
-    arm: Literal["winner", "baseline"] = "winner"
+    arm: Side = "winner"
 
     @property
     def recipe(self) -> Recipe:

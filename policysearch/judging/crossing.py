@@ -80,7 +80,9 @@ def _drawn(winner: Bits, baseline: Bits, generator: np.random.Generator, draws: 
     images = generator.multinomial(models.shape[1], counts / counts.sum(), size=draws) @ answers.T  # (draws, models)
     rights = images / models.shape[1]
     chosen = (_seed_weights(len(winner), generator, draws), _seed_weights(len(baseline), generator, draws))
-    return np.einsum("ds,ds->d", rights[:, : len(winner)], chosen[0]) - np.einsum("ds,ds->d", rights[:, len(winner) :], chosen[1])
+    of_winner: Floats = np.einsum("ds,ds->d", rights[:, : len(winner)], chosen[0])
+    of_baseline: Floats = np.einsum("ds,ds->d", rights[:, len(winner) :], chosen[1])
+    return of_winner - of_baseline
 
 
 def _seed_weights(seeds: int, generator: np.random.Generator, draws: int) -> Floats:

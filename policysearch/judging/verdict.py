@@ -92,7 +92,7 @@ def _baseline_wins(winner: Runs, finalists: Sequence[Runs], design: Design, nois
 def confirmed(tested: Tested, draws: int = DRAWS) -> Verdict:
     """The verdict by the test images; of a winner that was tested alone, what its error is."""
     details = _details(tested)
-    looks = {"level": tested.level, "looks_before": tested.looks_before, "details": details}
+    looks: dict[str, Any] = {"level": tested.level, "looks_before": tested.looks_before, "details": details}
     error = _error_in_words(tested.winner_label, details["winner"])
     if tested.right_baseline is None or tested.baseline_label is None:
         return _alone(tested, f"{error}{_looks(tested)}", looks)

@@ -6,7 +6,7 @@ stays, and the stored value is what comes back. Refuses to change a result. Safe
 """
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 from uuid import uuid4
@@ -136,7 +136,7 @@ class Ledger(GateTables, LeaseTables):
             )
         return self.trial(trial_uid)
 
-    def trials(self, study_uid: str, roles: Collection[Role] = SEARCHED) -> tuple[TrialRecord, ...]:
+    def trials(self, study_uid: str, roles: tuple[Role, ...] = SEARCHED) -> tuple[TrialRecord, ...]:
         """The study's trials of these roles by number, with their results. By default those among which its search chooses."""
         return self._trials(tables.trial.c.study_uid == study_uid, tables.trial.c.role.in_(roles))
 
@@ -147,7 +147,7 @@ class Ledger(GateTables, LeaseTables):
             raise self._unknown(trial_uid)
         return found[0]
 
-    def standings(self, study_uid: str, roles: Collection[Role] = SEARCHED) -> tuple[Standing, ...]:
+    def standings(self, study_uid: str, roles: tuple[Role, ...] = SEARCHED) -> tuple[Standing, ...]:
         """The trials that `trials` gives, as tables show them: no result, policy or spec is parsed."""
         query = select(*_STANDING).select_from(tables.trial.outerjoin(tables.result))
         query = query.where(tables.trial.c.study_uid == study_uid, tables.trial.c.role.in_(roles))

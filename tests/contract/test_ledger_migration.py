@@ -96,8 +96,8 @@ def test_an_old_ledger_says_all_that_it_said(old_url: str) -> None:
     assert claim is not None and claim.figure is not None
     assert (claim.figure.wrong, claim.models[0]["label"], claim.looks_before) == (9, "randaugment ops=1 level=0", 0)
     assert (claim.models[0]["arm"], claim.models[0]["replicate"], claim.baseline_label) == ("winner", 0, None)
-    (stored,) = rows(GOLDEN / "ledger-v1.sqlite", "figure")
-    assert claim.figure.scores == (Score.from_dict(json.loads(stored["score"])),)
+    (figure,) = rows(GOLDEN / "ledger-v1.sqlite", "figure")
+    assert claim.figure.scores == (Score.from_dict(json.loads(figure["score"])),)
     assert ledger.mirrored(study.uid, "sqlite:///mlflow.db") == {trials[0].trial_uid}
 
 

@@ -24,12 +24,13 @@ from searchspaces.policy_json import write_policy_file
 @pytest.fixture
 def wishes(tmp_path: Path) -> dict[str, Any]:
     """A search of one policy on tiny grey images."""
-    return {
+    wishes: dict[str, Any] = {
         "data": str(write_bars(tmp_path / "bars.npz")),
         "epochs": 1,
         "home": str(tmp_path / "home"),
         "workers": 1,
-    } | SEARCH_ALONE
+    }
+    return {**wishes, **SEARCH_ALONE}
 
 
 def test_enqueued_policies_are_trained_once_and_the_study_stays_the_same(wishes: dict[str, Any], tmp_path: Path) -> None:
@@ -38,8 +39,9 @@ def test_enqueued_policies_are_trained_once_and_the_study_stays_the_same(wishes:
     events = list[Event]()
     first = Study(**wishes, enqueue=enqueue).run(1, events.append)
     assert [trial.role for trial in first.trials] == [*["baseline"] * FREE, "enqueued", "trial"]
-    assert first.trials[FREE].label == "zoo:fast-autoaugment-svhn" and first.trials[FREE].result is not None
-    assert first.trials[FREE].result.score is not None, first.trials[FREE].result.error
+    enqueued = first.trials[FREE]
+    assert enqueued.label == "zoo:fast-autoaugment-svhn" and enqueued.result is not None
+    assert enqueued.result.score is not None, enqueued.result.error
     assert next(event.total for event in events if event.kind == "ready") == FREE + 2
     same = [note for note in first.notes if note.startswith("enqueued")]
     assert len(same) == 2 and "zoo:trivialaugment-wide is the same policy as the baseline trivialaugment-wide" in same[0]

@@ -18,6 +18,7 @@ from policysearch.heldout import Entrant, disclose
 from policysearch.ledger import Figure, Ledger, StudyRecord, TrialRecord, sqlite_url
 from searchspaces.errors import BadInput, LookRefused
 from trials.data import Prepared, Source, open_split, prepare, read_meta
+from trials.data.store import SplitName
 from trials.evaluate import load_model, score
 from trials.models import build_model
 from trials.recipes import default_recipe
@@ -112,7 +113,7 @@ def openings(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     """One entry for each time the gate opened the test arrays: whether the claim was in the ledger by then."""
     noted: list[bool] = []
 
-    def open_and_note(directory: Path, split: str) -> Any:
+    def open_and_note(directory: Path, split: SplitName) -> Any:
         if split == "test":
             noted.append(Ledger(stage.ledger.url).claim(stage.study.uid) is not None)
         return open_split(directory, split)

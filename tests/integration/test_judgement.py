@@ -7,6 +7,7 @@ import pytest
 from study_fixture import StudyInLedger, judged_study
 
 from policysearch.judgement import calibration, judge, shortlisted
+from policysearch.ledger import TrialRecord
 
 
 @pytest.fixture
@@ -83,6 +84,11 @@ def test_a_ledger_of_ten_thousand_trials_is_not_read_whole(made: StudyInLedger, 
     monkeypatch.setattr("policysearch.judged_rows.FOR_NOISE", 4)
     read: list[str] = []
     whole = made.ledger.trial
-    monkeypatch.setattr(made.ledger, "trial", lambda uid: (read.append(uid), whole(uid))[1])
+
+    def noted(uid: str) -> TrialRecord:
+        read.append(uid)
+        return whole(uid)
+
+    monkeypatch.setattr(made.ledger, "trial", noted)
     judge(made.ledger, made.study)
     assert len(set(read)) <= 5 + 3 + 4

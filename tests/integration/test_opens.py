@@ -27,7 +27,7 @@ def test_a_watch_sees_what_is_opened(tmp_path: Path) -> None:
 def test_from_the_first_trial_to_the_claim_nobody_opens_a_test_image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("POLICYSEARCH_ENGINE", "grouped")
     home, watches, before_claim = Home(tmp_path / "home"), list[Watch](), list[str]()
-    roles, opened = set[str](), list[str]()
+    roles, opened = set[Any](), list[str]()
     lay_claim = Ledger.claim_test
 
     def claim(ledger: Ledger, *given: Any, **more: Any) -> Any:

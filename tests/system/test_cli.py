@@ -72,8 +72,8 @@ def tree(root: Path, counts: dict[str, int]) -> Path:
 
 def test_the_whole_path(typed: Type, tmp_path: Path) -> None:
     search = ("search", "--data", write_bars(tmp_path / "bars.npz"), "--trials", 2, "--epochs", 2, "--study", "bars")
-    search += (*SEARCH_ALONE_OPTIONS, "--finalist-seeds", 1)
-    code, out, _ = typed(*search)
+    alone = (*SEARCH_ALONE_OPTIONS, "--finalist-seeds", 1)
+    code, out, _ = typed(*search, *alone)
     assert code == 0
     assert f"study bars: {FREE + 2} trainings, {2 * (FREE + 2)} epochs in all" in out
     assert "left out, because they can't change grey images: saturation" in out
@@ -83,7 +83,7 @@ def test_the_whole_path(typed: Type, tmp_path: Path) -> None:
         assert str(directory / place) in out
         assert (directory / place).stat().st_size > 0
 
-    code, again, _ = typed(*search)
+    code, again, _ = typed(*search, *alone)
     assert code == 0
     assert result_of(again) == result_of(out), "a finished study prints its result again"
 
@@ -199,10 +199,7 @@ def test_trials_that_are_not_over_are_running_only_while_somebody_searches(typed
     assert [trial["state"] for trial in trials] == ["running", "waiting"]
     made.finish(campaign, first, 40)
     assert {frozenset(trial) for trial in json.loads(typed("status", "bars", "--json")[1])} == {frozenset(trials[0])}
-    claimed: ClaimedModel = {
-        **{"trial_uid": first.trial_uid, "label": "none", "weights_sha256": "0" * 64},
-        **{"arm": "winner", "replicate": 1},
-    }
+    claimed = ClaimedModel(trial_uid=first.trial_uid, label="none", weights_sha256="0" * 64, arm="winner", replicate=1)
     made.ledger.claim_test(made.study.uid, "1", [claimed])
     test = json.loads(typed("show", "bars", "--json")[1])["test"]
     assert (test["state"], test["wrong"], test["looks_by_other_studies_before"]) == ("claimed", None, 0)

@@ -123,7 +123,7 @@ def study(tmp_path: Path) -> tuple[Ledger, StudyRecord]:
 
 
 def nothing_prepared(tmp_path: Path) -> Prepared:
-    return Prepared("x", tmp_path, None, "0", None, ("six", "nine"), 3, 8, 8, {}, "photos", ())
+    return Prepared("x", tmp_path, None, "0", None, ("six", "nine"), 3, 8, 8, {}, "photos", (), {}, {})
 
 
 def test_what_a_study_found_before_is_gone_by_without_weights(study: tuple[Ledger, StudyRecord], tmp_path: Path) -> None:

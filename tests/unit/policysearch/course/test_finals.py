@@ -39,7 +39,7 @@ def campaign(made: Underway):  # type: ignore[no-untyped-def]
 
 
 def finalists(made: Underway) -> list[TrialRecord]:
-    return list(made.study.ledger.trials(made.study.study.uid, ["finalist"]))
+    return list(made.study.ledger.trials(made.study.study.uid, ("finalist",)))
 
 
 def test_the_best_policies_and_the_two_best_baselines_are_trained_again_with_seeds_and_folds_of_their_own(tmp_path: Path) -> None:

@@ -114,7 +114,7 @@ def test_the_rehearsal_comes_first_and_once_and_is_no_candidate(tmp_path: Path) 
     assert made.run(rehearse(made.course())) == ["rehearsal, 20 steps"]
     assert made.run(rehearse(made.course())) == []
     assert made.study.ledger.trials(made.study.study.uid) == ()
-    (row,) = made.study.ledger.trials(made.study.study.uid, ["rehearsal"])
+    (row,) = made.study.ledger.trials(made.study.study.uid, ("rehearsal",))
     assert (row.spec["budget_steps"], row.words) == (20, "the upper end of randaugment")
 
 

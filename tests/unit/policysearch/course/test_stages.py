@@ -20,7 +20,7 @@ def test_baselines_and_what_calibrates_are_trained_once_and_the_search_sees_the_
     assert made.run(train_baselines(made.course())) == BASELINES + CALIBRATION
     assert made.run(train_baselines(made.course())) == []
     assert [trial.label for trial in made.study.ledger.trials(made.study.study.uid)] == BASELINES
-    more = made.study.ledger.trials(made.study.study.uid, ["calibration"])
+    more = made.study.ledger.trials(made.study.study.uid, ("calibration",))
     assert [(trial.budget_epochs, trial.spec["replicate"]) for trial in more] == [(3, 0), (3, 0), (1, 1)]
     assert len(made.run(made_campaign(made))) == 4
     policies = {row.digest for row in made.study.ledger.standings(made.study.study.uid)}
@@ -102,7 +102,7 @@ def test_the_best_and_two_baselines_are_trained_seed_by_seed_and_once(tmp_path: 
     ran = final(made, {})
     assert len(ran) == 12
     assert [label.rpartition(", ")[2] for label in ran] == ["seed 1 of 3"] * 4 + ["seed 2 of 3"] * 4 + ["seed 3 of 3"] * 4
-    rows = made.study.ledger.trials(made.study.study.uid, ["finalist"])
+    rows = made.study.ledger.trials(made.study.study.uid, ("finalist",))
     assert {(row.spec["split"], row.spec["replicate"]) for row in rows} == {("fold-1", 1), ("fold-2", 2), ("fold-3", 3)}
     assert made.run(train_finalists(made.course())) == []
     assert judge(made.study.ledger, made.study.study).verdict.kind not in ("unfinished", "no-finalists")
@@ -133,7 +133,7 @@ def test_where_the_leader_has_a_recipe_of_its_own_the_baselines_are_trained_by_i
     ran = final(made, {})
     assert [label for label in ran if "with the recipe of" in label] == ran[6:]
     assert len(ran) == 10
-    rows = made.study.ledger.trials(made.study.study.uid, ["finalist"])
+    rows = made.study.ledger.trials(made.study.study.uid, ("finalist",))
     rates = {row.spec["recipe"]["peak_learning_rate"] for row in rows}
     assert len(rates) == 2, "the study's own and the leader's"
     assert made.run(train_finalists(made.course())) == []

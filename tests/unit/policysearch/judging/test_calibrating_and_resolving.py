@@ -38,8 +38,9 @@ def test_few_images_and_unknown_bits_say_less() -> None:
     lengths = (_length(40, 2810, 2810), _length(120, 2810, 2410))
     bare = [replace(length, plain_right=None, strong_right=None) for length in lengths]
     few = [replace(length, images=500) for length in bare]
-    assert not calibrated(*bare).enough and calibrated(*few).enough
-    assert calibrated(*few).resolvable > 3 * calibrated(*bare).resolvable
+    many, less = calibrated(bare[0], bare[1]), calibrated(few[0], few[1])
+    assert not many.enough and less.enough
+    assert less.resolvable > 3 * many.resolvable
 
 
 def test_without_seed_noise_the_search_resolves_what_mcnemar_does() -> None:
