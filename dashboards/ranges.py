@@ -149,5 +149,5 @@ def _words(space: SearchSpace) -> str:
     return (
         "Training images as they are; as policies at the two ends of the space draw them; and by each op alone, at the lowest"
         f" value that a policy of this space can give it ({half} pictures) and at the highest ({half}). Would you still give"
-        " every picture its label? If not, the range is too wide for these images: --trim or --forbid narrows it."
+        " every picture its label? If not, the range is too wide for these images: --trim or a space file narrows it."
     )
