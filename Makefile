@@ -15,7 +15,7 @@ help:
 	@echo "make demo         a real search on the shipped sample, end to end"
 	@echo "make test         formatting, lint, types and the quick tests"
 	@echo "make slow         the tests that take longer"
-	@echo "make soak         100,000 fuzzed policy files: each accepted and run, or refused in one line; 1,000 kills; 20 nodes; 200 claimers; 200 races to the test set: nothing lost; verdicts of 9,000 studies with planted truth"
+	@echo "make soak         100,000 fuzzed policy files: each accepted and run, or refused in one line; 1,000 kills; 20 nodes; 200 claimers; 200 races to the test set: nothing lost; verdicts of 7,000 studies with planted truth"
 	@echo "make core         the tests of the core, in an environment without the search extra"
 	@echo "make lowest       the quick tests with the oldest versions that pyproject.toml allows"
 	@echo "make docs         renew what is made from the op table: docs/ops.md, the pictures, the policy file's JSON Schema"
