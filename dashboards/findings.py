@@ -61,7 +61,7 @@ class Card:
 def cards(view: StudyView) -> list[Card]:
     """The numbers that belong to the verdict: the winner's, the baseline's that it is compared with, and the test's."""
     found = [*_finalist_cards(view)] or [*_search_cards(view)]
-    tested = test_rows(view)
+    tested = rows_of_test(view)
     if not tested or view.figure is None:
         return [*found, _closed_card(view)]
     below = f"{tested[0].name}; 95\N{NO-BREAK SPACE}% interval {_interval(tested[0])}; {view.figure.total:,} images"
@@ -103,7 +103,7 @@ def _interval(row: FinalistRow) -> str:
     return f"{percent(row.low)} to {percent(row.high)} %"
 
 
-def test_rows(view: StudyView) -> tuple[FinalistRow, ...]:
+def rows_of_test(view: StudyView) -> tuple[FinalistRow, ...]:
     """The models that had the look at the test set, an arm each: the winner, then the named baseline."""
     figure, details = view.figure, view.judgement.verdict.details
     if figure is None:

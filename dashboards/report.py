@@ -26,9 +26,9 @@ from dashboards.findings import (
     headline,
     percent,
     recommended,
+    rows_of_test,
     stale_figure,
     sureness,
-    test_rows,
 )
 from dashboards.gallery import SEED, originals, tiles
 from dashboards.labels_kept import labels_section
@@ -72,7 +72,7 @@ def _content(view: StudyView, home: Home, ledger: Ledger) -> dict[str, Any]:
         "finalists": finalists,
         "finalists_heading": finalists_heading(view),
         "finalists_figure": _both(partial(finalists_svg, finalists)) if finalists else None,
-        "tests": test_rows(view),
+        "tests": rows_of_test(view),
         "stale": stale_figure(view),
         "sureness": sureness(view),
         "budget": budget_rows(view),

@@ -3,7 +3,11 @@
 The images are the shipped sample's, the policies are real ones; only the trainings are imagined.
 """
 
+import atexit
+import shutil
+import tempfile
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +49,18 @@ ENVIRONMENT = {
 }
 
 
+SAMPLE = Source("sample", None, 64, None, None, None, SEED)
+
+
+@lru_cache(maxsize=1)
+def _prepared_once() -> Path:
+    """A home with the sample prepared: to look for copies in it takes seconds, and every study here is of it."""
+    home = Path(tempfile.mkdtemp(prefix="policysearch-sample-"))
+    atexit.register(shutil.rmtree, home, ignore_errors=True)
+    prepare(SAMPLE, home)
+    return home
+
+
 class StudyInLedger:
     """A home with a ledger and one study, to which trials can be added."""
 
@@ -53,7 +69,9 @@ class StudyInLedger:
         self.home = Home(root)
         self.ledger = Ledger.open(self.home.ledger_url)
         self.name = name
-        self.prepared = prepare(Source("sample", None, 64, None, None, None, SEED), root)
+        for kept in ("data", "heldout"):
+            shutil.copytree(_prepared_once() / kept, root / kept, dirs_exist_ok=True)
+        self.prepared = prepare(SAMPLE, root)
         self.space = build_space("randaugment", self.prepared.channels, PHOTO_BASE)
         policies = baselines(self.prepared.channels, PHOTO_BASE)
         data = DataRef(str(self.prepared.directory), self.prepared.fingerprint)

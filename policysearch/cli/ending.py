@@ -16,9 +16,9 @@ from dashboards.findings import (
     finalist_rows,
     finalists_heading,
     looks_sentence,
+    rows_of_test,
     stale_figure,
     sureness,
-    test_rows,
 )
 from dashboards.queries import Row, StudyView, caveat
 from policysearch.cli.options import spoken
@@ -133,7 +133,7 @@ def _print_test(view: StudyView, home: str | Path | None) -> None:
 def _print_figure(view: StudyView) -> None:
     assert view.figure is not None
     _heading(f"Test error ({view.figure.total:,} images held out, opened once)")
-    _print_errors(test_rows(view))
+    _print_errors(rows_of_test(view))
     if (stale := stale_figure(view)) is not None:
         _paragraph(stale)
 

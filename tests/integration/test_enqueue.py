@@ -72,7 +72,7 @@ def test_the_command_line_takes_several_and_shows_their_role(
     assert [role for role, _ in listed] == ["rehearsal", *["baseline"] * FREE, "enqueued", "enqueued", "trial"]
     assert listed[-3:-1] == [("enqueued", name) for name in names]
     show = CliRunner().invoke(cli, ["show", "bars", "--home", wishes["home"]])
-    assert all(f"  enqueued    {name}: " in show.output for name in names)
+    assert all(f"  enqueued      {name}: " in show.output for name in names)
     print_ending(read_study(Ledger(Home.locate(wishes["home"]).ledger_url), "bars"), wishes["home"])
     shown = capsys.readouterr().out
     assert all(f"  enqueued  {name}" in shown or f"  best      {name}" in shown for name in names)

@@ -237,11 +237,12 @@ def test_memory_that_runs_out_fails_the_trial_with_its_reason(spec: TrialSpec, t
     images, labels = np.zeros((60, 256, 256), dtype=np.uint8), np.arange(60) % CLASSES
     images[:, 0, 0] = np.arange(60)
     arrays: dict[str, np.ndarray] = {}
-    for split in ("train", "val", "test"):
-        arrays[f"{split}_images"], arrays[f"{split}_labels"] = images, labels
+    for place, split in enumerate(("train", "val", "test")):
+        arrays[f"{split}_images"], arrays[f"{split}_labels"] = images + np.uint8(place), labels  # no copies of one another
     np.savez(tmp_path / "large.npz", allow_pickle=False, **arrays)
     large = prepare(Source(data=str(tmp_path / "large.npz")), tmp_path / "home")
     recipe = dataclasses.replace(spec.recipe, batch_images=60)
+    run(spec, budget_epochs=1)  # what is loaded for the first trial must not be what finds no room
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     before = resource.getrlimit(resource.RLIMIT_AS)
     resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + 100 * 2**20, before[1]))

@@ -114,12 +114,14 @@ def test_the_whole_path(typed: Type, tmp_path: Path) -> None:
     assert typed("export", "bars", "-o", exported)[0] == 0
     found = read_policy_file(exported)
     assert found.policy == read_policy_file(directory / "policy.json").policy
-    assert found.provenance["test"] == {"wrong": found.provenance["test"]["wrong"], "total": 30}
+    tested = found.provenance["test"]
+    assert (tested["total"], tested["baseline"], tested["looks_before"], tested["level"]) == (30, None, 0, 0.025)
+    assert [(model["arm"], model["wrong"]) for model in tested["models"]] == [("winner", tested["wrong"])]
     assert typed("export", "zoo:trivialaugment-wide", "-o", tmp_path / "zoo.json")[0] == 0
     assert typed("report", "bars", "-o", tmp_path / "page.html")[0] == 0
     code, said, _ = typed("mirror", "bars")
     assert code == 0
-    assert f"{FREE + 2} trials of bars are in MLflow" in said
+    assert f"{FREE + 3} trials of bars are in MLflow" in said, "and the model of the test"
 
 
 def result_of(out: str) -> str:

@@ -3,7 +3,7 @@
 import pytest
 from study_fixture import StudyInLedger, judged_study
 
-from dashboards.findings import finalist_rows, headline, recommended, sureness, test_rows
+from dashboards.findings import finalist_rows, headline, recommended, rows_of_test, sureness
 from dashboards.queries import StudyView, read_study
 
 
@@ -48,7 +48,7 @@ def test_what_to_train_with_is_one_of_the_two_that_the_verdict_names(view: Study
 
 def test_the_tested_models_stand_by_side_with_the_means_of_the_figure(view: StudyView) -> None:
     assert view.figure is not None
-    winner, baseline = test_rows(view)
+    winner, baseline = rows_of_test(view)
     for row, arm in ((winner, "winner"), (baseline, "baseline")):
         scores = [s for s, model in zip(view.figure.scores, view.figure.models, strict=True) if model["arm"] == arm]
         assert row.seeds == len(scores) == 5

@@ -48,7 +48,7 @@ def test_images_keep_their_own_size_with_a_note(make_npz: MakeNpz, tmp_path: Pat
 @pytest.mark.parametrize("shape", [(8, 9), (8, 9, 1)])
 def test_grey(shape: tuple[int, ...], make_npz: MakeNpz, tmp_path: Path) -> None:
     images = {f"{split}_images": np.zeros((count, *shape), np.uint8) for split, count in (("train", 12), ("val", 6), ("test", 6))}
-    assert prepare(Source(str(make_npz(**images))), tmp_path / "home").channels == 1
+    assert prepare(Source(str(make_npz(**images)), duplicates="report"), tmp_path / "home").channels == 1
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.int8, np.int64, np.uint64])

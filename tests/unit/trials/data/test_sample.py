@@ -37,5 +37,8 @@ def test_its_size_and_papers() -> None:
 def test_its_splits_never_change(tmp_path: Path) -> None:
     """Figures that were published on the sample stay comparable."""
     prepared = prepare(Source("sample"), tmp_path)
-    assert prepared.fingerprint == "bf5d88d7684972e5d1ebf8fc901c7cb0d55697b3d7b50a7513b7138797f604a5"
-    assert prepared.heldout_fingerprint == "383cd88475ef140da2d43ea73150e9c8cead3ce9182bd7af6c49cc882cc9ddbf"
+    assert prepared.fingerprints == {
+        "train": "daa91da755e9218f6cd34064bd94fc6f0a13630aabf747b6bdd133792fd324d5",
+        "val": "a86c8eee0546757d6e9028e6e5e8bb3fde5ae31a250a510c07c334f5162a1459",
+        "test": "383cd88475ef140da2d43ea73150e9c8cead3ce9182bd7af6c49cc882cc9ddbf",
+    }
