@@ -73,7 +73,7 @@ class Size:
 FULL = Size(19_400, 600, 6000, epochs=6, trials=9, finalists=2, seeds=5)
 SMALL = {
     "positive": Size(19_800, 200, 3000, epochs=2, trials=4, finalists=1, seeds=2, calibrate=False),
-    "negative": Size(1000, 400, 3000, epochs=4, trials=4, finalists=1, seeds=3),  # without a second validation part: on folds
+    "negative": Size(600, 300, 2000, epochs=2, trials=2, finalists=1, seeds=2),  # without a second validation part: on folds
 }
 
 
