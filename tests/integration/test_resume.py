@@ -289,7 +289,7 @@ def test_a_ray_search_stops_too_and_goes_on_with_the_other_driver(tmp_path: Path
     data = write_bars(tmp_path / "bars.npz", train=900, val=300)
     wishes = {"data": str(data), "epochs": 12, "workers": 1, "home": str(home.root), "name": NAME} | SEARCH_ALONE
     search = start(wishes | {"driver": "ray"}, tmp_path)
-    search.until("finished", 2)
+    search.until("finished", 3)  # a rehearsal and two trials
     search.until("epoch", 2)
     everything = [search.process.pid, *processes_below(search.process.pid)]
     if stop == signal.SIGKILL:  # two agents of Ray that train nothing take a minute or two to notice
