@@ -66,7 +66,7 @@ class Search:
         return [int(pid) for pid in listed.split()]
 
     def end(self) -> str:
-        out, errors = self.process.communicate(timeout=120)
+        out, errors = self.process.communicate(timeout=280)
         assert self.process.returncode == 0, errors
         return out
 
