@@ -18,7 +18,7 @@ from policysearch.tracking.shipper import start_shipper
 from policysearch.tracking.target import PATIENCE, locate
 
 KILLS = 3
-TRIALS_A_KILL = 4
+TRIALS_A_KILL = 3  # and one while the server is away: the grid has 14 policies
 START_SECONDS = 240.0
 
 
