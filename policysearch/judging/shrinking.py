@@ -75,7 +75,6 @@ def optimism(candidates: Sequence[Candidate], noise: Noise) -> Optimism | None:
     best = min(shrunk(candidates, noise), key=lambda candidate: (candidate.error, candidate.arm.number))
     own, spread = noise.variance(best.total), spread_variance(candidates, noise)
     curse = own / math.sqrt(own + spread) * expected_maximum(len(candidates)) if own > 0 else 0.0
-    many = counted(len(candidates), "policy", "policies")
     many, lowest = counted(len(candidates), "policy", "policies"), percent(best.error)
     sentence = (
         f"The lowest error of the searched policies, {lowest} %, is too low by about {points(curse)}, because it was chosen from"
