@@ -40,6 +40,23 @@ def test_all_is_train_and_val_in_this_order(sample: Prepared) -> None:
     assert trained.classes == both[0].classes
 
 
+def test_the_search_never_meets_the_second_validation_part_and_finalists_are_scored_on_nothing_else(tmp_path: Path) -> None:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("trials.data.splits.SELECT_FROM", 100)
+        data = prepare(Source("sample", train_images=300, val_images=100), tmp_path)
+    parts = {name: open_split(data.directory, name) for name in ("train", "val", "select")}
+    whole = {name: {image.tobytes() for image in np.asarray(part.images)} for name, part in parts.items()}
+    assert not whole["select"] & (whole["train"] | whole["val"])
+    assert [part.fingerprint for part in open_parts(data.directory, "search")] == [parts[n].fingerprint for n in ("train", "val")]
+    assert [part.fingerprint for part in open_parts(data.directory, "select")] == [
+        parts[n].fingerprint for n in ("train", "select")
+    ]
+    trained, _ = open_parts(data.directory, "all")
+    assert {image.tobytes() for image in np.asarray(trained.images[:])} == set.union(*whole.values())
+    for part in open_parts(data.directory, "fold-1"):
+        assert not whole["select"] & {image.tobytes() for image in np.asarray(part.images[:])}
+
+
 def test_a_fold_is_all_of_train_and_val_in_the_same_sizes_and_shares(sample: Prepared) -> None:
     whole, _ = open_parts(sample.directory, "all")
     for number in (1, 2, 17):
