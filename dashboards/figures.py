@@ -18,6 +18,7 @@ from matplotlib.figure import Figure
 
 from dashboards.findings import FinalistRow
 from dashboards.queries import Row, StudyView
+from policysearch.judging.in_words import percent
 
 # Okabe and Ito's colours (2008), told apart by every kind of colour vision; dashes and widths tell them apart in grey.
 BEST = "#0072B2"
@@ -72,7 +73,7 @@ def comparison_svg(view: StudyView, shape: Shape) -> str:
                 axes.barh(place, 2 * reach, left=best - reach, height=0.5, color=FAINT, zorder=0)
             axes.plot(error, place, "o", color=BEST if is_best else INK, markersize=8 if is_best else 6.5, zorder=3)
             axes.annotate(
-                f"{error:.1f}",
+                percent(row.error),
                 (error, place),
                 (8, 0),
                 textcoords="offset points",
@@ -102,7 +103,7 @@ def finalists_svg(finalists: Sequence[FinalistRow], shape: Shape) -> str:
             axes.plot(mean, place, marker, color=colour, markerfacecolor=filled, markersize=size, zorder=3)
             weight = "bold" if won else "normal"
             above: Any = {"textcoords": "offset points", "ha": "center", "va": "bottom", "weight": weight, "fontsize": 9}
-            axes.annotate(f"{mean:.1f}", (mean, place), (0, 6), **above)
+            axes.annotate(percent(row.mean), (mean, place), (0, 6), **above)
         axes.set_yticks(range(len(finalists)), [_short(row.name) for row in reversed(finalists)])
         axes.set_ylim(-0.6, len(finalists) - 0.25)
         axes.margins(x=0.06)
@@ -116,7 +117,7 @@ def finalists_svg(finalists: Sequence[FinalistRow], shape: Shape) -> str:
 def _told(finalists: Sequence[FinalistRow]) -> str:
     """The figure for those who can't see it."""
     return "; ".join(
-        f"{row.name}{f' ({row.mark})' if row.mark else ''} {100 * row.mean:.1f}, {100 * row.low:.1f} to {100 * row.high:.1f}"
+        f"{row.name}{f' ({row.mark})' if row.mark else ''} {percent(row.mean)}, {percent(row.low)} to {percent(row.high)}"
         for row in finalists
     )
 
@@ -158,7 +159,9 @@ def _frame_curves(axes: Axes, view: StudyView, shape: Shape) -> None:
 
 
 def _short(name: str) -> str:
-    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
+    """Cut in its middle: what tells two policies of a space apart stands at the end."""
+    head = LONGEST_NAME // 3
+    return name if len(name) <= LONGEST_NAME else f"{name[:head]}…{name[head + 1 - LONGEST_NAME :]}"
 
 
 def _short_of(view: StudyView) -> tuple[Row, ...]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from dashboards.queries import StudyView
+from policysearch.judging.in_words import percent
 from policysearch.judging.values import Arm, Finalist
 from policysearch.statistics import wilson_interval
 from searchspaces.cutting import Cut
@@ -257,11 +258,6 @@ def duration(seconds: float) -> str:
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
-
-
-def percent(share: float) -> str:
-    """A share of images, 0 to 1, as a percentage with one decimal: "12.9"."""
-    return f"{100 * share:.1f}"
 
 
 def listed(names: Sequence[str]) -> str:

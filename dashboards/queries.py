@@ -11,6 +11,7 @@ from fractions import Fraction
 from typing import Any, Literal, TypeAlias, get_args
 
 from policysearch.judgement import Judgement, judge
+from policysearch.judging.in_words import points
 from policysearch.ledger import Claim, Figure, Ledger, Role, Standing, StudyRecord, TrialRecord
 from policysearch.selection import short_trials, winner
 from policysearch.statistics import disagreement, resolvable_difference, wilson_interval
@@ -185,7 +186,7 @@ def _can_be_told(comparisons: tuple[Comparison, ...], best: Row) -> str:
         return f"It gets the same ones of {best.total:,} validation images right as {others}: nothing tells them apart. "
     undecided = [f"“{comparison.baseline.name}”" for comparison in comparisons if not comparison.can_be_told]
     verdict = f"it is not told apart from {_listed(undecided)}" if undecided else f"it is further than that from {others}"
-    return f"{best.total:,} validation images show differences of about {100 * needed:.1f} points and more: {verdict}. "
+    return f"{best.total:,} validation images show differences of about {points(needed)} and more: {verdict}. "
 
 
 def _comparisons(trials: tuple[TrialRecord, ...], rows: tuple[Row, ...], best: TrialRecord) -> tuple[Comparison, ...]:

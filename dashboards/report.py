@@ -24,7 +24,6 @@ from dashboards.findings import (
     finalist_rows,
     finalists_heading,
     headline,
-    percent,
     recommended,
     rows_of_test,
     stale_figure,
@@ -36,6 +35,7 @@ from dashboards.leaks import leaks_section
 from dashboards.making import making
 from dashboards.queries import StudyView, caveat, read_study
 from policysearch.home import Home
+from policysearch.judging.in_words import percent
 from policysearch.ledger import Ledger, Role, TrialRecord
 from searchspaces.errors import BadInput
 from searchspaces.json_text import pretty_json

@@ -22,6 +22,7 @@ from dashboards.findings import (
 )
 from dashboards.queries import Row, StudyView, caveat
 from policysearch.cli.options import spoken
+from policysearch.judging.in_words import percent
 from searchspaces.words import counted
 
 MOST_FAILURES_SHOWN = 3
@@ -82,10 +83,10 @@ def _print_errors(rows: Sequence[FinalistRow]) -> None:
     widest = max(len(row.name) for row in rows)
     for row in rows:
         seeds = counted(row.seeds, "seed")
-        interval = f"{100 * row.low:4.1f} to {100 * row.high:4.1f} %"
+        interval = f"{percent(row.low):>4} to {percent(row.high):>4} %"
         mark = "winner" if row.mark == "winner" else row.kind
         beside = ", what it is compared with" if row.mark == "compared" else ""
-        click.echo(f"  {mark:<9} {row.name:<{widest}} {100 * row.mean:5.1f} %  ({interval}, {seeds}){beside}")
+        click.echo(f"  {mark:<9} {row.name:<{widest}} {percent(row.mean):>5} %  ({interval}, {seeds}){beside}")
 
 
 def _print_search(view: StudyView) -> None:
@@ -157,7 +158,7 @@ def _closed(view: StudyView, home: str | Path | None) -> str:
 
 def _percent(wrong: int | None, total: int | None) -> str:
     assert wrong is not None and total is not None
-    return f"{100 * wrong / total:.1f} % wrong ({wrong:,} of {total:,})"
+    return f"{percent(wrong / total)} % wrong ({wrong:,} of {total:,})"
 
 
 def _heading(text: str) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from policysearch.judging.in_words import percent
 from policysearch.spare_time import duration
 from searchspaces.words import counted
 
@@ -124,7 +125,7 @@ class Tally:
         if self.stage:
             parts = [f"{self.stage}: {len(self.stage_over)} of {self.stage_total}", f"{over} of {planned} in all"]
         if self.best:
-            parts.append(f"best {100 * self.best[0]:.1f} % wrong ({self.best[1]})")
+            parts.append(f"best {percent(self.best[0])} % wrong ({self.best[1]})")
         left = self.seconds_left()
         if left is not None:
             parts.append(f"about {duration(left)} left")
@@ -146,7 +147,7 @@ class Tally:
         if event.kind == "failed":
             return f"{label}: failed: {event.text}"
         return (
-            f"{label}: {100 * self.errors[event.trial_uid]:.1f} % wrong after {counted(self.budget_of(event.trial_uid), 'epoch')}"
+            f"{label}: {percent(self.errors[event.trial_uid])} % wrong after {counted(self.budget_of(event.trial_uid), 'epoch')}"
         )
 
 
@@ -204,7 +205,7 @@ class Bars:
             total = event.budget_epochs or self.tally.budget_epochs
             self.bars[event.trial_uid] = self.progress.add_task(event.label, total=total, figure="")
         if event.kind == "epoch" and event.trial_uid in self.bars and event.trial_uid not in self.tally.aside:
-            error = f"epoch {event.epoch}/{self.tally.budget_of(event.trial_uid)}, {100 * event.wrong / event.total:.1f} % wrong"
+            error = f"epoch {event.epoch}/{self.tally.budget_of(event.trial_uid)}, {percent(event.wrong / event.total)} % wrong"
             self.progress.update(self.bars[event.trial_uid], completed=event.epoch, figure=error)
         if event.kind in ("finished", "failed"):
             if event.trial_uid not in self.tally.aside:

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from policysearch.judging.in_words import percent
 from searchspaces.space_words import parameters_in_words
 
 WIDTH = 98  # fits a terminal of 100 columns
@@ -45,7 +46,7 @@ def _print_how_it_went(facts: Mapping[str, Any]) -> None:
 def _print_finalists(judgement: Mapping[str, Any]) -> None:
     winner = judgement["winner"] or {}
     for finalist in judgement["finalists"]:
-        mean, low, high = (f"{100 * finalist[name]:.1f}" for name in ("mean", "low", "high"))
+        mean, low, high = (percent(finalist[name]) for name in ("mean", "low", "high"))
         won = ", the winner" if finalist["arm"]["key"] == winner.get("key") else ""
         seeds = len(finalist["errors"])
         _line("finalist", f"{finalist['arm']['label']}: {mean} % wrong, {low} to {high} % ({seeds} seeds){won}")

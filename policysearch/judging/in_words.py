@@ -1,9 +1,11 @@
 """Shares of images as people say them: percent and points with one decimal, whole numbers with their things."""
 
+import math
+
 
 def percent(share: float) -> str:
-    """A share in percent, without the sign: "12.9"; never "-0.0"."""
-    text = f"{100 * share:.1f}"
+    """A share in percent, without the sign: "12.9"; never "-0.0". A half goes away from 0, however the share came about."""
+    text = f"{math.copysign(math.floor(round(1000 * abs(share), 6) + 0.5) / 10, share):.1f}"
     return "0.0" if text == "-0.0" else text
 
 
