@@ -140,8 +140,8 @@ FIELDS: tuple[RecipeField, ...] = (
     RecipeField(
         "schedule",
         "word",
-        "how the rate falls after the warm-up: one-cycle: straight to zero (Smith and Topin 2017, arXiv 1708.07120); cosine: half a"
-        " cosine to zero (Loshchilov and Hutter 2016, arXiv 1608.03983); step: by a factor at milestones (He et al. 2015, arXiv"
+        "how the rate falls after the warm-up: one-cycle: straight to zero (Smith and Topin 2017, arXiv 1708.07120); cosine: half"
+        " a cosine to zero (Loshchilov and Hutter 2016, arXiv 1608.03983); step: by a factor at milestones (He et al. 2015, arXiv"
         " 1512.03385)",
         choices=("one-cycle", "cosine", "step"),
         searched=True,
@@ -149,7 +149,7 @@ FIELDS: tuple[RecipeField, ...] = (
     RecipeField(
         "warmup_fraction",
         "real",
-        "warm-up: the share of all steps over which the rate rises, straight, from zero to its peak",
+        "warm-up: the share of all steps over which the rate rises, straight, to its peak",
         unit="of the steps",
         low=0.0,
         high=0.9,
