@@ -103,7 +103,7 @@ FIELDS: tuple[RecipeField, ...] = (
     RecipeField(
         "peak_learning_rate",
         "real",
-        "the schedule's highest rate; by itself the optimiser's usual one",
+        "the schedule's highest rate",
         "",
         1e-6,
         100.0,
@@ -124,7 +124,7 @@ FIELDS: tuple[RecipeField, ...] = (
         "weight_decay",
         "real",
         "sgd: the L2 penalty's factor; adamw: times the rate, what a step takes off a weight. For kernels and matrices, not for"
-        " biases and the scales of norms; by itself the optimiser's usual one",
+        " biases and the scales of norms",
         low=0.0,
         high=1.0,
         searched=True,

@@ -22,14 +22,14 @@ OF_MACHINE = {
 
 
 def field_facts() -> list[dict[str, Any]]:
-    """Every field with its unit, what is allowed, the default (of this table, not of this machine), whether it may be searched."""
+    """Every field with its unit, what is allowed, its default, whether it may be searched, and what it means."""
     usual = Recipe()
     return [
         {
             "name": field.name,
             "unit": field.unit,
             "allowed": field.allowed,
-            "default": OF_MACHINE.get(field.name, getattr(usual, field.name)),
+            "default": OTHER_DEFAULTS.get(field.name, getattr(usual, field.name)),
             "searched": field.searched,
             "meaning": field.meaning,
         }
