@@ -53,17 +53,15 @@ class RecipeField:
             return value
         if self.kind == "word" and isinstance(value, str) and (not self.choices or value in self.choices):
             return value
-        is_number = isinstance(value, int) or (self.kind == "real" and isinstance(value, float))
-        if self.kind in ("real", "whole") and is_number and not isinstance(value, bool) and self._holds(value):
-            return float(value) if self.kind == "real" else int(value)  # type: ignore[call-overload,no-any-return]
+        if isinstance(value, int | float) and not isinstance(value, bool) and self.low <= value <= self.high:
+            if self.kind == "real":
+                return float(value)
+            if self.kind == "whole" and isinstance(value, int):
+                return value
         closest = get_close_matches(value, self.choices, n=1) if isinstance(value, str) else []
         hint = f"did you mean {closest[0]!r}? " if closest else ""
         quoted = "; write a number without quotes" if self.kind in ("real", "whole") and _is_number(value) else ""
         raise BadInput(f"{self.name}: {shown(value)}; {hint}allowed is {self.allowed}{quoted}")
-
-    def _holds(self, value: object) -> bool:
-        assert isinstance(value, int | float)
-        return self.low <= value <= self.high
 
 
 def _is_number(value: object) -> bool:

@@ -10,15 +10,17 @@ from pathlib import Path
 from typing import Any
 
 from searchspaces.errors import BadInput
-from searchspaces.recipe_fields import FIELDS
+from searchspaces.recipe_fields import FIELDS, USUAL
 from trials.values import Recipe
 
 BEGIN = "<!-- fields: python -m trials.recipes_page -->"
 END = "<!-- end of fields -->"
-OF_MACHINE = {
+OTHER_DEFAULTS = {
     "precision": "bfloat16 where the hardware multiplies it, else float32",
     "device": "cuda where there is a GPU, else cpu",
+    **{name: ", ".join(f"{optimiser} {USUAL[optimiser][name]:g}" for optimiser in USUAL) for name in USUAL["sgd"]},
 }
+"""What depends on the machine or on the optimiser."""
 
 
 def field_facts() -> list[dict[str, Any]]:

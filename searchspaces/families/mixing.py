@@ -40,8 +40,8 @@ def build(channels: int, base: Base, forbid: tuple[str, ...] = ()) -> SearchSpac
 
 
 def _decode(base: Base, params: Mapping[str, Any]) -> Policy:
-    alphas = (rounded(params.get(f"mixing.{name}_alpha", 0.0)) for name in ("mixup", "cutmix"))
-    return Policy(base, batch=Batch(*alphas, params.get("mixing.cutout_percent", 0) / 100))
+    mixup, cutmix = (rounded(params.get(f"mixing.{name}_alpha", 0.0)) for name in ("mixup", "cutmix"))
+    return Policy(base, batch=Batch(mixup, cutmix, params.get("mixing.cutout_percent", 0) / 100))
 
 
 FAMILY = Family(

@@ -76,8 +76,8 @@ def narrowed_family(content: Mapping[str, Any], thing: str) -> Family:
         return family
     name = f"{family.name}@{_fingerprint(content, family.name)}"
     build = partial(_build, wishes, name, thing)
-    searches = {"searches_base": family.searches_base, "searches_batch": family.searches_batch}
-    return Family(name, family.summary, family.source, build, **searches)
+    made = Family(name, family.summary, family.source, build)
+    return replace(made, searches_base=family.searches_base, searches_batch=family.searches_batch)
 
 
 def _build(wishes: Wishes, name: str, thing: str, channels: int, base: Base) -> SearchSpace:

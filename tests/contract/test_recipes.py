@@ -3,6 +3,7 @@
 import dataclasses
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import pytest
 from trial_fixture import CLASSES, prepared_bars, spec_on
@@ -17,7 +18,7 @@ from trials.schedule import SCHEDULES
 from trials.values import Recipe, Score, TrialResult, TrialSpec
 
 COMBINATIONS = list(product(OPTIMISERS, SCHEDULES))
-EVERYTHING = {"dropout": 0.2, "ema_decay": 0.9, "gradient_clip": 1.0, "batch_parts": 2}
+EVERYTHING: dict[str, Any] = {"dropout": 0.2, "ema_decay": 0.9, "gradient_clip": 1.0, "batch_parts": 2}
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +30,8 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
 def spec(request: pytest.FixtureRequest, data: Prepared) -> TrialSpec:
     optimiser, schedule = request.param
     plain = spec_on(data)
-    recipe = dataclasses.replace(plain.recipe, optimiser=optimiser, schedule=schedule, **USUAL[optimiser])
+    changes: dict[str, Any] = {"optimiser": optimiser, "schedule": schedule, **USUAL[optimiser]}
+    recipe = dataclasses.replace(plain.recipe, **changes)
     return dataclasses.replace(plain, recipe=recipe)
 
 
@@ -39,7 +41,7 @@ def run(spec: TrialSpec, weights_path: Path | None = None) -> TrialResult:
 
 def with_everything(spec: TrialSpec) -> TrialSpec:
     """All that a recipe can have besides, and mixed batches."""
-    recipe = dataclasses.replace(spec.recipe, **EVERYTHING)  # type: ignore[arg-type]
+    recipe = dataclasses.replace(spec.recipe, **EVERYTHING)
     return dataclasses.replace(spec, recipe=recipe, policy=Policy(batch=Batch(0.2, 1.0, 0.25)), budget_epochs=2)
 
 

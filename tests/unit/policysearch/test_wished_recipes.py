@@ -65,7 +65,8 @@ def test_what_a_point_changes_is_in_its_trials_spec(data: Prepared, ledger: Ledg
     point = {"ops": 1, "level": 9, "recipe.optimiser": "adamw", "recipe.dropout": 0.0}
     spec = trial_spec(setting, "t", setting.baselines["none"], point, setting.overrides(point), 3)
     recipe = Recipe(**spec["recipe"])
-    assert recipe == dataclasses.replace(setting.recipe, optimiser="adamw", dropout=0.0, **USUAL["adamw"])
+    changes: dict[str, Any] = {"optimiser": "adamw", "dropout": 0.0, **USUAL["adamw"]}
+    assert recipe == dataclasses.replace(setting.recipe, **changes)
     assert recipe.ema_decay == 0.9
 
 

@@ -45,7 +45,7 @@ def adam(slopes: list[float], rate: float, beta1: float, beta2: float, decay: fl
 def test_adamw_by_hand(slopes: list[float]) -> None:
     recipe = Recipe(optimiser="adamw", peak_learning_rate=0.1, momentum=0.8, adamw_beta2=0.9, weight_decay=0.5)
     decayed, plain = (adam(slopes, 0.1, 0.8, 0.9, decay) for decay in (0.5, 0.0))
-    assert stepped(recipe, slopes) == (pytest.approx(decayed, rel=1e-5), pytest.approx(plain, rel=1e-5))
+    assert stepped(recipe, slopes) == pytest.approx((decayed, plain), rel=1e-5)
 
 
 def test_decoupled_decay_is_the_same_however_steep_the_loss() -> None:

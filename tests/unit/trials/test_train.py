@@ -229,7 +229,8 @@ def test_the_loss_of_mixed_images_is_the_papers(batch: Batch, smoothing: float) 
 
     def smoothed(label: Tensor) -> Tensor:
         own = functional.one_hot(label, 3) * (1 - smoothing) + smoothing / 3
-        return -(own * told).sum(dim=1)
+        loss: Tensor = -(own * told).sum(dim=1)
+        return loss
 
     share, partner = torch.from_numpy(drawn[0].share), torch.from_numpy(drawn[0].partner)
     expected = share * smoothed(labels) + (1 - share) * smoothed(labels[partner])
