@@ -8,6 +8,7 @@ from searchspaces import spaces
 from searchspaces.errors import BadInput
 from searchspaces.families import find_family
 from searchspaces.framing import Batch
+from searchspaces.policy import Policy
 from searchspaces.spaces import PHOTO_BASE, build_space
 
 
@@ -23,9 +24,7 @@ from searchspaces.spaces import PHOTO_BASE, build_space
 def test_a_point_is_a_batch_part_on_the_base(params: dict[str, Any], batch: Batch) -> None:
     for percent in (0, 50):
         policy = spaces.mixing().decode({**params, "mixing.cutout_percent": percent})
-        assert policy.batch == Batch(batch.mixup_alpha, batch.cutmix_alpha, percent / 100)
-        assert policy.base == PHOTO_BASE
-        assert not policy.branches
+        assert policy == Policy(PHOTO_BASE, batch=Batch(batch.mixup_alpha, batch.cutmix_alpha, percent / 100))
 
 
 @pytest.mark.parametrize(
