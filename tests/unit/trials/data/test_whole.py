@@ -214,9 +214,7 @@ def test_grey_photos_are_kept_whole_in_one_channel(tmp_path: Path) -> None:
     assert {whole.image(number).shape[2] for number in range(len(whole))} == {1}
 
 
-@pytest.mark.parametrize(
-    ("extension", "orientation"), [("jpg", 3), ("jpg", 5), ("jpg", 8), ("png", 6), ("webp", 6), ("tif", 6)]
-)
+@pytest.mark.parametrize(("extension", "orientation"), [("jpg", 3), ("jpg", 5), ("jpg", 8), ("png", 6), ("webp", 6), ("tif", 6)])
 def test_photos_of_any_orientation_are_upright(extension: str, orientation: int, tmp_path: Path) -> None:
     root = write_photos(tmp_path / "photos", copies=1, sides=SIDES[:3])
     exif = Image.Exif()
