@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -56,11 +57,12 @@ def main() -> None:
     parser.add_argument("--image-size", type=int, default=224)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--workers", type=int, default=4)
+    parser.add_argument("--sides", type=int, nargs=2, default=(240, 600), metavar="PIXELS", help="Shortest and longest side.")
     wishes = parser.parse_args()
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder) / "photos"
-        write_photos(root, wishes.photos)
+        write_photos(root, wishes.photos, wishes.sides)
         cores = sorted(os.sched_getaffinity(0))
         took: dict[int, list[float]] = {1: [], 2: []}
         for number in range(wishes.rounds):
@@ -82,14 +84,14 @@ def main() -> None:
         print(f"crops by Pillow and torchvision: {1 / plainly_cropping(root, wishes.image_size):.0f} a second and core")
 
 
-def write_photos(root: Path, count: int) -> None:
-    """So many photos in three splits and two classes, shorter sides from 240 to 500 pixels."""
+def write_photos(root: Path, count: int, sides: Sequence[int]) -> None:
+    """So many photos in three splits and two classes, with sides between these two in pixels."""
     generator = np.random.default_rng(0)
     for split, share in (("train", 0.7), ("val", 0.15), ("test", 0.15)):
         for name in ("one", "other"):
             (root / split / name).mkdir(parents=True)
             for index in range(max(4, round(count * share / 2))):
-                short, long = int(generator.integers(240, 500)), int(generator.integers(320, 700))
+                short, long = sorted(generator.integers(*sides, 2).tolist())
                 soft = generator.integers(0, 256, (7, 9, 3), dtype=np.uint8)
                 image = np.asarray(Image.fromarray(soft).resize((long, short), Image.Resampling.BICUBIC)).astype(np.int16)
                 noisy = (image + generator.normal(0, 8, image.shape)).clip(0, 255).astype(np.uint8)
