@@ -91,7 +91,7 @@ def write_photos(root: Path, count: int, sides: Sequence[int]) -> None:
         for name in ("one", "other"):
             (root / split / name).mkdir(parents=True)
             for index in range(max(4, round(count * share / 2))):
-                short, long = sorted(generator.integers(*sides, 2).tolist())
+                short, long = sorted(generator.integers(sides[0], sides[1], 2).tolist())
                 soft = generator.integers(0, 256, (7, 9, 3), dtype=np.uint8)
                 image = np.asarray(Image.fromarray(soft).resize((long, short), Image.Resampling.BICUBIC)).astype(np.int16)
                 noisy = (image + generator.normal(0, 8, image.shape)).clip(0, 255).astype(np.uint8)

@@ -62,7 +62,7 @@ def test_folds_and_all_train_on_whole_photos_too(split: str, photos: Path, tmp_p
 def test_without_a_resized_crop_training_is_what_it_was_on_centre_crops(photos: Path, tmp_path: Path) -> None:
     """The same centre crops as an array of one size, as they were before photos were kept whole: bit for bit."""
     data = prepared(photos, tmp_path / "home")
-    arrays = {}
+    arrays = dict[str, np.ndarray]()
     for name, part in zip(("train", "val"), open_parts(data.directory, "search"), strict=True):
         arrays |= {f"{name}_images": part.images.transpose(0, 2, 3, 1), f"{name}_labels": part.labels}
     arrays |= {"test_images": arrays["val_images"], "test_labels": arrays["val_labels"]}
