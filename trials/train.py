@@ -41,7 +41,7 @@ class Trainer:
     ) -> None:
         self._model, self._normaliser, self._recipe, self._spans = model, normaliser, recipe, spans
         self._ran, self._classes = ran, len(train.classes)
-        self._images = ImageStore(train.images, recipe.device)
+        self._images = ImageStore(train.images, recipe.device, train.whole)
         self._labels = torch.from_numpy(np.array(train.labels)).to(recipe.device)
         self._mean = WeightMean(model, recipe.ema_decay) if recipe.ema_decay else None
         self._dropout = HeadDropout(model, recipe.dropout) if recipe.dropout else None

@@ -13,11 +13,11 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 import numpy as np
 
@@ -26,12 +26,16 @@ from trials.data.images import COLOUR_MODES, EXTENSIONS, GREY_MODES, UNREAD_EXTE
 from trials.data.pools import ImageShape, Material, Pools, Rows, check_classes, data_name, file_identity
 
 if TYPE_CHECKING:
+    from PIL.Image import Image
+
     from searchspaces.arrays import Images, Labels
 
 _BLOCK = 1024  # images handed to the threads at a time
 _SECOND = ("val", "test")
 _NO_CLASSES = frozenset({"__MACOSX", "__pycache__", "@eaDir", "$RECYCLE.BIN", "System Volume Information", "lost+found"})
 Result = TypeVar("Result")
+Given = TypeVar("Given")
+Keep: TypeAlias = "Callable[[int, Path, Image], None]"
 
 
 @dataclass(frozen=True)
@@ -66,15 +70,19 @@ class FilePool:
 
     def shape(self, rows: Rows) -> ImageShape:
         """1 channel if all are grey, else 3. Looks at every header: what the rules refuse is named before any is decoded."""
-        modes = Counter(_threaded(lambda path: look(path, self.size), [self.paths[row] for row in rows]))
+        modes = Counter(threaded(lambda path: look(path, self.size), [self.paths[row] for row in rows]))
         self.modes.update(modes)
         return 3 if COLOUR_MODES & modes.keys() else 1, self.size, self.size
 
-    def read(self, rows: Rows, out: Images, tick: Callable[[int], None]) -> None:
-        """Decode in threads, in order."""
+    def read(self, rows: Rows, out: Images, tick: Callable[[int], None], keep: Keep | None = None) -> None:
+        """Decode in threads, in order. `keep(number in rows, path, image)`, if given, gets each image before it is cut."""
         channels = out.shape[1]
-        paths = [self.paths[row] for row in rows]
-        for index, pixels in enumerate(_threaded(lambda path: decode(path, self.size, channels), paths)):
+
+        def decoded(given: tuple[int, Path]) -> np.ndarray:
+            number, path = given
+            return decode(path, self.size, channels, None if keep is None else lambda image: keep(number, path, image))
+
+        for index, pixels in enumerate(threaded(decoded, list(enumerate(self.paths[row] for row in rows)))):
             out[index] = pixels
             tick(1)
 
@@ -258,8 +266,8 @@ def _some_names(names: list[str]) -> str:
     return ", ".join(f"{name}/" for name in names[:8]) + (", ..." if len(names) > 8 else "") if names else "no folders"
 
 
-def _threaded(work: Callable[[Path], Result], paths: list[Path]) -> Iterator[Result]:
-    """`work` on each path, results in order. The first error in order is raised, and what has not begun is dropped."""
+def threaded(work: Callable[[Given], Result], paths: Sequence[Given]) -> Iterator[Result]:
+    """`work` on each of those given, results in order. The first error in order is raised, and what has not begun is dropped."""
     with codec_warnings(), ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as threads:
         try:
             for start in range(0, len(paths), _BLOCK):

@@ -16,7 +16,7 @@ and CenterCrop on a PIL image.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -58,11 +58,19 @@ def look(path: Path, size: int) -> str:
         return image.mode
 
 
-def decode(path: Path, size: int, channels: int) -> UInt8[np.ndarray, "channels height width"]:
-    """The pixels of an image, resized and cut to size x size; `channels` is 1 (for grey files) or 3."""
+def decode(
+    path: Path, size: int, channels: int, keep: Callable[[Image.Image], None] | None = None
+) -> UInt8[np.ndarray, "channels height width"]:
+    """The pixels of an image, resized and cut to size x size; `channels` is 1 (for grey files) or 3.
+
+    `keep` is given the image before it is cut: upright, grey or RGB.
+    """
     with _named(path), Image.open(path, formats=FORMATS) as image:
         _refuse(path, image, size)
-        pixels = np.asarray(_centre(_convert(image, channels), size))
+        upright = _convert(image, channels)
+        if keep is not None:
+            keep(upright)
+        pixels = np.asarray(_centre(upright, size))
     return pixels.reshape(size, size, channels).transpose(2, 0, 1)
 
 
