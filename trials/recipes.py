@@ -12,7 +12,7 @@ import torch
 from searchspaces.errors import BadInput
 from searchspaces.views import checked_views
 from trials.machine import cpu_multiplies_bfloat16
-from trials.models import MODELS
+from trials.models import check_model
 from trials.values import Recipe
 
 
@@ -25,8 +25,8 @@ def default_recipe(device: Literal["cpu", "cuda"] | None = None) -> Recipe:
 
 def check_recipe(recipe: Recipe) -> None:
     """Raises BadInput when this machine can't train as `recipe` says, or nobody can."""
-    if recipe.model not in MODELS:
-        raise BadInput(f"model: {recipe.model!r}; allowed are {', '.join(sorted(MODELS))}")
+    check_model(recipe.model)
+    _check_start(recipe)
     if recipe.batch_images < 2:
         raise BadInput(f"batch_images: {recipe.batch_images}; allowed is 2 or more (batch statistics need two images)")
     checked_views(recipe.views)
@@ -35,4 +35,18 @@ def check_recipe(recipe: Recipe) -> None:
     if recipe.device == "cpu" and recipe.precision == "bfloat16" and not cpu_multiplies_bfloat16():
         raise BadInput(
             "precision: 'bfloat16', but this CPU has no such instructions; go on where the study began, or start another study"
+        )
+
+
+def _check_start(recipe: Recipe) -> None:
+    """What the net starts from, and what of it learns."""
+    if bool(recipe.weights) != bool(recipe.weights_sha256):
+        raise BadInput("weights_sha256: it goes with weights, and they with it")
+    if recipe.frozen_stages < 0 or not isinstance(recipe.frozen_stages, int):
+        raise BadInput(f"frozen_stages: {recipe.frozen_stages}; allowed is a whole number from 0")
+    if recipe.frozen_stages and not recipe.weights:
+        raise BadInput(f"frozen_stages: {recipe.frozen_stages}, of a net that starts from chance; give weights, or freeze none")
+    if not 0 < recipe.trunk_learning_rate_factor <= 1:
+        raise BadInput(
+            f"trunk_learning_rate_factor: {recipe.trunk_learning_rate_factor}; allowed is above 0, at most 1 (frozen_stages for 0)"
         )

@@ -17,6 +17,7 @@ from searchspaces.mixing import Mixing, mix_images, mix_labels
 from searchspaces.plan import Plan
 from trials.data import Split
 from trials.evaluate import NotFinite, precision
+from trials.models import param_groups
 from trials.pixels import ImageStore, Normaliser
 from trials.schedule import learning_rate
 from trials.spans import Spans
@@ -39,7 +40,7 @@ class Trainer:
         self._ran, self._classes = ran, len(train.classes)
         self._images = ImageStore(train.images, recipe.device)
         self._labels = torch.from_numpy(np.array(train.labels)).to(recipe.device)
-        self._optimiser = _optimiser(model, recipe)
+        self._optimiser = _optimiser(model, recipe, self._classes)
         self._steps = epochs * batches_per_epoch(len(train.labels), recipe.batch_images)
         self._step = 0
 
@@ -86,7 +87,7 @@ class Trainer:
         """Take one optimiser step on normalised images; the batch's summed loss. Labels are classes, or shares of each class."""
         rate = learning_rate(self._step, self._steps, self._recipe.peak_learning_rate, self._recipe.warmup_fraction)
         for group in self._optimiser.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group["learning_rate_factor"]
         with precision(self._recipe):
             logits = self._model(images)
         loss = functional.cross_entropy(logits.float(), labels, label_smoothing=self._recipe.label_smoothing)
@@ -107,9 +108,6 @@ def _blocks(batches: Sequence[np.ndarray], size: int) -> Iterator[Sequence[np.nd
         yield batches[start : start + size]
 
 
-def _optimiser(model: nn.Module, recipe: Recipe) -> torch.optim.SGD:
-    """Weight decay is for matrices and kernels only, not for biases and batch-norm scales."""
-    kernels = [parameter for parameter in model.parameters() if parameter.ndim > 1]
-    others = [parameter for parameter in model.parameters() if parameter.ndim <= 1]
-    groups = [{"params": kernels, "weight_decay": recipe.weight_decay}, {"params": others, "weight_decay": 0.0}]
+def _optimiser(model: nn.Module, recipe: Recipe, classes: int) -> torch.optim.SGD:
+    groups = param_groups(model, recipe, classes)
     return torch.optim.SGD(groups, lr=recipe.peak_learning_rate, momentum=recipe.momentum, nesterov=True)

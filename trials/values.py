@@ -20,7 +20,9 @@ class Recipe:
     """How a trial is trained and scored; fixed for a study, but for what its space searches. `weight_decay` is the L2 penalty's
     factor; `views` names the views of an image over which the last epoch's predictions are averaged (`trials.views`).
 
-    `precision`, `channels_last` and `device` are part of it: a worker that can't comply refuses.
+    `precision`, `channels_last` and `device` are part of it: a worker that can't comply refuses. `model` is as `trials.models`
+    reads it. `weights` ("": none) are a file that the net starts from, or torchvision's, and `weights_sha256` which ones; of
+    such a net the first `frozen_stages` are not trained, and all but the head at `trunk_learning_rate_factor` times the rate.
     """
 
     model: str = "small"
@@ -34,6 +36,10 @@ class Recipe:
     channels_last: bool = True
     device: Literal["cpu", "cuda"] = "cpu"
     views: str = "identity"
+    weights: str = ""
+    weights_sha256: str = ""
+    frozen_stages: int = 0
+    trunk_learning_rate_factor: float = 1.0
 
 
 @dataclass(frozen=True)
