@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from policysearch.ledger import StudyRecord
     from policysearch.objective import Context
     from policysearch.search import Outcome
+    from searchspaces.recipe_wishes import RecipeWish
     from trials.data import Prepared, Source
 
 DRIVERS = ("local", "ray")
@@ -56,7 +57,8 @@ class Study:
 
     What makes the result one to believe: `groups` (images that belong together: "column", "folder:N" or "regex:PATTERN"),
     `duplicates` (one of `CURES`), `trim` (cut the space to strengths that keep the labels), `views` (test-time augmentation;
-    several names with commas are searched) are part of the identity. Not part of it: `calibrate` (whether the budget is checked
+    several names with commas are searched) are part of the identity, and so is `recipe`, how it is trained: "FIELD=VALUE,...", a
+    YAML file's path or what it holds (docs/recipes.md). Not part of it: `calibrate` (whether the budget is checked
     first), `any_budget` (go on where it was found too short), `finalists` (how many of the best searched policies are trained
     again; 0: none, and no verdict) and `finalist_seeds` (how many times each).
 
@@ -97,6 +99,7 @@ class Study:
     any_budget: bool = False
     finalists: int = 3
     finalist_seeds: int = 5
+    recipe: str | PathLike[str] | Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
         check_count("epochs", self.epochs, 1, 100_000)
@@ -121,6 +124,7 @@ class Study:
         if self.gpus_per_trial is not None and not 0 < self.gpus_per_trial <= 1:
             raise BadInput(f"gpus_per_trial {self.gpus_per_trial}: allowed is above 0, at most 1; 0.25 puts four trials on a GPU")
         read_early_stopping(self.early_stopping, self.epochs)
+        self.recipe_wish  # noqa: B018  # read to be checked
         self._check_what_trains()
 
     def _check_what_trains(self) -> None:
@@ -132,6 +136,10 @@ class Study:
                 raise BadInput("trim: only our own net says which strengths keep the labels; leave it out, or the objective")
             if self.views != "identity":
                 raise BadInput(f"views {self.views!r}: your function scores its images itself; leave them out, or the objective")
+            if self.recipe is not None:
+                raise BadInput(
+                    "recipe: your function trains by a recipe of its own; leave it out, or search fields in a space file"
+                )
         for name, allowed in (("channels", (1, 3)), ("domain", DOMAINS)):
             value = getattr(self, name)
             if value is not None and self.data is not None:
@@ -152,6 +160,15 @@ class Study:
     def space_wish(self) -> str | Mapping[str, Any]:
         """The space as `build_space` takes it."""
         return fspath(self.space) if isinstance(self.space, PathLike) else self.space
+
+    @property
+    def recipe_wish(self) -> "RecipeWish | None":
+        """What the recipe's wish says; None where there is none. BadInput for what can't be."""
+        if self.recipe is None:
+            return None
+        from searchspaces.recipe_wishes import read_recipe
+
+        return read_recipe(self.recipe)
 
     def identity(self, prepared: "Prepared | None", setting: "Setting") -> dict[str, Any]:
         """All that the study's results depend on, as JSON values; without what a study of one's own trainer lacks."""
@@ -178,7 +195,7 @@ class Study:
         else:
             identity["image"] = {"channels": self.channels or 3, "domain": self.domain or "photos"}
         if setting.objective is None:
-            identity["recipe"] = asdict(setting.recipe)
+            identity["recipe"] = setting.recipe.to_dict()
             identity["trim"] = self.trim
         if self.early_stopping is not None:
             identity["early_stopping"] = {"rungs": list(setting.early_stopping.rungs), "eta": setting.early_stopping.eta}
@@ -190,23 +207,32 @@ class Study:
             return self.name
         named = dict(identity)
         if "recipe" in named:
-            named["recipe"] = {part: value for part, value in named["recipe"].items() if part not in MACHINE_PARTS}
+            of_machine = {*MACHINE_PARTS} - {*self.fixed_parts}
+            named["recipe"] = {part: value for part, value in named["recipe"].items() if part not in of_machine}
         fingerprint = hashlib.sha256(canonical_json(named).encode()).hexdigest()[:8]
         wish = self.space_wish if isinstance(self.space_wish, str) else str(identity["space"]["name"])
         space = re.sub(r"[^A-Za-z0-9+]+", "-", Path(wish).stem if wish.endswith(SPACE_FILES) else wish)[:LONGEST_SPACE]
         return f"{data_name}-{space}-{fingerprint}"
+
+    @property
+    def fixed_parts(self) -> tuple[str, ...]:
+        """The recipe's fields that were wished for with a value."""
+        return () if self.recipe_wish is None else tuple(self.recipe_wish.fixed)
 
     def wishes(self) -> dict[str, Any]:
         """What a later `extend` needs to search on, as JSON values.
 
         Paths are absolute, a space file's content stands instead of its path, a function of the user's own is there by name only.
         """
+        from searchspaces.recipe_wishes import lasting_recipe
         from searchspaces.spaces import lasting_wish
         from trials.data.source import NAMED
 
         data = None if self.data is None else fspath(self.data)
         kept = {name: getattr(self, name) for name in KEPT_WISHES if getattr(self, name) is not None}
         kept |= {"space": lasting_wish(self.space_wish)}
+        if self.recipe is not None:
+            kept["recipe"] = lasting_recipe(self.recipe)
         if data is not None:
             kept["data"] = data if data in NAMED else str(Path(data).expanduser().absolute())
         if self.data_root is not None:

@@ -30,6 +30,7 @@ from trials.recipes import check_recipe
 from trials.rehearsal import WARM_UP_STEPS, check_steps
 from trials.seeds import numpy_generator, torch_generator
 from trials.spans import Spans
+from trials.stopping import stops_after
 from trials.train import DrawMixing, Trainer
 from trials.values import Epoch, Score, TrialResult, TrialSpec
 from trials.weights import save_weights
@@ -45,7 +46,8 @@ class NotKept(Exception):
 def run_trial(spec: TrialSpec, on_epoch: Callable[[Epoch], None], weights_path: Path | None) -> TrialResult:
     """Train on the first part of the spec's split, score the second after each epoch; the last weights go to `weights_path`.
 
-    The score is that of the last epoch, by the recipe's views of each image. A rehearsal (a spec with `budget_steps`) ends after
+    The score is that of the last epoch, by the recipe's views of each image; which epoch is the last may be up to
+    `trials.stopping`. A rehearsal (a spec with `budget_steps`) ends after
     so many steps with one score, and its spans say what a whole trial takes (`trials.rehearsal`). Initial weights, image order
     and augmentation derive from the spec's seed and replicate, never from the policy. `on_epoch` hears of every epoch as it ends;
     what it raises passes through. Raises BadInput for a spec that can't be run here.
@@ -112,12 +114,23 @@ def _train_and_keep(
         seen_by = meta["mean"], meta["std"]
         normaliser = Normaliser(*seen_by, spec.recipe)
         trainer = Trainer(model, train, normaliser, spec.recipe, spec.budget_epochs, spans, ran)
+
+    def scoring(views: str) -> Score:
+        return score(trainer.net, held, spec.recipe, *seen_by, views)
+
+    epochs = list[Epoch]()
     for number in range(1, 1 + _epochs(spec)):
         loss = _trained(trainer, spec, number, train, spans)
         reach("mid_epoch")
-        scored = _scored(spec, number == _epochs(spec), lambda views: score(model, held, spec.recipe, *seen_by, views), spans)
+        scored = _scored(spec, number == _epochs(spec), scoring, spans)
+        epochs.append(Epoch(number, loss, scored.wrong, scored.total))
+        stopped = number < _epochs(spec) and stops_after(spec, epochs)
+        if stopped and spec.recipe.views != IDENTITY:  # it was taken for an epoch that others follow
+            scored = _scored(spec, True, scoring, spans)
         note(Epoch(number, loss, scored.wrong, scored.total))
-    return scored, None if weights_path is None else _kept(model, weights_path)
+        if stopped:
+            break
+    return scored, None if weights_path is None else _kept(trainer.net, weights_path)
 
 
 def _epochs(spec: TrialSpec) -> int:
@@ -128,7 +141,8 @@ def _trained(trainer: Trainer, spec: TrialSpec, number: int, train: Split, spans
     """Train one epoch, or as much of it as a rehearsal does; the mean loss."""
     order, mixing = _order(spec, number, len(train.labels)), _mixing(spec, number)
     plan = _plan(spec, number, train, spans, "augment" if spec.budget_steps is None else "draw")
-    with lent(torch_generator(spec.seed, spec.replicate, number, "net"), spec.recipe.device):  # dropout draws from it
+    trainer.drop_by(torch_generator(spec.seed, spec.replicate, number, "dropout", device=spec.recipe.device))
+    with lent(torch_generator(spec.seed, spec.replicate, number, "net"), spec.recipe.device):  # what the net itself draws
         if spec.budget_steps is None:
             return trainer.train_epoch(order, plan, mixing)
         return trainer.rehearse(order, plan, mixing, spec.budget_steps, WARM_UP_STEPS)
