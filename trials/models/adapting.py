@@ -6,6 +6,7 @@ they are repeated in turn and scaled by (channels had) / N, which keeps the size
 """
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -22,15 +23,8 @@ def with_channels(model: nn.Module, channels: int) -> nn.Module:
     if first is None:
         raise BadInput(f"channels {channels}: the net's first layer is no plain convolution to change; give images with 3")
     name, old = first
-    new = nn.Conv2d(
-        channels,
-        old.out_channels,
-        old.kernel_size,
-        old.stride,
-        old.padding,
-        old.dilation,
-        bias=old.bias is not None,  # type: ignore[arg-type]
-    )
+    shape: Any = (old.kernel_size, old.stride, old.padding, old.dilation)
+    new = nn.Conv2d(channels, old.out_channels, *shape, bias=old.bias is not None)
     with torch.no_grad():
         wanted = old.weight.std() * math.sqrt(old.in_channels / channels)
         new.weight.mul_(wanted / new.weight.std())

@@ -1,4 +1,4 @@
-"""From what net is asked for to the net. The built-in ones come through the door `policysearch.models`: a new one is one new file.
+"""From what net is asked for to the net. Built-in ones come through the door `policysearch.models`: a new one is one new file.
 
 A built-in net is made on the meta device and drawn, module by module, from the generator passed in; all others draw from torch's
 global generator, which is lent them. Refuses unknown names and options, with those there are.
@@ -54,6 +54,19 @@ def built(asked: Asked, channels: int, classes: int) -> nn.Module:
         return model.build(channels, classes, **model.chosen(asked.options))
     source = {"torchvision": torchvision.built, "timm": timm.built, "own": own.built}[asked.source]
     return source(asked.name, asked.options, channels, classes)
+
+
+def shaped(asked: Asked, channels: int, classes: int) -> nn.Module:
+    """The net without its weights' values, on the meta device; on the CPU where it can't be built there."""
+    generator = torch.Generator()
+    try:
+        with lent(generator), torch.device("meta"):
+            return built(asked, channels, classes)
+    except BadInput:
+        raise
+    except Exception:  # a constructor that computes with values
+        with lent(generator):
+            return built(asked, channels, classes)
 
 
 def drawn(asked: Asked, channels: int, classes: int, generator: torch.Generator) -> nn.Module:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from searchspaces.errors import BadInput
 from searchspaces.json_text import one_line
+from trials.dropout import HeadDropout
 from trials.lent import lent
 from trials.models.asked import read_model
 from trials.models.building import built
@@ -40,6 +41,8 @@ def check_fit(recipe: Recipe, channels: int, height: int, width: int, classes: i
         state = read_state(recipe.weights, recipe.weights_sha256, read_model(recipe.model))
         fitted(model, state, classes, recipe.weights)
     freeze(model, recipe.frozen_stages, classes)
+    if recipe.dropout:
+        HeadDropout(model, recipe.dropout)
     if recipe.device == "cuda":
         _step_back(recipe, sides, classes)
 

@@ -25,7 +25,8 @@ class StandardisedConv2d(nn.Conv2d):
         """As `nn.Conv2d`."""
         centred = self.weight - self.weight.mean(dim=(1, 2, 3), keepdim=True)
         spread = centred.pow(2).sum(dim=(1, 2, 3), keepdim=True)
-        return self._conv_forward(images, centred * torch.rsqrt(spread + 1e-8), self.bias)
+        found: Tensor = self._conv_forward(images, centred * torch.rsqrt(spread + 1e-8), self.bias)
+        return found
 
 
 def convolution(inputs: int, outputs: int, norm: str, size: int = 3, stride: int = 1) -> nn.Conv2d:

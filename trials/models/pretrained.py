@@ -1,8 +1,8 @@
 """Weights that a net starts from: a file's, or torchvision's, known by their SHA-256. The head is always drawn anew.
 
-Reads what `torch.save(model.state_dict(), FILE)` writes, also inside {"state_dict": ...} or {"model": ...} and with "module." before
-the names, and safetensors. Refuses pickles of anything but plain tensors, another file than the recorded one, and weights of
-another net; the first convolution is fitted to the images' channels (`trials.models.adapting`).
+Reads what `torch.save(model.state_dict(), FILE)` writes, also inside {"state_dict": ...} or {"model": ...} and with "module."
+before the names, and safetensors. Refuses pickles of anything but plain tensors, another file than the recorded one, and another
+net's weights; the first convolution is fitted to the images' channels (`trials.models.adapting`).
 """
 
 import hashlib
@@ -54,7 +54,8 @@ def read_state(wish: str, sha256: str, asked: Asked) -> dict[str, Tensor]:
     found = hashlib.sha256(data).hexdigest()
     if found != sha256:
         raise BadInput(
-            f"weights {file}: SHA-256 {found[:12]}... is not the study's {sha256[:12]}...; put that file back, or begin another study"
+            f"weights {file}: SHA-256 {found[:12]}... is not the study's {sha256[:12]}...; put that file back, or begin another"
+            " study"
         )
     state = _safetensors(data, file) if file.suffix == ".safetensors" else _saved_by_torch(data, file)
     while wrapped := next(
@@ -98,11 +99,11 @@ def _differing(wrong: list[str], of_others: list[str]) -> str:
 
 def _for_the_channels(model: nn.Module, state: State) -> dict[str, Tensor]:
     """The state with the first convolution's weight made for the channels that the net has."""
-    first = first_convolution(model)
-    weight = None if first is None else f"{first[0]}.weight"
+    name, first = first_convolution(model) or ("", None)
+    weight = f"{name}.weight"
     if first is None or weight not in state or state[weight].ndim != 4:
         return dict(state)
-    return {**state, weight: for_channels(state[weight], first[1].in_channels)}
+    return {**state, weight: for_channels(state[weight], first.in_channels)}
 
 
 def _bytes(file: Path) -> bytes:

@@ -1,5 +1,7 @@
 """ResNet-9: the net of the quick CIFAR-10 records (Page 2018, "How to train your ResNet"; DAWNBench). It takes any size."""
 
+from dataclasses import replace
+
 from torch import Tensor, nn
 
 from searchspaces.families.option import whole_number
@@ -51,5 +53,5 @@ MODEL = Model(
     "Page 2018, How to train your ResNet (DAWNBench)",
     ResNet9,
     initialise_as_he,
-    (whole_number("width", "channels of the first convolution", 4, 1024, 64), NORM),
+    (replace(whole_number("width", "channels of the first convolution", 4, 1024, 64), example="16"), NORM),
 )

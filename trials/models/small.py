@@ -1,5 +1,7 @@
 """The small net, the usual one: for images of 28 to 64 pixels on a CPU. It takes any size from 1 pixel."""
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -54,5 +56,5 @@ MODEL = Model(
     "this project, after Jordan 2024 (arXiv 2404.00498)",
     SmallNet,
     _initialise,
-    (whole_number("width", "channels of the first convolution", 8, 1024, 32), NORM),
+    (replace(whole_number("width", "channels of the first convolution", 8, 1024, 32), example="64"), NORM),
 )

@@ -1,9 +1,9 @@
 """A net's stages, from the images to the head: which of them are frozen, and how fast what is left of the trunk learns.
 
 A stage is a container of the net (a residual layer, a block), or the single layers before, between and after them, cut where a
-pooling layer ends; a container that holds most of the net is taken apart. Frozen stages learn nothing: no gradients, batch norms
-and dropout as in evaluation, which is what fine-tuning with few images wants (Yosinski et al. 2014, arXiv 1411.1792). The head,
-which tells the classes apart, is in no stage. Refuses more stages than the net has.
+pooling layer ends; a container that holds most of the net, or the head, is taken apart. Frozen stages learn nothing: no
+gradients, batch norms and dropout as in evaluation, which is what fine-tuning with few images wants (Yosinski et al. 2014, arXiv
+1411.1792). The head, which tells the classes apart, is in no stage. Refuses more stages than the net has.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,8 +15,9 @@ from searchspaces.errors import BadInput
 from trials.models.adapting import head_name
 from trials.values import Recipe
 
-MOST = 0.7
-"""A container with more than this share of the trunk's tensors is taken apart: `features` of a VGG, not a layer of a ResNet-152."""
+MOST = 0.75
+"""A container with more than this share of the trunk's tensors is taken apart, as all called `features`; no layer of a ResNet."""
+FEATURES = "features"
 _POOLS = (nn.MaxPool2d, nn.AvgPool2d)
 
 Stage: TypeAlias = tuple[str, ...]
@@ -27,7 +28,7 @@ def stages(model: nn.Module, classes: int) -> tuple[Stage, ...]:
     """The stages that have weights, in the order in which the net has them."""
     head = head_name(model, classes)
     names = [name for name, _ in model.named_children()]
-    while large := next((name for name in names if _share(model, name, head) > MOST and _children(model, name)), None):
+    while large := next((name for name in names if _is_large(model, name, head)), None):
         place = names.index(large)
         names[place : place + 1] = _children(model, large)
     return tuple(stage for stage in _cut(model, [name for name in names if name != head]) if _weights(model, stage))
@@ -38,10 +39,14 @@ def freeze(model: nn.Module, count: int, classes: int) -> None:
     found = stages(model, classes)
     if count > len(found):
         raise BadInput(f"frozen_stages {count}: the net has {len(found)}; allowed are 0 to {len(found)}")
+    if not count:
+        return
     for name in (name for stage in found[:count] for name in stage):
         model.get_submodule(name).eval().requires_grad_(False)
-    for name, parameter in model.named_parameters(recurse=False) if count else ():
-        parameter.requires_grad_(False)  # of the net itself, such as a class token: it is what the first stage hands on
+    staged = [f"{name}." for name in (*(name for stage in found for name in stage), head_name(model, classes))]
+    for name, parameter in model.named_parameters():
+        if not name.startswith(tuple(staged)):
+            parameter.requires_grad_(False)  # in no stage, such as a class token: it goes into what the first stage hands on
 
 
 def param_groups(model: nn.Module, recipe: Recipe, classes: int | None = None) -> list[dict[str, Any]]:
@@ -72,10 +77,13 @@ def _children(model: nn.Module, name: str) -> list[str]:
     return [f"{name}.{child}" for child, _ in model.get_submodule(name).named_children()]
 
 
-def _share(model: nn.Module, name: str, head: str | None) -> float:
-    """How much of the trunk's tensors a module holds."""
+def _is_large(model: nn.Module, name: str, head: str | None) -> bool:
+    """Whether a module is to be taken apart, and can be; one with the head in it always is."""
+    if head is not None and head.startswith(f"{name}."):
+        return True
     trunk = [of for of, _ in model.named_parameters() if head is None or of.rpartition(".")[0] != head]
-    return sum(of.startswith(f"{name}.") for of in trunk) / max(1, len(trunk))
+    share = sum(of.startswith(f"{name}.") for of in trunk) / max(1, len(trunk))
+    return bool(_children(model, name)) and (name == FEATURES or share > MOST)
 
 
 def _cut(model: nn.Module, names: Sequence[str]) -> Iterator[Stage]:

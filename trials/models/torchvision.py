@@ -71,8 +71,8 @@ def fetched(name: str, tag: str) -> Path:
         torch.hub.download_url_to_file(url, str(file), hash_prefix=_hash_prefix(file.stem), progress=False)
     except (OSError, RuntimeError) as error:
         raise BadInput(
-            f"weights torchvision:{tag or 'DEFAULT'}: can't be fetched ({one_line(str(error), 80)}); fetch {file.name} where there"
-            " is a network, and give its file: --weights FILE"
+            f"weights torchvision:{tag or 'DEFAULT'}: can't be fetched ({one_line(str(error), 80)}); fetch {file.name} where"
+            " there is a network, and give its file: --weights FILE"
         ) from error
     return file
 

@@ -3,6 +3,7 @@
 WRN-D-k of the papers is `wideresnet-D:k=K`; `wrn-28-10` is understood too. It takes any size.
 """
 
+from dataclasses import replace
 from functools import partial
 
 from torch import Tensor, nn
@@ -75,7 +76,7 @@ def _share(value: object) -> float:
 
 
 def _declared(depth: int) -> Model:
-    k = whole_number("k", "how many times as wide as a plain net", 1, 64, USUAL_K[depth])
+    k = replace(whole_number("k", "how many times as wide as a plain net", 1, 64, USUAL_K[depth]), example="8")
     dropout = Option("dropout", "share of the values that a block drops while training; the paper has 0.3", 0.0, "0.3", _share)
     return Model(
         f"wideresnet-{depth}",
