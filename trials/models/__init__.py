@@ -39,7 +39,7 @@ def fresh_model(recipe: Recipe, channels: int, classes: int, generator: torch.Ge
     model = build_model(recipe.model, channels, classes, generator)
     if recipe.weights:
         state = read_state(recipe.weights, recipe.weights_sha256, read_model(recipe.model))
-        start_from(model, state, classes, recipe.weights)
+        start_from(model, state, channels, classes, recipe.weights)
     if recipe.frozen_stages:
         freeze(model, recipe.frozen_stages, classes)
     return model

@@ -42,15 +42,22 @@ def first_convolution(model: nn.Module) -> tuple[str, nn.Conv2d] | None:
     return found if found is not None and found[1].groups == 1 else None
 
 
-def for_channels(weight: Tensor, channels: int) -> Tensor:
-    """A first convolution's weight (outputs, channels had, height, width) for so many channels, by the rule above."""
-    had = weight.shape[1]
+def for_channels(weight: Tensor, channels: int, cells: int = 1) -> Tensor:
+    """A first convolution's weight (outputs, channels had times cells, height, width) for so many channels, by the rule above.
+
+    `cells` are the inputs that each channel of an image has: 4 where the net unshuffles its pixels by 2, each channel's together.
+    """
+    outputs, inputs, height, width = weight.shape
+    had = inputs // cells
     if channels == had:
         return weight
+    by_channel = weight.float().reshape(outputs, had, cells, height, width)
     if channels == 1:
-        return weight.float().sum(dim=1, keepdim=True).to(weight.dtype)
-    repeated = weight.float().repeat(1, math.ceil(channels / had), 1, 1)[:, :channels]
-    return (repeated * (had / channels)).to(weight.dtype)
+        fitted = by_channel.sum(dim=1)
+    else:
+        repeated = by_channel.repeat(1, math.ceil(channels / had), 1, 1, 1)[:, :channels]
+        fitted = repeated.reshape(outputs, channels * cells, height, width) * (had / channels)
+    return fitted.to(weight.dtype)
 
 
 def head_name(model: nn.Module, classes: int | None = None) -> str | None:

@@ -39,7 +39,7 @@ def check_fit(recipe: Recipe, channels: int, height: int, width: int, classes: i
         )
     if recipe.weights:
         state = read_state(recipe.weights, recipe.weights_sha256, read_model(recipe.model))
-        fitted(model, state, classes, recipe.weights)
+        fitted(model, state, channels, classes, recipe.weights)
     freeze(model, recipe.frozen_stages, classes)
     if recipe.dropout:
         HeadDropout(model, recipe.dropout)

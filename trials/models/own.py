@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from torch import nn
+from torch.nn.parameter import UninitializedParameter
 
 from searchspaces.errors import BadInput
 from searchspaces.json_text import one_line
@@ -57,4 +58,6 @@ def built(name: str, options: Mapping[str, str], channels: int, classes: int) ->
         raise BadInput(f"model {name!r}: it failed for {channels} channels and {classes} classes ({reason})") from error
     if not isinstance(model, nn.Module):
         raise BadInput(f"model {name!r}: it returned a {type(model).__name__}; allowed is a torch.nn.Module")
+    if any(isinstance(parameter, UninitializedParameter) for parameter in model.parameters()):
+        raise BadInput(f"model {name!r}: it has lazy layers, whose weights are not drawn yet; give them their inputs")
     return model

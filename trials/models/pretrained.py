@@ -67,20 +67,20 @@ def read_state(wish: str, sha256: str, asked: Asked) -> dict[str, Tensor]:
     return {_plain(name): value for name, value in state.items() if isinstance(value, Tensor)}
 
 
-def start_from(model: nn.Module, state: State, classes: int, thing: str) -> None:
+def start_from(model: nn.Module, state: State, channels: int, classes: int, thing: str) -> None:
     """Put `state` into `model`, but for its head, which stays as it was drawn. BadInput where it is another net's state.
 
     `thing` is what a message calls the weights.
     """
-    model.load_state_dict(fitted(model, state, classes, thing), strict=False)
+    model.load_state_dict(fitted(model, state, channels, classes, thing), strict=False)
 
 
-def fitted(model: nn.Module, state: State, classes: int, thing: str) -> dict[str, Tensor]:
+def fitted(model: nn.Module, state: State, channels: int, classes: int, thing: str) -> dict[str, Tensor]:
     """What of `state` goes into `model` (on the meta device, too), in the shapes that it has. BadInput as `start_from`."""
     own = {name: tensor for name, tensor in model.state_dict().items() if not name.endswith(_COUNTED)}
     head = head_name(model, classes)
     of_head = {name for name in own if head is not None and name.rpartition(".")[0] == head}
-    ready = _for_the_channels(model, state)
+    ready = _for_the_channels(model, state, channels)
     wrong = [name for name in own if name not in of_head and (name not in ready or ready[name].shape != own[name].shape)]
     of_others = [name for name in state if name not in own and not name.startswith(_AUXILIARY) and not name.endswith(_COUNTED)]
     if wrong or of_others:
@@ -97,13 +97,13 @@ def _differing(wrong: list[str], of_others: list[str]) -> str:
     )
 
 
-def _for_the_channels(model: nn.Module, state: State) -> dict[str, Tensor]:
-    """The state with the first convolution's weight made for the channels that the net has."""
+def _for_the_channels(model: nn.Module, state: State, channels: int) -> dict[str, Tensor]:
+    """The state with the first convolution's weight made for the channels that the net has, where it meets these as they are."""
     name, first = first_convolution(model) or ("", None)
-    weight = f"{name}.weight"
-    if first is None or weight not in state or state[weight].ndim != 4:
+    weight, cells = f"{name}.weight", getattr(model, "stem_cells", 1)
+    if first is None or first.in_channels != cells * channels or weight not in state or state[weight].ndim != 4:
         return dict(state)
-    return {**state, weight: for_channels(state[weight], first.in_channels)}
+    return {**state, weight: for_channels(state[weight], channels, cells)}
 
 
 def _bytes(file: Path) -> bytes:

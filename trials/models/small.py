@@ -17,6 +17,8 @@ class SmallNet(nn.Module):
     The stem trades resolution for channels (pixel unshuffle by 2), which is what makes it quick on a CPU.
     """
 
+    stem_cells = 4  # inputs of the first convolution for each channel of an image
+
     def __init__(self, channels: int, classes: int, width: int = 32, norm: str = BATCH) -> None:
         super().__init__()
         self.features = nn.Sequential(
