@@ -219,8 +219,8 @@ FIELDS: tuple[RecipeField, ...] = (
     RecipeField(
         "frozen_stages",
         "whole",
-        "fine-tuning: how many stages of the net, from the images on, stay as they were, batch norms' statistics too (policysearch"
-        " models NAME lists them)",
+        "fine-tuning: how many stages of the net, from the images on, stay as they were, batch norms' statistics too"
+        " (policysearch models NAME lists them)",
         unit="stages",
         low=0,
         high=1000,

@@ -106,7 +106,9 @@ class TestEveryNet:
             layer.register_forward_pre_hook(lambda _, inputs: met.append(inputs[0]))
             with torch.inference_mode():
                 net.eval()(images(2, 1).expand(-1, 3 if net is source else 1, -1, -1))
-        assert torch.allclose(*met, rtol=1e-3, atol=1e-4), "a grey image must mean what it meant in three equal channels"
+        assert torch.allclose(met[0], met[1], rtol=1e-3, atol=1e-4), (
+            "a grey image must mean what it meant in three equal channels"
+        )
 
     def test_its_stages_are_all_of_it_but_the_head(self, name: str) -> None:
         model = build_model(name, 3, CLASSES, torch_generator(0))

@@ -1,9 +1,8 @@
-"""Fine-tuning on the shipped sample: a backbone that has learned other classes beats one that starts from chance, in a tiny budget.
+"""Fine-tuning on the shipped sample: a backbone that has learned other classes beats a start from chance, in a tiny budget.
 
 Everything is a trial as a study runs it: recipe, spec, weights file.
 """
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,13 +11,16 @@ import pytest
 import torch
 
 import trials.data
+from searchspaces.errors import BadInput
 from searchspaces.policy import Policy
 from trials.data import Prepared, Source, prepare
+from trials.models import build_model
 from trials.models.asked import read_model
 from trials.models.pretrained import weights_sha256
-from trials.recipes import default_recipe
 from trials.run import run_trial
+from trials.seeds import torch_generator
 from trials.values import DataRef, Recipe, TrialResult, TrialSpec
+from trials.weights import save_weights
 
 SAMPLE = Path(trials.data.__file__).parent / "sample" / "fashion-mnist-sample.npz"
 OTHER_CLASSES = (1, 3, 5, 6, 7, 9)
@@ -48,29 +50,35 @@ def trained(data: Prepared, recipe: Recipe, epochs: int, weights: Path | None = 
 
 @pytest.fixture(scope="module")
 def backbone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    home = tmp_path_factory.mktemp("backbone")
-    trained(prepared(home, OTHER_CLASSES, 1200), plain(), 3, home / "backbone.pt")
-    return home / "backbone.pt"
+    """Weights that have learned nothing yet."""
+    file = tmp_path_factory.mktemp("backbone") / "backbone.pt"
+    save_weights(build_model(NAME, 1, len(OTHER_CLASSES), torch_generator("backbone")), file)
+    return file
 
 
 def plain() -> Recipe:
-    return replace(default_recipe("cpu"), model=NAME, batch_images=32)
+    return Recipe(model=NAME, batch_images=32)
 
 
 def tuned(backbone: Path) -> Recipe:
     sha256 = weights_sha256(str(backbone), read_model(NAME))
-    start = {"weights": str(backbone), "weights_sha256": sha256}
-    return replace(plain(), **start, frozen_stages=2, trunk_learning_rate_factor=0.3)
+    return replace(plain(), weights=str(backbone), weights_sha256=sha256, frozen_stages=2)
 
 
-def test_it_beats_the_same_budget_from_chance(backbone: Path, tmp_path: Path) -> None:
+@pytest.mark.slow
+def test_it_beats_the_same_budget_from_chance(tmp_path: Path) -> None:
+    learned = tmp_path / "learned.pt"
+    trained(prepared(tmp_path, OTHER_CLASSES, 1200), replace(plain(), peak_learning_rate=0.1), 5, learned)
     data = prepared(tmp_path, NEW_CLASSES, 64)
-    wrong: Callable[[Recipe], list[int]] = lambda recipe: [  # noqa: E731
-        trained(data, recipe, 3, seed=seed).epochs[-1].wrong for seed in range(3)
-    ]
-    from_chance, from_backbone = wrong(plain()), wrong(tuned(backbone))
-    assert max(from_backbone) < min(from_chance), (from_backbone, from_chance)
-    assert sum(from_backbone) < 0.75 * sum(from_chance), (from_backbone, from_chance)
+
+    def wrong(recipe: Recipe) -> list[int]:
+        return [trained(data, recipe, 3, seed=seed).epochs[-1].wrong for seed in range(3)]
+
+    from_chance, whole_rate = wrong(plain()), wrong(tuned(learned))
+    lower_rate = wrong(replace(tuned(learned), trunk_learning_rate_factor=0.3))
+    assert max(whole_rate) < min(from_chance), (whole_rate, from_chance)
+    assert sum(whole_rate) < 0.7 * sum(from_chance), (whole_rate, from_chance)
+    assert sum(lower_rate) < 0.85 * sum(from_chance), (lower_rate, from_chance)
 
 
 def test_frozen_stages_stay_as_they_were_statistics_too(backbone: Path, tmp_path: Path) -> None:
@@ -82,8 +90,6 @@ def test_frozen_stages_stay_as_they_were_statistics_too(backbone: Path, tmp_path
 
 
 def test_a_trial_whose_weights_are_gone_or_changed_is_refused(backbone: Path, tmp_path: Path) -> None:
-    from searchspaces.errors import BadInput
-
     data = prepared(tmp_path, NEW_CLASSES, 64)
     with pytest.raises(BadInput, match="is not the study's"):
         trained(data, replace(tuned(backbone), weights_sha256="0" * 64), 1)

@@ -23,8 +23,9 @@ def with_channels(model: nn.Module, channels: int) -> nn.Module:
     if first is None:
         raise BadInput(f"channels {channels}: the net's first layer is no plain convolution to change; give images with 3")
     name, old = first
-    shape: Any = (old.kernel_size, old.stride, old.padding, old.dilation)
-    new = nn.Conv2d(channels, old.out_channels, *shape, bias=old.bias is not None)
+    size: Any = old.kernel_size
+    how: dict[str, Any] = {"stride": old.stride, "padding": old.padding, "dilation": old.dilation, "bias": old.bias is not None}
+    new = nn.Conv2d(channels, old.out_channels, size, **how)
     with torch.no_grad():
         wanted = old.weight.std() * math.sqrt(old.in_channels / channels)
         new.weight.mul_(wanted / new.weight.std())

@@ -43,9 +43,9 @@ def test_a_stem_that_unshuffles_pixels_is_fitted_cell_by_cell(channels: int) -> 
 
 def test_a_fresh_net_keeps_the_spread_of_what_its_first_layer_says() -> None:
     net = nn.Sequential(nn.Conv2d(3, 512, 3), nn.Flatten(), nn.LazyLinear(2))
-    std = net[0].weight.std() * 3**0.5
-    fitted = with_channels(net, 12)[0]  # type: ignore[index]  # a Sequential
-    assert fitted.in_channels == 12 and torch.allclose(fitted.weight.std() * 12**0.5, std, rtol=0.02)
+    std = net.get_parameter("0.weight").std() * 3**0.5
+    fitted = with_channels(net, 12).get_parameter("0.weight")
+    assert fitted.shape[1] == 12 and torch.allclose(fitted.std() * 12**0.5, std, rtol=0.02)
 
 
 def test_a_net_without_a_convolution_in_front_is_refused() -> None:

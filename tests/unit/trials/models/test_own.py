@@ -1,4 +1,4 @@
-"""A net of the user's own: imported from where the command runs, asked for once, and refused in one line before a study begins."""
+"""A net of the user's own: imported from where the command runs, and refused in one line before a study begins."""
 
 import sys
 from pathlib import Path
@@ -98,7 +98,7 @@ def test_images_that_are_too_small_are_refused_with_the_cure(module: str) -> Non
 
 
 def test_batches_that_may_leave_one_image_are_refused_where_a_net_needs_two(module: str) -> None:
-    with pytest.raises(BadInput, match="batch_images 2: one image may be left for the last batch.*give 3 or more"):
+    with pytest.raises(BadInput, match=r"batch_images 2: one image may be left for the last batch.*give 3 or more"):
         check_fit(Recipe(model=f"{module}:deep", batch_images=2), 3, 8, 8, 4)
     check_fit(Recipe(model=f"{module}:deep", batch_images=3), 3, 8, 8, 4)
     check_fit(Recipe(model="resnet9:width=4,norm=group", batch_images=2), 3, 8, 8, 4)

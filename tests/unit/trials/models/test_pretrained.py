@@ -1,4 +1,4 @@
-"""Weights to start from: read from what people have, known by their hash, and refused in one line where they are not for the net."""
+"""Weights to start from: read from what people have, known by their hash, refused in one line where they are not the net's."""
 
 import hashlib
 import os
@@ -94,7 +94,7 @@ def test_a_torn_file_that_torch_once_wrote_is_refused(tmp_path: Path) -> None:
 def test_another_file_than_the_recorded_one_is_refused(tmp_path: Path) -> None:
     recipe = saved(tmp_path / "w.pth", state())
     torch.save(build_model(NAME, 3, 4, torch_generator(5)).state_dict(), tmp_path / "w.pth")
-    with pytest.raises(BadInput, match="is not the study's .*; put that file back, or begin another study"):
+    with pytest.raises(BadInput, match=r"is not the study's .*; put that file back, or begin another study"):
         fresh_model(recipe, 3, 4, torch_generator(0))
     (tmp_path / "w.pth").unlink()
     with pytest.raises(BadInput, match=r"can't be read \(No such file or directory\); it must lie where the trials run"):
