@@ -18,7 +18,7 @@ help:
 	@echo "make soak         100,000 fuzzed policy files: each accepted and run, or refused in one line; 1,000 kills; 20 nodes; 200 claimers; 200 races to the test set: nothing lost; verdicts of 7,000 studies with planted truth"
 	@echo "make core         the tests of the core, in an environment without the search extra"
 	@echo "make lowest       the quick tests with the oldest versions that pyproject.toml allows"
-	@echo "make docs         renew what is made from the op table: docs/ops.md, the pictures, the policy file's JSON Schema"
+	@echo "make docs         renew what is made from tables: docs/ops.md, the pictures, the policy file's JSON Schema, docs/recipes.md"
 	@echo "make constraints  renew constraints.txt"
 	@echo "make clean        delete all that these commands have made"
 
@@ -58,6 +58,7 @@ docs: .venv/.dev
 	$(BIN)/python -m searchspaces.ops_page docs/ops.md
 	$(BIN)/python -m searchspaces.levels_page docs/levels.md
 	$(BIN)/python -m searchspaces.policy_schema
+	$(BIN)/python -m trials.recipes_page docs/recipes.md
 	$(BIN)/policysearch ops --strip -o docs/images/ops.png
 	$(BIN)/policysearch preview zoo:trivialaugment-wide --draws 3 -o docs/images/preview.png
 

@@ -57,6 +57,15 @@ class Setting:
         """The rungs, of which there is at least the last."""
         return EarlyStopping(self.rungs or (self.budget_epochs,), self.eta)
 
+    def epochs_trained(self, budget_epochs: int, told: int) -> int:
+        """How many of its epochs a finished trial has trained: all, but where patience may have ended it those it has told of."""
+        may_end = self.objective is None and self.recipe.patience_epochs > 0
+        return told if may_end and told else budget_epochs
+
+    def epochs_of(self, row: Standing) -> int:
+        """The same of a trial that the ledger has."""
+        return self.epochs_trained(row.budget_epochs, row.epochs)
+
     def overrides(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """What of the recipe is another at a point of the space; nothing for params that are no point of it."""
         try:
@@ -105,7 +114,7 @@ class Campaign:
         self._before = ledger.standings(study.uid)
         for standing in self._before:
             self._history.add(Row.of(standing, self._key(standing)))
-        self._spare.took_before(self._before)
+        self._spare.took_before(self._before, setting.epochs_of)
         self._waiting = deque(self._unfinished())
         left = {row.key for row in self._waiting if row.role == "trial"}
         finished = {row.key for row in self._history if row.role == "trial" and row.status is not None}
@@ -175,7 +184,8 @@ class Campaign:
         self._spare.ended(trial_uid)
         row, best = self._history[trial_uid], self._history.best
         if result.status == "done":
-            self._spare.took(result.span_seconds.get("total", 0.0), row.epochs)
+            trained = self._setting.epochs_trained(row.epochs, len(result.epochs))
+            self._spare.took(result.span_seconds.get("total", 0.0), trained)
         kept = self._keep | ({best.trial_uid} if best else set())
         for other in {trial_uid, *([before.trial_uid] if before else [])} - kept:
             self._weights.drop(other)

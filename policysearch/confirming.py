@@ -77,7 +77,7 @@ def ahead(home: Home, ledger: Ledger, study: StudyRecord, at_once: int = 1, seed
     done = {row.point for row in rows if row.status == "done"}
     plans = [plan for arm in arms for plan in _plans(ledger, study, setting, arm, _seeds(study, seeds))]
     left = sum(plan.point(setting) not in done for plan in plans)
-    pace = measured_pace(row for row in rows if row.role in SEARCHED)
+    pace = measured_pace((row for row in rows if row.role in SEARCHED), setting)
     splits = study.identity["splits"]
     more_images = sum(images for split, images in splits.items() if split != "test") / splits["train"]
     rounds = -(-left // at_once)

@@ -27,7 +27,7 @@ from policysearch.judging import (
 from policysearch.judging.crossing import Bits
 from policysearch.ledger import Figure, Role, Standing, StudyRecord, TrialRecord
 from searchspaces.json_text import canonical_json
-from trials.values import Recipe
+from trials.values import FIRST_FIELDS, Recipe
 
 if TYPE_CHECKING:
     from policysearch.ledger import Ledger
@@ -235,7 +235,8 @@ class StudyRows:
         if usual is None:
             return dict(recipe)
         # Neither studies nor trials name what was added to recipes later where it is as it always was.
-        usual, recipe = asdict(Recipe()) | usual, asdict(Recipe()) | recipe
+        first = asdict(Recipe())
+        usual, recipe = first | usual, {name: first[name] for name in first if name not in FIRST_FIELDS} | recipe
         return {name: value for name, value in recipe.items() if usual.get(name) != value}
 
     def _bits(self, trial_uid: str) -> Bits | None:

@@ -33,11 +33,13 @@ class SpareTime:
         self._seconds_an_epoch.append(seconds / max(1, epochs))
         self._slowest = max(self._slowest, self._seconds_an_epoch[-1])
 
-    def took_before(self, rows: Iterable[Standing]) -> None:
-        """What the study's rows say of trials that are over; a rehearsal is no whole trial and says nothing."""
+    def took_before(self, rows: Iterable[Standing], epochs_of: Callable[[Standing], int]) -> None:
+        """What the study's rows say of trials that are over, and `epochs_of` of how many epochs they had; a rehearsal is no whole
+        trial and says nothing.
+        """
         for row in rows:
             if row.status == "done" and row.seconds is not None and row.role != "rehearsal":
-                self.took(row.seconds, row.budget_epochs)
+                self.took(row.seconds, epochs_of(row))
 
     def late(self, epochs: int) -> Literal[False] | Later | None:
         """False where a trial of so many epochs would end in time; else what a source of tasks answers instead of it."""

@@ -130,7 +130,7 @@ class Study:
         if self.gpus_per_trial is not None and not 0 < self.gpus_per_trial <= 1:
             raise BadInput(f"gpus_per_trial {self.gpus_per_trial}: allowed is above 0, at most 1; 0.25 puts four trials on a GPU")
         read_early_stopping(self.early_stopping, self.epochs)
-        self.recipe_wish  # noqa: B018  # read to be checked
+        _ = self.recipe_wish
         self._check_what_trains()
 
     def _check_what_trains(self) -> None:

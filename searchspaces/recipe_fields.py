@@ -53,17 +53,15 @@ class RecipeField:
             return value
         if self.kind == "word" and isinstance(value, str) and (not self.choices or value in self.choices):
             return value
-        is_number = isinstance(value, int) or (self.kind == "real" and isinstance(value, float))
-        if self.kind in ("real", "whole") and is_number and not isinstance(value, bool) and self._holds(value):
-            return float(value) if self.kind == "real" else int(value)  # type: ignore[call-overload,no-any-return]
+        if isinstance(value, int | float) and not isinstance(value, bool) and self.low <= value <= self.high:
+            if self.kind == "real":
+                return float(value)
+            if self.kind == "whole" and isinstance(value, int):
+                return value
         closest = get_close_matches(value, self.choices, n=1) if isinstance(value, str) else []
         hint = f"did you mean {closest[0]!r}? " if closest else ""
         quoted = "; write a number without quotes" if self.kind in ("real", "whole") and _is_number(value) else ""
         raise BadInput(f"{self.name}: {shown(value)}; {hint}allowed is {self.allowed}{quoted}")
-
-    def _holds(self, value: object) -> bool:
-        assert isinstance(value, int | float)
-        return self.low <= value <= self.high
 
 
 def _is_number(value: object) -> bool:
@@ -103,7 +101,7 @@ FIELDS: tuple[RecipeField, ...] = (
     RecipeField(
         "peak_learning_rate",
         "real",
-        "the schedule's highest rate; by itself the optimiser's usual one",
+        "the schedule's highest rate",
         "",
         1e-6,
         100.0,
@@ -124,7 +122,7 @@ FIELDS: tuple[RecipeField, ...] = (
         "weight_decay",
         "real",
         "sgd: the L2 penalty's factor; adamw: times the rate, what a step takes off a weight. For kernels and matrices, not for"
-        " biases and the scales of norms; by itself the optimiser's usual one",
+        " biases and the scales of norms",
         low=0.0,
         high=1.0,
         searched=True,
@@ -140,8 +138,8 @@ FIELDS: tuple[RecipeField, ...] = (
     RecipeField(
         "schedule",
         "word",
-        "how the rate falls after the warm-up: one-cycle: straight to zero (Smith and Topin 2017, arXiv 1708.07120); cosine: half a"
-        " cosine to zero (Loshchilov and Hutter 2016, arXiv 1608.03983); step: by a factor at milestones (He et al. 2015, arXiv"
+        "how the rate falls after the warm-up: one-cycle: straight to zero (Smith and Topin 2017, arXiv 1708.07120); cosine: half"
+        " a cosine to zero (Loshchilov and Hutter 2016, arXiv 1608.03983); step: by a factor at milestones (He et al. 2015, arXiv"
         " 1512.03385)",
         choices=("one-cycle", "cosine", "step"),
         searched=True,
@@ -149,7 +147,7 @@ FIELDS: tuple[RecipeField, ...] = (
     RecipeField(
         "warmup_fraction",
         "real",
-        "warm-up: the share of all steps over which the rate rises, straight, from zero to its peak",
+        "warm-up: the share of all steps over which the rate rises, straight, to its peak",
         unit="of the steps",
         low=0.0,
         high=0.9,

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from searchspaces.errors import BadInput
-from searchspaces.json_text import MAX_BYTES, shown
+from searchspaces.json_text import MAX_BYTES, one_line, shown
 from searchspaces.parameters import Categorical, Parameter, Real, Value, When
 from searchspaces.recipe_fields import FIELDS, SEPARATOR, USUAL, RecipeField, Setting, find_field, milestones
 from searchspaces.yaml_text import parse_yaml
@@ -94,16 +94,16 @@ def searched_part(field: RecipeField, wished: object) -> Parameter | tuple[str, 
     if not isinstance(wished, Mapping):
         return field.name, field.checked(wished)
     if not field.searched:
-        raise BadInput(f"{field.name}: {shown(dict(wished))}; it is one for a whole study: give a value")
+        raise BadInput(f"{field.name}: {_said(wished)}; it is one for a whole study: give a value")
     if list(wished) == ["choices"]:
         return _chosen(field, wished["choices"])
     if field.kind != "real" or not {"low", "high"} <= set(wished) <= {"low", "high", "log"}:
         ways = "choices" if field.kind == "word" else "low and high (and log: true), choices"
-        raise BadInput(f"{field.name}: {shown(dict(wished))}; allowed are {ways}, or a value")
+        raise BadInput(f"{field.name}: {_said(wished)}; allowed are {ways}, or a value")
     low, high, log = field.checked(wished["low"]), field.checked(wished["high"]), wished.get("log", False)
     assert isinstance(low, float) and isinstance(high, float)
     if not isinstance(log, bool) or not low < high:
-        raise BadInput(f"{field.name}: {shown(dict(wished))}; give low below high, and log true or false")
+        raise BadInput(f"{field.name}: {_said(wished)}; give low below high, and log true or false")
     return Real(RECIPE + field.name, low, high, log)
 
 
@@ -143,10 +143,10 @@ def _part(field: RecipeField, wished: object) -> Parameter | tuple[str, Setting]
 
 def _chosen(field: RecipeField, choices: object) -> Parameter | tuple[str, Setting]:
     if not isinstance(choices, list | tuple) or not choices:
-        raise BadInput(f"{field.name}: choices {shown(choices)}; allowed is a list of its values")
+        raise BadInput(f"{field.name}: choices {_said(choices)}; allowed is a list of its values")
     values = [field.checked(choice) for choice in choices]
     if len(set(values)) < len(values):
-        raise BadInput(f"{field.name}: choices {shown(list(choices))}; give each once")
+        raise BadInput(f"{field.name}: choices {_said(choices)}; give each once")
     if len(values) == 1:
         return field.name, values[0]
     ordered: list[Value] = sorted(values, key=lambda value: value if field.kind == "real" else field.choices.index(str(value)))
@@ -165,6 +165,11 @@ def _check_needs(wish: RecipeWish) -> None:
         if asked not in met:
             has = " or ".join(map(str, met))
             raise BadInput(f"recipe: {field.name} is of {name} {asked} alone, and that is {has}; wish for {name}={asked} too")
+
+
+def _said(wished: object) -> str:
+    """A range or choices as they were given, short."""
+    return one_line(repr(dict(wished) if isinstance(wished, Mapping) else wished), 60)
 
 
 def _read_file(path: str) -> dict[str, Any]:

@@ -12,6 +12,7 @@ JOINT = (
     "autoaugment:sub_policies=1,ops=rotate/equalize/shear_x,trivialaugment,randaugment,randaugment:scale=paper",
     "uniformaugment,mixture:shares=kinds,ops=rotate/gamma/invert+geometry",
     "randaugment,trivialaugment",
+    "randaugment,photometric+geometry+mixing",
 )
 FILES = {
     "narrow.yaml": """
@@ -43,6 +44,15 @@ recipe: {label_smoothing: {choices: [0.0, 0.1]}}
 space: randaugment,trivialaugment
 parameters: {randaugment.ops: 1}
 recipe: {views: [identity, hflip, mild:4], weight_decay: 1e-4}
+""",
+    "recipe.yaml": """
+space: randaugment+mixing
+parameters: {ops: 1, mixing.method: {choices: [none, either]}, mixing.cutout_percent: 0}
+recipe:
+  adamw_beta2: {choices: [0.99, 0.999]}
+  optimiser: [sgd, adamw]
+  schedule: cosine
+  dropout: {low: 0, high: 0.5}
 """,
 }
 

@@ -32,10 +32,13 @@ def check_recipe(recipe: Recipe) -> None:
     checked_views(recipe.views)
     _check_fields(recipe)
     if recipe.device == "cuda" and not torch.cuda.is_available():
-        raise BadInput("device: 'cuda', but this machine has no usable GPU; go on where the study began, or start another study")
+        raise BadInput(
+            "device: 'cuda', but this machine has no usable GPU; go on where the study began, or start another with device=cpu"
+        )
     if recipe.device == "cpu" and recipe.precision == "bfloat16" and not cpu_multiplies_bfloat16():
         raise BadInput(
-            "precision: 'bfloat16', but this CPU has no such instructions; go on where the study began, or start another study"
+            "precision: 'bfloat16', but this CPU has no such instructions; go on where the study began, or start another with"
+            " precision=float32"
         )
 
 

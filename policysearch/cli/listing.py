@@ -27,7 +27,7 @@ def spaces(as_json: bool) -> None:
         for option in fact["options"]:
             click.echo(f"  option: {fact['name']}:{option['name']}={option['example']}  {option['meaning']}")
     click.echo(
-        "Any of them goes with geometry: --space randaugment+geometry\n"
+        "Any of them goes with geometry, mixing or both: --space randaugment+geometry+mixing\n"
         "Several are one space: --space randaugment,photometric\n"
         "A file narrows one, fixes, forbids, and adds the recipe's parameters: --space my_space.yaml (docs/spaces.md)"
     )
@@ -53,6 +53,29 @@ def _space_facts(family: Any) -> dict[str, Any]:
         cells, parameters = space.cells(), [parameter.to_dict() for parameter in space.parameters]
         size = {"dimensions": space.dimensions, "points": len(cells) if cells else None, "parameters": parameters}
     return {"name": family.name, "summary": family.summary, "source": family.source, **size, "options": options}
+
+
+@click.command()
+@json_option
+def recipes(as_json: bool) -> None:
+    """What a recipe says of how a trial is trained: every field with its unit, range and default. search takes them by --recipe.
+
+    \b
+    policysearch search --data photos/ --recipe optimiser=adamw,schedule=cosine
+    policysearch search --data photos/ --recipe peak_learning_rate=0.05..0.5:log,dropout=0/0.2
+    policysearch search --data photos/ --recipe my_recipe.yaml
+    """
+    from trials.recipes_page import field_facts
+
+    facts = field_facts()
+    if as_json:
+        return print_json(facts)
+    for fact in facts:
+        unit = f" {fact['unit']}" if fact["unit"] else ""
+        searched = "; may be searched" if fact["searched"] else ""
+        click.echo(f"{fact['name']}\n  {fact['meaning']}\n  {fact['allowed']}{unit}; by default {fact['default']}{searched}")
+    click.echo("LOW..HIGH, LOW..HIGH:log and A/B/C are searched with the policy; docs/recipes.md has the whole of it")
+    return None
 
 
 @click.command()

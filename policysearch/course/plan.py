@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from statistics import median
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from policysearch.course.course import Course
 from policysearch.course.planned import ALL_ROLES
@@ -22,6 +22,9 @@ from searchspaces.space import RECIPE
 from searchspaces.words import counted
 from trials.rehearsal import trial_seconds
 from trials.values import TrialResult
+
+if TYPE_CHECKING:
+    from policysearch.campaign import Setting
 
 LONGER = 3  # how many times the budget the long runs of the calibration have
 MARGIN = 1.1  # of the time that is kept for what follows the search: it can't be had twice
@@ -133,12 +136,12 @@ def rehearsed_pace(course: Course, rehearsal: TrialResult) -> Pace:
     return lambda epochs: trial_seconds(rehearsal.span_seconds, STEPS, images, batch, epochs)
 
 
-def measured_pace(rows: Iterable[Standing]) -> Pace | None:
-    """What trainings take, by those that are over; None before one is."""
+def measured_pace(rows: Iterable[Standing], setting: "Setting") -> Pace | None:
+    """What trainings take, by those of the study that are over; None before one is."""
     whole = [row for row in rows if row.status == "done" and row.seconds is not None and row.role != "rehearsal"]
     if not whole:
         return None
-    an_epoch = median((row.seconds or 0.0) / max(1, row.budget_epochs) for row in whole)
+    an_epoch = median((row.seconds or 0.0) / max(1, setting.epochs_of(row)) for row in whole)
     return lambda epochs: epochs * an_epoch
 
 
@@ -148,7 +151,7 @@ def tell_plan(course: Course, rehearsal: TrialResult | None = None, before: Coll
     Where stages are named in `before`, it is said if anything is left of those.
     """
     rows = course.ledger.standings(course.record.uid, ALL_ROLES)
-    pace = measured_pace(rows) or (None if rehearsal is None else rehearsed_pace(course, rehearsal))
+    pace = measured_pace(rows, course.setting) or (None if rehearsal is None else rehearsed_pace(course, rehearsal))
     if course.plan_told or pace is None:
         return
     plan = plan_left(course, pace)
@@ -166,7 +169,7 @@ def tell_plan(course: Course, rehearsal: TrialResult | None = None, before: Coll
 
 def reserve_seconds(course: Course) -> float:
     """What the search is to leave of the time for finalists and test; 0 where that would leave nothing to the search."""
-    pace = measured_pace(course.ledger.standings(course.record.uid, ALL_ROLES))
+    pace = measured_pace(course.ledger.standings(course.record.uid, ALL_ROLES), course.setting)
     if course.deadline is None or pace is None:
         return 0.0
     reserve = MARGIN * plan_left(course, pace).seconds("finalists", "test")
@@ -175,7 +178,7 @@ def reserve_seconds(course: Course) -> float:
 
 def test_reserve_seconds(course: Course) -> float:
     """What the finalists are to leave of the time for the test, where that is asked for."""
-    pace = measured_pace(course.ledger.standings(course.record.uid, ALL_ROLES))
+    pace = measured_pace(course.ledger.standings(course.record.uid, ALL_ROLES), course.setting)
     return 0.0 if course.deadline is None or pace is None else MARGIN * plan_left(course, pace).seconds("test")
 
 
@@ -247,4 +250,5 @@ def _tested(course: Course, over: list[Standing]) -> tuple[tuple[int, ...], floa
 
 
 def _searches_recipe(course: Course) -> bool:
-    return any(parameter.name.startswith(RECIPE) for parameter in course.setting.space.parameters)
+    space = course.setting.space
+    return any(name.startswith(RECIPE) for name in (*(parameter.name for parameter in space.parameters), *space.fixed))

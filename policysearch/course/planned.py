@@ -102,7 +102,7 @@ class Planned:
         self._plans = {plan.point(setting): plan for plan in plans}
         self._points = [plan.point(setting) for plan in plans]
         known = ledger.standings(study.uid, ALL_ROLES)
-        self._spare.took_before(known)
+        self._spare.took_before(known, setting.epochs_of)
         self._before = [row for row in known if row.point in self._plans]
         self._uids = {row.point: row.trial_uid for row in self._before}
         self._by_uid = {row.trial_uid: self._plans[row.point] for row in self._before}
@@ -154,7 +154,8 @@ class Planned:
         self._spare.ended(trial_uid)
         plan = self._by_uid[trial_uid]
         if result.status == "done" and plan.budget_steps is None:
-            self._spare.took(result.span_seconds.get("total", 0.0), plan.epochs)
+            trained = self._setting.epochs_trained(plan.epochs, len(result.epochs))
+            self._spare.took(result.span_seconds.get("total", 0.0), trained)
         if not self._keep_weights:
             self._weights_path(trial_uid).unlink(missing_ok=True)
         self._tell_end(trial_uid, result)

@@ -164,7 +164,7 @@ class _Crew:
             self._supply()
         else:
             if message["status"] == "done" and worker.claimed_at is not None:  # what fails at once says nothing of the others
-                self._slowest = max(self._slowest, (time.monotonic() - worker.claimed_at) / _epochs(worker.task))
+                self._slowest = max(self._slowest, (time.monotonic() - worker.claimed_at) / _fewest_epochs(worker.task))
             self._go_on(worker, worker.task)
 
     def _go_on(self, worker: Worker, done: Task) -> None:
@@ -278,6 +278,12 @@ class _Crew:
         self._selector.unregister(worker.answers)
         worker.process.kill()
         worker.end()
+
+
+def _fewest_epochs(task: Task) -> int:
+    """How many a trial that is done has trained at least: patience may have ended it."""
+    patience = (task.spec.get("recipe") or {}).get("patience_epochs", 0)
+    return min(_epochs(task), 1 + patience) if patience else _epochs(task)
 
 
 def _epochs(task: Task) -> int:

@@ -21,7 +21,8 @@ class Family:
     `build(channels, base)` gives the space for images with that many channels, on top of that plain geometry. `summary` is one
     line for people, `source` where the family comes from. `options` are what may be chosen once, before the search; `build` takes
     each by its name. `searches_base` where it searches the base and, unless it is several families together, nothing else: such a
-    one goes with any other. `leaves_out` where `build` takes `forbid`, names of ops that no policy may then have.
+    one goes with any other, and so does one that `searches_batch`, the policy's batch part, alone. `leaves_out` where `build`
+    takes `forbid`, names of ops that no policy may then have.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Family:
     options: tuple[Option, ...] = ()
     searches_base: bool = False
     leaves_out: bool = False
+    searches_batch: bool = False
 
     def having(self, wishes: Mapping[str, Any]) -> "Family":
         """The family with options chosen, by their names; the choices, where they aren't the usual ones, are in the name.

@@ -48,6 +48,11 @@ def joined(families: Sequence[Family]) -> Family:
     if len({family.searches_base for family in families}) > 1:
         searching = next(family.name for family in families if family.searches_base)
         raise BadInput(f"space {LISTED.join(names)!r}: {searching} searches the base; write it last, behind all: +{searching}")
+    if len({family.searches_batch for family in families}) > 1:
+        searching = next(family.name for family in families if family.searches_batch)
+        raise BadInput(
+            f"space {LISTED.join(names)!r}: {searching} searches the batch part; write it last, behind all: +{searching}"
+        )
     name, summary = LISTED.join(names), "one of: " + "; ".join(family.summary for family in families)
     source = "; ".join(dict.fromkeys(family.source for family in families))
     return Family(
@@ -57,6 +62,7 @@ def joined(families: Sequence[Family]) -> Family:
         partial(_build, tuple(families)),
         searches_base=families[0].searches_base,
         leaves_out=all(family.leaves_out for family in families),
+        searches_batch=families[0].searches_batch,
     )
 
 

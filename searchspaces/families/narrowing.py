@@ -75,7 +75,9 @@ def narrowed_family(content: Mapping[str, Any], thing: str) -> Family:
     if not any(content.get(key) for key in KEYS[1:]):
         return family
     name = f"{family.name}@{_fingerprint(content, family.name)}"
-    return Family(name, family.summary, family.source, partial(_build, wishes, name, thing), searches_base=family.searches_base)
+    build = partial(_build, wishes, name, thing)
+    made = Family(name, family.summary, family.source, build)
+    return replace(made, searches_base=family.searches_base, searches_batch=family.searches_batch)
 
 
 def _build(wishes: Wishes, name: str, thing: str, channels: int, base: Base) -> SearchSpace:

@@ -57,7 +57,7 @@ def test_milestones_and_factor_are_the_recipes() -> None:
     assert [learning_rate(step, 4, recipe) for step in range(4)] == pytest.approx([1.0, 0.2, 0.04, 0.008])
     assert learning_rate(0, 4, replace(recipe, warmup_fraction=0.5)) == pytest.approx(0.25)
     for text in ("", "0.5/0.5", "0.7/0.3", "0/0.5", "0.5/1", "half", "nan", "0.5/inf"):
-        with pytest.raises(BadInput, match="^step_milestones: .*; allowed are shares between 0 and 1, ascending"):
+        with pytest.raises(BadInput, match=r"^step_milestones: .*; allowed are shares between 0 and 1, ascending"):
             learning_rate(3, 4, replace(recipe, step_milestones=text))
 
 

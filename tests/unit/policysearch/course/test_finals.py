@@ -10,7 +10,10 @@ from policysearch.course.calibrating import train_baselines
 from policysearch.course.finals import train_finalists
 from policysearch.ledger import TrialRecord
 from searchspaces.policy import Base, Policy
+from searchspaces.recipe_fields import USUAL
+from searchspaces.recipe_wishes import read_recipe, with_recipe
 from searchspaces.space import Categorical, Real, SearchSpace
+from trials.values import Recipe
 
 FREE_ERRORS = {"none": 50, "flip+crop": 40, "trivialaugment-wide": 30, "randaugment(2,9)": 35, "uniformaugment": 45}
 SEARCHED_ERRORS = (25, 22, 28, 24)
@@ -58,6 +61,23 @@ def test_the_best_policies_and_the_two_best_baselines_are_trained_again_with_see
         assert all(run["budget_epochs"] == 1 and run["budget_steps"] is None for run in runs)
     assert {trial.digest for trial in found[:4]} == wanted, "seed by seed: what is cut short is cut alike for all"
     assert made.run(train_finalists(made.course())) == [], "nothing is trained twice"
+
+
+def test_baselines_are_trained_by_the_leaders_optimiser_and_dropout_too(tmp_path: Path) -> None:
+    """Also where the leader has a field as recipes usually have it, and the study has not."""
+    made = Underway(tmp_path, calibrate=False, finalists=1, finalist_seeds=2)
+    wished = replace(made.study.setting.recipe, dropout=0.25)
+    searched_along = with_recipe(RATED, read_recipe("optimiser=sgd/adamw,dropout=0/0.5"))
+    made.study.setting = replace(made.study.setting, recipe=wished, space=searched_along)
+    made.study.study = made.study.ledger.create_study("dropped out", {"test": "1", "recipe": wished.to_dict()})
+    made.run(train_baselines(made.course()), in_turn())
+    (leader, *_) = searched(made)
+    made.run(train_finalists(made.course()), lambda label: 10 if leader.label in label else 20)
+    free = [trial for trial in finalists(made) if trial.digest != leader.digest]
+    recipes = [Recipe(**trial.spec["recipe"]) for trial in free]
+    own = Recipe(**leader.spec["recipe"])
+    assert (own.optimiser in USUAL) and own.dropout in (0.0, 0.5) and own != wished
+    assert recipes.count(own) == recipes.count(wished) == 2 * 2, "two baselines, two seeds, by both recipes"
 
 
 def test_baselines_are_trained_by_the_recipe_of_the_leading_policy_too_and_by_no_other(tmp_path: Path) -> None:
