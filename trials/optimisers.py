@@ -7,15 +7,20 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
+from torch import nn
 
+from trials.models import param_groups
 from trials.values import Recipe
 
 ADAMW_EPSILON = 1e-8
 
 
-def make_optimiser(groups: Sequence[dict[str, Any]], recipe: Recipe) -> torch.optim.Optimizer:
-    """The recipe's optimiser over `groups` (`trials.models.param_groups`); whoever steps sets the rate of each first."""
-    return OPTIMISERS[recipe.optimiser](groups, recipe)
+def make_optimiser(model: nn.Module, recipe: Recipe, classes: int | None = None) -> torch.optim.Optimizer:
+    """The recipe's optimiser over the net's weights that are trained; whoever steps sets the rate of each group first.
+
+    A group's rate is the schedule's times its `learning_rate_factor`. `classes` say which layer is the head.
+    """
+    return OPTIMISERS[recipe.optimiser](param_groups(model, recipe, classes), recipe)
 
 
 def _sgd(groups: Sequence[dict[str, Any]], recipe: Recipe) -> torch.optim.Optimizer:

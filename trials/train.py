@@ -19,7 +19,6 @@ from trials.averaging import WeightMean
 from trials.data import Split
 from trials.dropout import HeadDropout
 from trials.evaluate import NotFinite, precision
-from trials.models import param_groups
 from trials.optimisers import make_optimiser
 from trials.pixels import ImageStore, Normaliser
 from trials.schedule import learning_rate
@@ -46,7 +45,7 @@ class Trainer:
         self._labels = torch.from_numpy(np.array(train.labels)).to(recipe.device)
         self._mean = WeightMean(model, recipe.ema_decay) if recipe.ema_decay else None
         self._dropout = HeadDropout(model, recipe.dropout) if recipe.dropout else None
-        self._optimiser = make_optimiser(param_groups(model, recipe, self._classes), recipe)
+        self._optimiser = make_optimiser(model, recipe, self._classes)
         self._steps = epochs * batches_per_epoch(len(train.labels), recipe.batch_images)
         self._step = 0
 
