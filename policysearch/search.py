@@ -34,6 +34,7 @@ from policysearch.holding import held
 from policysearch.home import Home
 from policysearch.judgement import Judgement, judge
 from policysearch.ledger import SEARCHED, Figure, Ledger, StudyRecord, TrialRecord
+from policysearch.nets import check_net
 from policysearch.room import in_words, make_room
 from policysearch.samplers import make_sampler
 from policysearch.selection import best_trial
@@ -83,6 +84,7 @@ def search(study: Study, trials: int, listener: Listener, test: bool, extend: st
     deadline = None if study.max_hours is None else time.monotonic() + 3600 * study.max_hours
     home = Home.locate(study.home, study.storage).make()
     find_family(study.space_wish)  # before images are prepared, which may take long
+    check_net(study)
     enqueued = read_policies(study.enqueue)
     with _termination_interrupts(), home.keeping_kernels():
         prepared = prepared_images(study, home.root, listener, test)

@@ -35,7 +35,7 @@ SPACE_FILES = (".yaml", ".yml")
 KEPT_WISHES = (
     *("image_size", "train_images", "val_images", "val_folder", "epochs", "sampler", "early_stopping", "seed"),
     *("max_trial_minutes", "gpus_per_trial", "channels", "domain", "groups", "duplicates", "views", "trim"),
-    *("finalists", "finalist_seeds", "calibrate", "any_budget"),
+    *("finalists", "finalist_seeds", "calibrate", "any_budget", "batch_images"),
 )
 OBJECTIVE = "validation error of the last epoch"
 # What a recipe owes to the machine the study began on, not to a wish: no part of a study's name, and kept when the study goes on.
@@ -58,9 +58,10 @@ class Study:
     What makes the result one to believe: `groups` (images that belong together: "column", "folder:N" or "regex:PATTERN"),
     `duplicates` (one of `CURES`), `trim` (cut the space to strengths that keep the labels), `views` (test-time augmentation;
     several names with commas are searched) are part of the identity, and so is `recipe`, how it is trained: "FIELD=VALUE,...", a
-    YAML file's path or what it holds (docs/recipes.md). Not part of it: `calibrate` (whether the budget is checked
-    first), `any_budget` (go on where it was found too short), `finalists` (how many of the best searched policies are trained
-    again; 0: none, and no verdict) and `finalist_seeds` (how many times each).
+    YAML file's path or what it holds (docs/recipes.md), and the net: `model` (a name, or a function of channels and classes),
+    `weights` that it starts from (a file, or "torchvision:TAG") and `batch_images` (docs/models.md). Not part of it: `calibrate`
+    (whether the budget is checked first), `any_budget` (go on where it was found too short), `finalists` (how many of the best
+    searched policies are trained again; 0: none, and no verdict) and `finalist_seeds` (how many times each).
 
     `objective` is a function of your own that trains in place of ours (`policysearch.objective.Context` is what it gets); then
     `data` may be left out, and `channels` and `domain` say what images it has (3 and "photos" unless they are given). Its name is
@@ -100,6 +101,9 @@ class Study:
     finalists: int = 3
     finalist_seeds: int = 5
     recipe: str | PathLike[str] | Mapping[str, Any] | None = None
+    model: str | Callable[..., Any] = "small"
+    weights: str | PathLike[str] | None = None
+    batch_images: int | None = None
 
     def __post_init__(self) -> None:
         check_count("epochs", self.epochs, 1, 100_000)
@@ -109,6 +113,8 @@ class Study:
         named_views(self.views)
         if self.duplicates not in CURES:
             raise BadInput(f"duplicates {self.duplicates!r}: allowed are {', '.join(CURES)}")
+        if self.batch_images is not None:
+            check_count("batch_images", self.batch_images, 2, 65_536)
         if self.workers is not None:
             check_count("workers", self.workers, 1, 100_000)
         if isinstance(self.enqueue, str) or not all(isinstance(source, str) for source in self.enqueue):
@@ -136,6 +142,10 @@ class Study:
                 raise BadInput("trim: only our own net says which strengths keep the labels; leave it out, or the objective")
             if self.views != "identity":
                 raise BadInput(f"views {self.views!r}: your function scores its images itself; leave them out, or the objective")
+            if self.model != "small" or self.weights is not None or self.batch_images is not None:
+                raise BadInput(
+                    "model, weights, batch_images: your function has a net of its own; leave them out, or the objective"
+                )
             if self.recipe is not None:
                 raise BadInput(
                     "recipe: your function trains by a recipe of its own; leave it out, or search fields in a space file"
@@ -224,6 +234,7 @@ class Study:
 
         Paths are absolute, a space file's content stands instead of its path, a function of the user's own is there by name only.
         """
+        from policysearch.nets import lasting_model, lasting_weights
         from searchspaces.recipe_wishes import lasting_recipe
         from searchspaces.spaces import lasting_wish
         from trials.data.source import NAMED
@@ -233,6 +244,10 @@ class Study:
         kept |= {"space": lasting_wish(self.space_wish)}
         if self.recipe is not None:
             kept["recipe"] = lasting_recipe(self.recipe)
+        if self.model != "small":
+            kept["model"] = lasting_model(self)
+        if self.weights is not None:
+            kept["weights"] = lasting_weights(self)
         if data is not None:
             kept["data"] = data if data in NAMED else str(Path(data).expanduser().absolute())
         if self.data_root is not None:

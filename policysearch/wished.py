@@ -13,6 +13,7 @@ from policysearch.drivers import Driver, Listener
 from policysearch.drivers.execution import usable_cores
 from policysearch.enqueued import for_study, not_run_twice
 from policysearch.ledger import Ledger, StudyRecord
+from policysearch.nets import net_fields, packed_model
 from policysearch.packing import name_of, pack
 from policysearch.preparing import noting
 from policysearch.rungs import read_early_stopping
@@ -25,6 +26,7 @@ from searchspaces.recipe_wishes import with_recipe
 from searchspaces.spaces import build_space, usual_base
 from searchspaces.views import recipe_views, views_met, views_note, with_views
 from trials.data import Prepared, prepare
+from trials.models.fitting import check_fit
 from trials.recipes import check_recipe, default_recipe
 from trials.values import DataRef, Recipe
 
@@ -71,6 +73,8 @@ def wished(study: Study, prepared: Prepared | None, ledger: Ledger, policies: Ma
         check_same(known, identity)
     if setting.objective is None:
         check_recipe(setting.recipe)
+        if prepared is not None:
+            check_fit(setting.recipe, prepared.channels, prepared.height, prepared.width, len(prepared.classes))
     setting, notes = _with_enqueued(setting, policies, *_images(study, prepared))
     prepared_notes = () if prepared is None else prepared.notes
     domain = (study.domain or "photos") if prepared is None else prepared.domain
@@ -123,8 +127,10 @@ def _recipe(study: Study) -> Recipe:
     """This machine's usual recipe with what is wished of it. BadInput for a device that is not here."""
     wish = study.recipe_wish
     fixed: dict[str, Any] = {} if wish is None else wish.completed()
-    recipe = Recipe() if study.objective is not None else default_recipe(fixed.get("device"))
-    return replace(recipe, **fixed, views=recipe_views(study.views))
+    if study.objective is not None:
+        return replace(Recipe(), **fixed, views=recipe_views(study.views))
+    recipe = replace(default_recipe(fixed.get("device")), **fixed)
+    return replace(recipe, **net_fields(study, fixed), views=recipe_views(study.views))
 
 
 def _with_enqueued(
@@ -139,7 +145,7 @@ def _with_enqueued(
 
 def driver_for(study: Study, setting: Setting) -> Driver:
     """Who runs the trials."""
-    packed = None if study.objective is None else pack(study.objective)
+    packed = packed_model(setting.recipe) if study.objective is None else pack(study.objective)
     share = _share_of_a_gpu(study, setting)
     if study.driver == "ray":
         from policysearch.drivers.ray_tune import RayDriver

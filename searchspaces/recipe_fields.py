@@ -73,7 +73,7 @@ def _is_number(value: object) -> bool:
 
 
 FIELDS: tuple[RecipeField, ...] = (
-    RecipeField("model", "word", "the net, by its name"),
+    RecipeField("model", "word", "the net, by its name (--model; docs/models.md)"),
     RecipeField(
         "batch_images",
         "whole",
@@ -212,6 +212,25 @@ FIELDS: tuple[RecipeField, ...] = (
     RecipeField("channels_last", "switch", "the memory format: an image's channels beside one another"),
     RecipeField("device", "word", "where it trains", choices=("cpu", "cuda")),
     RecipeField("views", "word", "test-time augmentation of the last epoch's score (--views; docs/views.md)", searched=True),
+    RecipeField("weights", "word", "what the net starts from: a file, or torchvision's (--weights; docs/models.md)"),
+    RecipeField("weights_sha256", "word", "which weights those are: their SHA-256, in hex (by itself, with --weights)"),
+    RecipeField(
+        "frozen_stages",
+        "whole",
+        "fine-tuning: how many stages of the net, from the images on, stay as they were, batch norms' statistics too"
+        " (policysearch models NAME lists them)",
+        unit="stages",
+        low=0,
+        high=1000,
+    ),
+    RecipeField(
+        "trunk_learning_rate_factor",
+        "real",
+        "fine-tuning: the rate of all but the head, as a factor of the schedule's",
+        low=1e-6,
+        high=1.0,
+        searched=True,
+    ),
 )
 
 USUAL: Mapping[str, Mapping[str, float]] = {

@@ -71,6 +71,8 @@ def lasting_recipe(wish: Wish) -> dict[str, Any]:
     for name in content:
         if find_field(name).name == "views":
             raise BadInput("views: they are wished for by themselves; give --views, or Study(views=...)")
+        if name in ("weights", "weights_sha256"):
+            raise BadInput(f"{name}: weights are wished for by themselves; give --weights, or Study(weights=...)")
     return content
 
 

@@ -1,6 +1,6 @@
 """The optimisers of a recipe: SGD with Nesterov momentum, and AdamW, whose decay is decoupled from its gradients.
 
-Weight decay is for matrices and kernels only, not for biases and the scales of norms. Refuses unknown names.
+What is trained, with which decay, is `trials.models.param_groups`. Refuses unknown names.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -9,17 +9,18 @@ from typing import Any
 import torch
 from torch import nn
 
+from trials.models import param_groups
 from trials.values import Recipe
 
 ADAMW_EPSILON = 1e-8
 
 
-def make_optimiser(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    """The recipe's optimiser over all of the net's weights; whoever steps sets the rate of its groups first."""
-    kernels = [parameter for parameter in model.parameters() if parameter.ndim > 1]
-    others = [parameter for parameter in model.parameters() if parameter.ndim <= 1]
-    groups = [{"params": kernels, "weight_decay": recipe.weight_decay}, {"params": others, "weight_decay": 0.0}]
-    return OPTIMISERS[recipe.optimiser](groups, recipe)
+def make_optimiser(model: nn.Module, recipe: Recipe, classes: int | None = None) -> torch.optim.Optimizer:
+    """The recipe's optimiser over the net's weights that are trained; whoever steps sets the rate of each group first.
+
+    A group's rate is the schedule's times its `learning_rate_factor`. `classes` say which layer is the head.
+    """
+    return OPTIMISERS[recipe.optimiser](param_groups(model, recipe, classes), recipe)
 
 
 def _sgd(groups: Sequence[dict[str, Any]], recipe: Recipe) -> torch.optim.Optimizer:

@@ -13,7 +13,7 @@ from searchspaces.errors import BadInput
 from searchspaces.recipe_fields import FIELDS, milestones
 from searchspaces.views import checked_views
 from trials.machine import cpu_multiplies_bfloat16
-from trials.models import MODELS
+from trials.models import check_model
 from trials.values import Recipe
 
 
@@ -26,8 +26,7 @@ def default_recipe(device: Literal["cpu", "cuda"] | None = None) -> Recipe:
 
 def check_recipe(recipe: Recipe) -> None:
     """Raises BadInput when this machine can't train as `recipe` says, or nobody can."""
-    if recipe.model not in MODELS:
-        raise BadInput(f"model: {recipe.model!r}; allowed are {', '.join(sorted(MODELS))}")
+    check_model(recipe.model)
     if recipe.batch_images < 2:
         raise BadInput(f"batch_images: {recipe.batch_images}; allowed is 2 or more (batch statistics need two images)")
     checked_views(recipe.views)
@@ -49,6 +48,10 @@ def _check_fields(recipe: Recipe) -> None:
         if field.name != "peak_learning_rate":  # one that is too high shows: the loss isn't finite, and the trial says so
             field.checked(getattr(recipe, field.name))
     milestones(recipe.step_milestones)
+    if bool(recipe.weights) != bool(recipe.weights_sha256):
+        raise BadInput("weights_sha256: it goes with weights, and they with it; give both, or neither")
+    if recipe.frozen_stages and not recipe.weights:
+        raise BadInput(f"frozen_stages: {recipe.frozen_stages}, of a net that starts from chance; give weights, or freeze none")
     if recipe.batch_parts > 1 and recipe.batch_images < 2 * recipe.batch_parts:
         most = recipe.batch_images // 2
         raise BadInput(

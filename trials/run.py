@@ -22,8 +22,9 @@ from searchspaces.views import IDENTITY
 from trials.data import Split, data_fingerprint, open_parts, read_meta
 from trials.evaluate import NotFinite, placed, score
 from trials.failpoints import reach
+from trials.lent import lent
 from trials.machine import environment, reproducible
-from trials.models import build_model
+from trials.models import fresh_model
 from trials.pixels import Normaliser
 from trials.recipes import check_recipe
 from trials.rehearsal import WARM_UP_STEPS, check_steps
@@ -139,10 +140,12 @@ def _epochs(spec: TrialSpec) -> int:
 def _trained(trainer: Trainer, spec: TrialSpec, number: int, train: Split, spans: Spans) -> float:
     """Train one epoch, or as much of it as a rehearsal does; the mean loss."""
     order, mixing = _order(spec, number, len(train.labels)), _mixing(spec, number)
+    plan = _plan(spec, number, train, spans, "augment" if spec.budget_steps is None else "draw")
     trainer.drop_by(torch_generator(spec.seed, spec.replicate, number, "dropout", device=spec.recipe.device))
-    if spec.budget_steps is None:
-        return trainer.train_epoch(order, _plan(spec, number, train, spans, "augment"), mixing)
-    return trainer.rehearse(order, _plan(spec, number, train, spans, "draw"), mixing, spec.budget_steps, WARM_UP_STEPS)
+    with lent(torch_generator(spec.seed, spec.replicate, number, "net"), spec.recipe.device):  # what the net itself draws
+        if spec.budget_steps is None:
+            return trainer.train_epoch(order, plan, mixing)
+        return trainer.rehearse(order, plan, mixing, spec.budget_steps, WARM_UP_STEPS)
 
 
 def _scored(spec: TrialSpec, last: bool, scoring: Callable[[str], Score], spans: Spans) -> Score:
@@ -169,7 +172,7 @@ def _kept(model: nn.Module, weights_path: Path) -> str:
 
 def _fresh_model(spec: TrialSpec, train: Split) -> nn.Module:
     generator = torch_generator(spec.seed, spec.replicate, "weights")
-    return placed(build_model(spec.recipe.model, train.images.shape[1], len(train.classes), generator), spec.recipe)
+    return placed(fresh_model(spec.recipe, train.images.shape[1], len(train.classes), generator), spec.recipe)
 
 
 def _order(spec: TrialSpec, number: int, images: int) -> np.ndarray:

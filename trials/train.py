@@ -45,7 +45,7 @@ class Trainer:
         self._labels = torch.from_numpy(np.array(train.labels)).to(recipe.device)
         self._mean = WeightMean(model, recipe.ema_decay) if recipe.ema_decay else None
         self._dropout = HeadDropout(model, recipe.dropout) if recipe.dropout else None
-        self._optimiser = make_optimiser(model, recipe)
+        self._optimiser = make_optimiser(model, recipe, self._classes)
         self._steps = epochs * batches_per_epoch(len(train.labels), recipe.batch_images)
         self._step = 0
 
@@ -102,7 +102,7 @@ class Trainer:
         """Take one optimiser step on normalised images; the batch's summed loss. Labels are classes, or shares of each class."""
         rate = learning_rate(self._step, self._steps, self._recipe)
         for group in self._optimiser.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group["learning_rate_factor"]
         self._optimiser.zero_grad(set_to_none=True)
         loss_sum = self._gather_gradients(images, labels)
         if self._recipe.gradient_clip:

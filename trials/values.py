@@ -45,6 +45,10 @@ class Recipe:
     patience_epochs: int = 0
     gradient_clip: float = 0.0
     batch_parts: int = 1
+    weights: str = ""
+    weights_sha256: str = ""
+    frozen_stages: int = 0
+    trunk_learning_rate_factor: float = 1.0
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values, for specs and identities; `Recipe(**raw)` is the inverse.
