@@ -30,6 +30,8 @@ def provenance(ledger: Ledger, study: StudyRecord, trial: TrialRecord, judgement
         "study": study.name,
         "trial": {"uid": trial.trial_uid, "number": trial.number, "role": trial.role},
         "channels": image["channels"],
+        "domain": image["domain"],
+        **({"limits": identity["limits"]} if "limits" in identity else {}),
         "dtype": "uint8",
         "epochs": identity["epochs"],
         "seed": identity["seed"],

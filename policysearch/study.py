@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from policysearch.ledger import StudyRecord
     from policysearch.objective import Context
     from policysearch.search import Outcome
+    from searchspaces.limiting import Limits
     from trials.data import Prepared, Source
 
 DRIVERS = ("local", "ray")
 CURES = ("drop-exact", "drop-from-train", "report", "refuse")
-DOMAINS = ("photos", "digits")
 SPACE_FILES = (".yaml", ".yml")
 # The wishes that are kept for `extend` as they are.
 KEPT_WISHES = (
@@ -62,7 +62,12 @@ class Study:
 
     `objective` is a function of your own that trains in place of ours (`policysearch.objective.Context` is what it gets); then
     `data` may be left out, and `channels` and `domain` say what images it has (3 and "photos" unless they are given). Its name is
-    part of the identity, its code is not. Raises BadInput for a wish that can't be.
+    part of the identity, its code is not.
+
+    `domain` says what kind of images they are, whatever the data's reader says, and brings that domain's base and limits;
+    `forbid` ("hflip,hue,rotate>15", or a list of such) stands in place of what the domain says of each that it names. Both hold
+    for searched policies, baselines and enqueued ones, and are part of the identity (`searchspaces.domains`, docs/domains.md).
+    Raises BadInput for a wish that can't be.
     """
 
     data: str | PathLike[str] | None = None
@@ -97,6 +102,7 @@ class Study:
     any_budget: bool = False
     finalists: int = 3
     finalist_seeds: int = 5
+    forbid: str | Sequence[str] = ()
 
     def __post_init__(self) -> None:
         check_count("epochs", self.epochs, 1, 100_000)
@@ -121,6 +127,8 @@ class Study:
         if self.gpus_per_trial is not None and not 0 < self.gpus_per_trial <= 1:
             raise BadInput(f"gpus_per_trial {self.gpus_per_trial}: allowed is above 0, at most 1; 0.25 puts four trials on a GPU")
         read_early_stopping(self.early_stopping, self.epochs)
+        if self.domain is not None or self.forbid:
+            self.limits("photos")
         self._check_what_trains()
 
     def _check_what_trains(self) -> None:
@@ -132,12 +140,12 @@ class Study:
                 raise BadInput("trim: only our own net says which strengths keep the labels; leave it out, or the objective")
             if self.views != "identity":
                 raise BadInput(f"views {self.views!r}: your function scores its images itself; leave them out, or the objective")
-        for name, allowed in (("channels", (1, 3)), ("domain", DOMAINS)):
-            value = getattr(self, name)
-            if value is not None and self.data is not None:
-                raise BadInput(f"{name} {value!r}: the data says it; leave it out, or leave the data out and give an objective")
-            if value is not None and value not in allowed:
-                raise BadInput(f"{name} {value!r}: allowed are {', '.join(map(str, allowed))}")
+        if self.channels is not None and self.data is not None:
+            raise BadInput(
+                f"channels {self.channels!r}: the data says it; leave it out, or leave the data out and give an objective"
+            )
+        if self.channels is not None and self.channels not in (1, 3):
+            raise BadInput(f"channels {self.channels!r}: allowed are 1, 3")
 
     def source(self) -> "Source":
         """The data wishes, as preparing takes them."""
@@ -148,6 +156,12 @@ class Study:
         wishes = (self.image_size, self.train_images, self.val_images, self.val_folder, self.seed)
         return Source(fspath(self.data), root, *wishes, groups=self.groups, duplicates=self.duplicates)
 
+    def limits(self, said: str) -> "Limits":
+        """What the study's images may not meet; `said` is the domain that the data's reader takes them for."""
+        from searchspaces.limiting import limits_of
+
+        return limits_of(self.domain, said, self.forbid)
+
     @property
     def space_wish(self) -> str | Mapping[str, Any]:
         """The space as `build_space` takes it."""
@@ -157,11 +171,13 @@ class Study:
         """All that the study's results depend on, as JSON values; without what a study of one's own trainer lacks."""
         from searchspaces.policy_json import digest
 
+        limits = self.limits("photos" if prepared is None else prepared.domain)
         identity = {
             "epochs": self.epochs,
             "sampler": self.sampler,
             "seed": self.seed,
             "objective": setting.objective or OBJECTIVE,
+            **({"limits": limits.to_dict()} if limits.cut else {}),
             "space": setting.space.to_dict(),
             "baselines": {label: digest(policy) for label, policy in setting.baselines.items()},
         }
@@ -169,14 +185,15 @@ class Study:
             identity |= {
                 "splits": dict(prepared.counts),
                 "fingerprints": dict(prepared.fingerprints),
-                "image": {name: getattr(prepared, name) for name in ("channels", "height", "width", "domain")},
+                "image": {name: getattr(prepared, name) for name in ("channels", "height", "width")}
+                | {"domain": limits.domain.name},
                 "data": {"name": prepared.name, "fingerprint": prepared.fingerprint},
                 "groups": self.groups,
                 "duplicates": self.duplicates,
                 "test": prepared.heldout_fingerprint,
             }
         else:
-            identity["image"] = {"channels": self.channels or 3, "domain": self.domain or "photos"}
+            identity["image"] = {"channels": self.channels or 3, "domain": limits.domain.name}
         if setting.objective is None:
             identity["recipe"] = asdict(setting.recipe)
             identity["trim"] = self.trim
@@ -201,11 +218,13 @@ class Study:
 
         Paths are absolute, a space file's content stands instead of its path, a function of the user's own is there by name only.
         """
+        from searchspaces.forbidding import read_forbids
         from searchspaces.spaces import lasting_wish
         from trials.data.source import NAMED
 
         data = None if self.data is None else fspath(self.data)
         kept = {name: getattr(self, name) for name in KEPT_WISHES if getattr(self, name) is not None}
+        kept |= {"forbid": [part.words for part in read_forbids(self.forbid)]} if self.forbid else {}
         kept |= {"space": lasting_wish(self.space_wish)}
         if data is not None:
             kept["data"] = data if data in NAMED else str(Path(data).expanduser().absolute())

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from policysearch.cli.options import MIRROR_PATIENCE_SECONDS, finalist_options, home_option, spoken
+from policysearch.cli.options import MIRROR_PATIENCE_SECONDS, domain_options, finalist_options, home_option, spoken
 
 if TYPE_CHECKING:
     from policysearch.cli.progress import Bars, PlainLines
@@ -63,6 +63,7 @@ five minutes; Ctrl-C stops it, and the same command goes on from there.
     metavar="FAMILY|FILE.yaml",
     help="What to search: see policysearch spaces; several with commas.",
 )
+@domain_options
 @click.option("--trim", is_flag=True, help="Cut the space to strengths that keep the labels.")
 @click.option(
     "--views",

@@ -13,7 +13,7 @@ from policysearch.course.planned import PlannedTraining
 from policysearch.judgement import calibration
 from searchspaces.words import counted
 
-STRONG = "trivialaugment-wide"
+NOTHING, STRONG = "none", "trivialaugment-wide"
 ANY_BUDGET = "any_budget"
 
 
@@ -46,7 +46,7 @@ def longer_and_again(course: Course) -> list[PlannedTraining]:
     return [
         *(
             course.baseline(f"{label}, {LONGER}x the epochs", setting.baselines[label], role="calibration", epochs=epochs)
-            for label in (plain, STRONG)
+            for label in (plain, strong_baseline(setting))
             for epochs in (LONGER * setting.budget_epochs,)
         ),
         course.baseline(f"{plain}, second seed", setting.baselines[plain], role="calibration", replicate=second),
@@ -54,8 +54,13 @@ def longer_and_again(course: Course) -> list[PlannedTraining]:
 
 
 def plain_baseline(setting: Setting) -> str:
-    """The first baseline that does anything."""
-    return next(label for label, policy in setting.baselines.items() if label != "none")
+    """The base alone; "none" where a study's base does nothing."""
+    return next((label for label, policy in setting.baselines.items() if policy.base.ops and not policy.ops), NOTHING)
+
+
+def strong_baseline(setting: Setting) -> str:
+    """TrivialAugment's label, which may say that it is cut to what the study allows."""
+    return next(label for label in setting.baselines if label.startswith(STRONG))
 
 
 def judge_budget(course: Course) -> None:
