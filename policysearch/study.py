@@ -126,7 +126,11 @@ class Study:
                 raise BadInput(f"{limit} {length}: allowed is a number above 0; leave it out for no limit")
         if self.gpus_per_trial is not None and not 0 < self.gpus_per_trial <= 1:
             raise BadInput(f"gpus_per_trial {self.gpus_per_trial}: allowed is above 0, at most 1; 0.25 puts four trials on a GPU")
-        read_early_stopping(self.early_stopping, self.epochs)
+        stopping = read_early_stopping(self.early_stopping, self.epochs)
+        if self.objective is not None and stopping.by != "epochs":
+            raise BadInput(
+                f"early stopping {self.early_stopping!r}: your function trains on its own images; leave by={stopping.by} out"
+            )
         if self.domain is not None or self.forbid:
             self.limits("photos")
         self._check_what_trains()
@@ -198,7 +202,7 @@ class Study:
             identity["recipe"] = asdict(setting.recipe)
             identity["trim"] = self.trim
         if self.early_stopping is not None:
-            identity["early_stopping"] = {"rungs": list(setting.early_stopping.rungs), "eta": setting.early_stopping.eta}
+            identity["early_stopping"] = setting.early_stopping.to_dict()
         return identity
 
     def name_for(self, identity: Mapping[str, Any], data_name: str) -> str:

@@ -22,6 +22,7 @@ from searchspaces.limiting import Limits, check_within, limited_baselines, limit
 from searchspaces.policy import Policy
 from searchspaces.policy_json import digest
 from searchspaces.views import recipe_views, views_met, views_note, with_views
+from trials.cheaper import check_enough
 from trials.data import Prepared, prepare
 from trials.recipes import check_recipe, default_recipe
 from trials.values import DataRef, Recipe
@@ -97,6 +98,9 @@ def _setting(study: Study, prepared: Prepared | None) -> Setting:
     base = limits.domain.base(*_size(prepared))
     own = study.objective is not None
     stopping = read_early_stopping(study.early_stopping, study.epochs)
+    if prepared is not None:
+        known = (prepared.counts["train"], len(prepared.classes), prepared.height, prepared.width)
+        check_enough(stopping.by, stopping.rungs[0] / study.epochs, *known)
     recipe = Recipe() if own else default_recipe()
     return Setting(
         space=with_views(limited_space(study.space_wish, channels, base, limits.cut), study.views),
@@ -107,6 +111,7 @@ def _setting(study: Study, prepared: Prepared | None) -> Setting:
         budget_epochs=study.epochs,
         rungs=stopping.rungs,
         eta=stopping.eta,
+        by=stopping.by,
         objective=None if study.objective is None else name_of(study.objective),
         limit_seconds=None if study.max_trial_minutes is None else 60 * study.max_trial_minutes,
     )

@@ -29,7 +29,7 @@ def train_baselines(course: Course) -> Stages[None]:
     """All baselines not trained yet, and what the calibration wants. Weights are kept until the search knows the best one."""
     setting, wishes = course.setting, course.study
     plans = [course.baseline(label, policy) for label, policy in setting.baselines.items()][course.plainest_first :]
-    more = longer_and_again(course) if wishes.calibrate else []
+    more = [*longer_and_again(course), *at_rungs(course)] if wishes.calibrate else []
     course.begin("baselines and calibration" if more else "baselines", len(plans) + len(more))
     yield (source := course.planned([*plans, *more], keep_weights=True))
     course.stopped = "time" if source.stopped else None
@@ -50,6 +50,17 @@ def longer_and_again(course: Course) -> list[PlannedTraining]:
             for epochs in (LONGER * setting.budget_epochs,)
         ),
         course.baseline(f"{plain}, second seed", setting.baselines[plain], role="calibration", replicate=second),
+    ]
+
+
+def at_rungs(course: Course) -> list[PlannedTraining]:
+    """The baselines by each cheaper rung of early stopping: what orders them is known of policies that nothing has chosen."""
+    stopping = course.setting.early_stopping
+    return [
+        course.baseline(f"{label}, {stopping.in_words(epochs)}", policy, role="calibration", epochs=epochs)
+        for epochs in stopping.rungs[:-1]
+        for label, policy in course.setting.baselines.items()
+        if label != NOTHING
     ]
 
 
