@@ -28,11 +28,15 @@ LOOKED_AT = 64
 
 @dataclass(frozen=True)
 class Limits:
-    """A domain, those of its limits that hold (none where only the data's reader named it), and the user's own forbids."""
+    """A domain, those of its limits that hold, and the user's own forbids.
+
+    Where only the data's reader named the domain it is not `wished` for, and none of its limits hold.
+    """
 
     domain: Domain
     held: tuple[Limit, ...] = ()
     forbids: tuple[Forbid, ...] = ()
+    wished: bool = True
 
     @cached_property
     def cut(self) -> Cut:
@@ -52,6 +56,10 @@ class Limits:
         """Sentences for the user: what is forbidden and why, and images that the domain does not expect."""
         domain = f"domain {self.domain.name}"
         told = [f"{domain}: {', '.join(limit.forbids)} forbidden: {limit.reason}" for limit in self.held]
+        if self.domain.limits and not self.wished:
+            told += [
+                f"the data is read as {self.domain.name}, and no op is forbidden; --{domain} would limit what changes labels"
+            ]
         told += [f"forbidden by wish: {', '.join(forbid.words for forbid in self.forbids)}"] if self.forbids else []
         usual = self.domain.channels
         if self.held and usual is not None and channels not in usual:
@@ -70,7 +78,7 @@ def limits_of(wished: str | None, said: str, forbid: str | Sequence[str] = ()) -
     lifted = wished is None or NOTHING_OF_DOMAIN in named
     held = () if lifted else tuple(kept for limit in domain.limits if (kept := _without(limit, named)).forbids)
     own = tuple(part for part in forbids if part.name != NOTHING_OF_DOMAIN)
-    return Limits(domain, held, own)
+    return Limits(domain, held, own, wished is not None)
 
 
 def recorded_cut(identity: Mapping[str, Any]) -> Cut:

@@ -19,7 +19,8 @@ STOPPING = {"rungs": [1, 3, 9], "eta": 3, "by": "images"}
 def stopping(root: Path, family: str = "photometric") -> Study:
     study = Study(root, family)
     study.setting = replace(study.setting, budget_epochs=9, rungs=(1, 3, 9), eta=3, by="images")
-    identity = {"test": "1", "recipe": asdict(study.setting.recipe), "early_stopping": STOPPING}
+    space = study.setting.space.to_dict()
+    identity = {"test": "1", "recipe": asdict(study.setting.recipe), "space": space, "early_stopping": STOPPING}
     study.study = study.ledger.create_study("stopping", identity)
     return study
 
@@ -30,7 +31,7 @@ def test_the_order_is_measured_over_policies_that_were_trained_both_ways(tmp_pat
         (1, 0, None),
         (3, 0, None),
     ]
-    study.run(study.campaign(60), wrong=lambda number: 20 + 37 * number % 61)
+    study.run(study.campaign(48), wrong=lambda number: 20 + 37 * number % 61)
     rows = [row for row in study.ledger.standings(study.study.uid) if row.role == "trial"]
     whole = {row.digest for row in rows if row.budget_epochs == 9}
     lowest, middle = rung_orders(study.ledger, study.study)

@@ -124,6 +124,8 @@ def test_domains_are_what_the_docs_say() -> None:
 def test_without_a_wish_nothing_is_limited_and_what_the_reader_says_gives_the_base_alone() -> None:
     assert not limits_of(None, "digits").cut
     assert limits_of(None, "digits").domain.name == "digits"
+    assert "--domain digits would limit" in limits_of(None, "digits").notes(1)[0]
+    assert limits_of("digits", "photos", "none").notes(1) == limits_of(None, "photos").notes(1) == ()
     assert not limits_of("photos", "digits").cut
     assert limits_of("photos", "digits").base(32, 32) == PHOTO_BASE
     assert limits_of("photos", "digits").base(224, 224) == LARGE_PHOTO_BASE
