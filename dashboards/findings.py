@@ -155,6 +155,7 @@ def sureness(view: StudyView) -> list[tuple[str, str]]:
         ("optimism", judgement.optimism.sentence if judgement.optimism else None),
         ("resolution", judgement.resolution.sentence if judgement.resolution else None),
         ("budget", budget_sentence(view)),
+        *((f"rung of {rung.rung}", rung.sentence) for rung in judgement.rungs),
         ("looks", looks_sentence(view)),
         ("views", views_sentence(view)),
         ("labels", labels_sentence(view)),

@@ -97,5 +97,7 @@ def _stopping(identity: dict[str, Any]) -> list[tuple[str, str]]:
     """The rungs of a study that stops policies early."""
     if "early_stopping" not in identity:
         return []
-    rungs = ", ".join(map(str, identity["early_stopping"]["rungs"]))
-    return [("early stopping", f"trainings of {rungs} epochs; of each the best 1 in {identity['early_stopping']['eta']} go on")]
+    stopping = identity["early_stopping"]
+    rungs, less = ", ".join(map(str, stopping["rungs"])), {"images": "fewer images", "size": "smaller images"}
+    how = f", the shorter ones as {identity['epochs']} epochs of {less[stopping['by']]}" if "by" in stopping else ""
+    return [("early stopping", f"trainings of {rungs} epochs{how}; of each the best 1 in {stopping['eta']} go on")]

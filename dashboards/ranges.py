@@ -20,12 +20,13 @@ from policysearch.ledger import Ledger, StudyRecord
 from searchspaces.arrays import Images
 from searchspaces.engines.grouped import apply  # the same pixels, and a picture waits for no compiler
 from searchspaces.errors import BadInput
+from searchspaces.limiting import limited_space, recorded_cut
 from searchspaces.ops import find_op
 from searchspaces.ops.op import Op
 from searchspaces.plan import Plan
 from searchspaces.policy import Choice, Policy
 from searchspaces.space import SearchSpace, Value
-from searchspaces.spaces import build_space, usual_base
+from searchspaces.spaces import usual_base
 from trials.data import data_fingerprint, read_meta
 
 FILE = "ranges.png"
@@ -59,7 +60,8 @@ def write_study_ranges(ledger: Ledger, home: Home, study_name: str) -> Path | No
         return None
     image = study.identity["image"]
     base = usual_base(image["domain"], image.get("height"), image.get("width"))
-    space = build_space(study.wishes.get("space", study.identity["space"]["name"]), image["channels"], base)
+    wish = study.wishes.get("space", study.identity["space"]["name"])
+    space = limited_space(wish, image["channels"], base, recorded_cut(study.identity))
     return write_ranges(home, _prepared(home, study), space, path)
 
 

@@ -36,8 +36,8 @@ class Setting:
     """What all trials of a study share, what it searches, and the policies by label that are run beside.
 
     `rungs` are the numbers of epochs that a searched policy may train for, ascending to `budget_epochs`; of each the best
-    `1 / eta` go on. Where `objective` names a trainer of the user's own, `data` may be None. A trial that takes longer than
-    `limit_seconds` hangs; None leaves it to `usual_limit`.
+    `1 / eta` go on; `by` says what the lower ones have less of (`policysearch.rungs`). Where `objective` names a trainer of the
+    user's own, `data` may be None. A trial that takes longer than `limit_seconds` hangs; None leaves it to `usual_limit`.
     """
 
     space: SearchSpace
@@ -51,11 +51,12 @@ class Setting:
     eta: int = ETA
     objective: str | None = None
     limit_seconds: float | None = None
+    by: str = "epochs"
 
     @property
     def early_stopping(self) -> EarlyStopping:
         """The rungs, of which there is at least the last."""
-        return EarlyStopping(self.rungs or (self.budget_epochs,), self.eta)
+        return EarlyStopping(self.rungs or (self.budget_epochs,), self.eta, self.by)
 
     def epochs_trained(self, budget_epochs: int, told: int) -> int:
         """How many of its epochs a finished trial has trained: all, but where patience may have ended it those it has told of."""
@@ -270,7 +271,7 @@ class Campaign:
     def _label(self, number: int, params: Mapping[str, Any], epochs: int) -> str:
         full = self._setting.budget_epochs
         label = _label(self._setting.space.name, number, params)
-        return label if epochs == full else f"{label}, {epochs} of {full} epochs"
+        return label if epochs == full else f"{label}, {self._setting.early_stopping.in_words(epochs)}"
 
 
 def _beside(setting: Setting) -> list[_Plan]:

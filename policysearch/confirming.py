@@ -28,8 +28,9 @@ from policysearch.kept_weights import KeptWeights
 from policysearch.ledger import SEARCHED, Claim, Figure, Ledger, StudyRecord, TrialRecord
 from policysearch.selection import best_trial
 from searchspaces.errors import BadInput, NoTrialSucceeded
+from searchspaces.limiting import limited_space, recorded_cut
 from searchspaces.policy_json import policy_from_dict
-from searchspaces.spaces import build_space, usual_base
+from searchspaces.spaces import usual_base
 from trials.values import DataRef, Recipe
 
 DEFAULT_SEEDS = 5
@@ -113,8 +114,9 @@ def setting_for_test(home: Home, ledger: Ledger, study: StudyRecord) -> Setting:
         )
     image, minutes = identity["image"], study.wishes.get("max_trial_minutes")
     wish = study.wishes.get("space", identity["space"]["name"])
+    base = usual_base(image["domain"], image["height"], image["width"])
     return Setting(
-        space=build_space(wish, image["channels"], usual_base(image["domain"], image["height"], image["width"])),
+        space=limited_space(wish, image["channels"], base, recorded_cut(identity)),
         baselines={},
         recipe=Recipe(**identity["recipe"]),
         data=DataRef(str(directory), identity["data"]["fingerprint"]),

@@ -29,7 +29,9 @@ from policysearch.judging import (
     shortlist,
     summarised,
 )
+from policysearch.judging.ranking import RankAgreement
 from policysearch.ledger import Figure, StudyRecord, TrialRecord
+from policysearch.rung_orders import rung_orders
 from policysearch.selection import best_trial
 from searchspaces.errors import NoTrialSucceeded
 
@@ -46,7 +48,8 @@ class Judgement:
     compare it with.
 
     `winner_trial` is the winner's trial of the search, `search_best` that of the search's lowest error. `figure` is what the look
-    at the test set was at, once it was had. `stage` is the last that the verdict goes by.
+    at the test set was at, once it was had. `stage` is the last that the verdict goes by. `rungs` say of early stopping's cheaper
+    trainings whether they order policies as whole ones do.
     """
 
     verdict: Verdict
@@ -60,6 +63,7 @@ class Judgement:
     optimism: Optimism | None = None
     figure: dict[str, Any] | None = None
     stage: Stage = "search"
+    rungs: tuple[RankAgreement, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values; trials by their uids."""
@@ -74,6 +78,7 @@ class Judgement:
             "finalists": [finalist.to_dict() for finalist in self.finalists],
             "figure": self.figure,
             "stage": self.stage,
+            "rungs": [rung.to_dict() for rung in self.rungs],
         }
 
 
@@ -170,7 +175,7 @@ class _Judging:
         trial = None if winner is None else self._rows.whole(winner.trial_uid)
         sizes = resolution(self._noise, self._rows.sizes())
         found = (finalists, self._best, self._calibration, sizes, self._optimism, figure, stage)
-        return Judgement(verdict, winner, baseline, trial, *found)
+        return Judgement(verdict, winner, baseline, trial, *found, rung_orders(self._ledger, self._study))
 
     def _why_unconfirmed(self, interrupted: bool) -> str:
         identity = self._study.identity

@@ -30,6 +30,8 @@ def provenance(ledger: Ledger, study: StudyRecord, trial: TrialRecord, judgement
         "study": study.name,
         "trial": {"uid": trial.trial_uid, "number": trial.number, "role": trial.role},
         "channels": image["channels"],
+        "domain": image["domain"],
+        **({"limits": identity["limits"]} if "limits" in identity else {}),
         "dtype": "uint8",
         "epochs": identity["epochs"],
         "seed": identity["seed"],
@@ -74,6 +76,7 @@ def _judged(trial: TrialRecord, judgement: "Judgement") -> dict[str, Any]:
         "verdict": judgement.verdict.to_dict() if won or compared else None,
         "finalists": [finalist.to_dict() for finalist in judgement.finalists],
         **{name: None if part is None else part.to_dict() for name, part in parts.items()},
+        **({"rungs": [rung.to_dict() for rung in judgement.rungs]} if judgement.rungs else {}),
     }
 
 

@@ -5,10 +5,12 @@ learning rate and says little. Of the policies that have finished a rung the bes
 are known to be among them and without waiting for the others. Refuses rungs that can't be; knows no ledger, sampler or driver.
 """
 
+import math
 import re
 from bisect import insort
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from policysearch.selection import Place
 from searchspaces.errors import BadInput
@@ -16,28 +18,53 @@ from searchspaces.errors import BadInput
 ASHA = "asha"
 ETA = 3
 FEWEST_EPOCHS = 10
-EXAMPLE = "asha:eta=3,min_epochs=10"
+EXAMPLE = "asha:eta=3,min_epochs=10,by=images"
+KINDS = ("epochs", "images", "size")
+"""What a cheaper rung has less of."""
 
 
 @dataclass(frozen=True)
 class EarlyStopping:
-    """`rungs` are numbers of epochs, ascending; the last is the study's own. Of each rung the best `1 / eta` go on."""
+    """`rungs` are numbers of epochs, ascending; the last is the study's own. Of each rung the best `1 / eta` go on.
+
+    With `by` "images" or "size" a lower rung is as much work as so many epochs, spent on all epochs of fewer or smaller images.
+    """
 
     rungs: tuple[int, ...]
     eta: int = ETA
+    by: str = "epochs"
+
+    def in_words(self, epochs: int) -> str:
+        """A lower rung, as people say it: "13 of 40 epochs", "33 % of the images", "57 % of the sides"."""
+        share = epochs / self.rungs[-1]
+        if self.by == "images":
+            return f"{100 * share:.0f} % of the images"
+        return f"{100 * math.sqrt(share):.0f} % of the sides" if self.by == "size" else f"{epochs} of {self.rungs[-1]} epochs"
+
+    @staticmethod
+    def from_dict(raw: Mapping[str, Any] | None) -> "EarlyStopping | None":
+        """The inverse of `to_dict`; None for the identity of a study that has none."""
+        return None if raw is None else EarlyStopping(tuple(raw["rungs"]), raw["eta"], raw.get("by", KINDS[0]))
+
+    def to_dict(self) -> dict[str, Any]:
+        """For a study's identity, as it was before there was more than one kind."""
+        return {"rungs": list(self.rungs), "eta": self.eta} | ({} if self.by == "epochs" else {"by": self.by})
 
 
 def read_early_stopping(wish: str | None, epochs: int) -> EarlyStopping:
-    """From `asha` or `asha:eta=3,min_epochs=10`, for trials of `epochs` epochs; None is one rung, so that nothing is stopped.
+    """From `asha` or `asha:eta=3,min_epochs=10,by=images`, for trials of `epochs` epochs; None is one rung: nothing is stopped.
 
-    The rungs are `epochs` divided by 1, eta, eta squared, ... (rounded), none below min_epochs: 13, 40 and 120 for 120 epochs.
+    `by` is what lower rungs have less of: epochs (the default), images or size. The rungs are `epochs` divided by 1, eta, eta
+    squared, ... (rounded), none below min_epochs: 13, 40 and 120 for 120 epochs.
     """
     if wish is None:
         return EarlyStopping((epochs,))
     name, colon, rest = wish.partition(":")
     if name != ASHA:
         raise BadInput(f"early stopping {wish!r}: allowed is asha, as in {EXAMPLE}; leave it out to stop nothing")
-    options = _options(wish, rest.split(",")) if colon else {}
+    parts = rest.split(",") if colon else []
+    by = _kind(wish, [part for part in parts if part.startswith("by=")])
+    options = _options(wish, [part for part in parts if not part.startswith("by=")])
     eta = options.get("eta", ETA)
     if eta < 2:
         raise BadInput(f"early stopping {wish!r}: eta {eta}; allowed is a whole number from 2: of each rung one in eta goes on")
@@ -46,7 +73,7 @@ def read_early_stopping(wish: str | None, epochs: int) -> EarlyStopping:
     if fewest > longest:
         cure = f"at most {longest} ({epochs} epochs by {eta})" if longest else f"none with {epochs} epochs: give more epochs"
         raise BadInput(f"early stopping {wish!r}: min_epochs {fewest}; allowed is {cure}")
-    return EarlyStopping(_rungs(epochs, eta, fewest), eta)
+    return EarlyStopping(_rungs(epochs, eta, fewest), eta, by)
 
 
 def expected_trials(stopping: EarlyStopping, policies: int) -> int:
@@ -54,12 +81,21 @@ def expected_trials(stopping: EarlyStopping, policies: int) -> int:
     return sum(max(1, policies // stopping.eta**place) for place in range(len(stopping.rungs)))
 
 
+def _kind(wish: str, parts: Sequence[str]) -> str:
+    kinds = [part.removeprefix("by=") for part in parts] or [KINDS[0]]
+    if len(kinds) > 1 or kinds[0] not in KINDS:
+        raise BadInput(f"early stopping {wish!r}: {parts[-1]!r}; allowed is by once, one of {', '.join(KINDS)}")
+    return kinds[0]
+
+
 def _options(wish: str, parts: Sequence[str]) -> dict[str, int]:
     options: dict[str, int] = {}
     for part in parts:
         option, _, value = part.partition("=")
         if option not in ("eta", "min_epochs") or option in options or not re.fullmatch(r"[0-9]{1,6}", value) or int(value) < 1:
-            raise BadInput(f"early stopping {wish!r}: {part!r}; allowed are eta and min_epochs as whole numbers, as in {EXAMPLE}")
+            raise BadInput(
+                f"early stopping {wish!r}: {part!r}; allowed are eta and min_epochs as whole numbers, and by, as in {EXAMPLE}"
+            )
         options[option] = int(value)
     return options
 

@@ -45,7 +45,9 @@ def trial_spec(
     if setting.objective is None:
         assert setting.data is not None, "our own training has data"
         recipe = replace(setting.recipe, **overrides)
-        how = (budget_epochs, replicate, split, budget_steps)
+        how: tuple[Any, ...] = (budget_epochs, replicate, split, budget_steps)
+        if budget_epochs < setting.budget_epochs and budget_steps is None and setting.by != "epochs":
+            how += (setting.by, setting.budget_epochs)
         return TrialSpec(trial_uid, policy, recipe, setting.data, setting.seed, *how).to_dict()
     return {
         "trial_uid": trial_uid,

@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     from policysearch.ledger import StudyRecord
     from policysearch.objective import Context
     from policysearch.search import Outcome
+    from searchspaces.limiting import Limits
     from searchspaces.recipe_wishes import RecipeWish
     from trials.data import Prepared, Source
 
 DRIVERS = ("local", "ray")
 CURES = ("drop-exact", "drop-from-train", "report", "refuse")
-DOMAINS = ("photos", "digits")
 SPACE_FILES = (".yaml", ".yml")
 # The wishes that are kept for `extend` as they are.
 KEPT_WISHES = (
@@ -65,7 +65,12 @@ class Study:
 
     `objective` is a function of your own that trains in place of ours (`policysearch.objective.Context` is what it gets); then
     `data` may be left out, and `channels` and `domain` say what images it has (3 and "photos" unless they are given). Its name is
-    part of the identity, its code is not. Raises BadInput for a wish that can't be.
+    part of the identity, its code is not.
+
+    `domain` says what kind of images they are, whatever the data's reader says, and brings that domain's base and limits;
+    `forbid` ("hflip,hue,rotate>15", or a list of such) stands in place of what the domain says of each that it names. Both hold
+    for searched policies, baselines and enqueued ones, and are part of the identity (`searchspaces.domains`, docs/domains.md).
+    Raises BadInput for a wish that can't be.
     """
 
     data: str | PathLike[str] | None = None
@@ -104,6 +109,7 @@ class Study:
     model: str | Callable[..., Any] = "small"
     weights: str | PathLike[str] | None = None
     batch_images: int | None = None
+    forbid: str | Sequence[str] = ()
 
     def __post_init__(self) -> None:
         check_count("epochs", self.epochs, 1, 100_000)
@@ -129,7 +135,13 @@ class Study:
                 raise BadInput(f"{limit} {length}: allowed is a number above 0; leave it out for no limit")
         if self.gpus_per_trial is not None and not 0 < self.gpus_per_trial <= 1:
             raise BadInput(f"gpus_per_trial {self.gpus_per_trial}: allowed is above 0, at most 1; 0.25 puts four trials on a GPU")
-        read_early_stopping(self.early_stopping, self.epochs)
+        stopping = read_early_stopping(self.early_stopping, self.epochs)
+        if self.objective is not None and stopping.by != "epochs":
+            raise BadInput(
+                f"early stopping {self.early_stopping!r}: your function trains on its own images; leave by={stopping.by} out"
+            )
+        if self.domain is not None or self.forbid:
+            self.limits("photos")
         _ = self.recipe_wish
         self._check_what_trains()
 
@@ -150,12 +162,12 @@ class Study:
                 raise BadInput(
                     "recipe: your function trains by a recipe of its own; leave it out, or search fields in a space file"
                 )
-        for name, allowed in (("channels", (1, 3)), ("domain", DOMAINS)):
-            value = getattr(self, name)
-            if value is not None and self.data is not None:
-                raise BadInput(f"{name} {value!r}: the data says it; leave it out, or leave the data out and give an objective")
-            if value is not None and value not in allowed:
-                raise BadInput(f"{name} {value!r}: allowed are {', '.join(map(str, allowed))}")
+        if self.channels is not None and self.data is not None:
+            raise BadInput(
+                f"channels {self.channels!r}: the data says it; leave it out, or leave the data out and give an objective"
+            )
+        if self.channels is not None and self.channels not in (1, 3):
+            raise BadInput(f"channels {self.channels!r}: allowed are 1, 3")
 
     def source(self) -> "Source":
         """The data wishes, as preparing takes them."""
@@ -165,6 +177,12 @@ class Study:
         root = None if self.data_root is None else fspath(self.data_root)
         wishes = (self.image_size, self.train_images, self.val_images, self.val_folder, self.seed)
         return Source(fspath(self.data), root, *wishes, groups=self.groups, duplicates=self.duplicates)
+
+    def limits(self, said: str) -> "Limits":
+        """What the study's images may not meet; `said` is the domain that the data's reader takes them for."""
+        from searchspaces.limiting import limits_of
+
+        return limits_of(self.domain, said, self.forbid)
 
     @property
     def space_wish(self) -> str | Mapping[str, Any]:
@@ -184,11 +202,13 @@ class Study:
         """All that the study's results depend on, as JSON values; without what a study of one's own trainer lacks."""
         from searchspaces.policy_json import digest
 
+        limits = self.limits("photos" if prepared is None else prepared.domain)
         identity = {
             "epochs": self.epochs,
             "sampler": self.sampler,
             "seed": self.seed,
             "objective": setting.objective or OBJECTIVE,
+            **({"limits": limits.to_dict()} if limits.cut else {}),
             "space": setting.space.to_dict(),
             "baselines": {label: digest(policy) for label, policy in setting.baselines.items()},
         }
@@ -196,19 +216,20 @@ class Study:
             identity |= {
                 "splits": dict(prepared.counts),
                 "fingerprints": dict(prepared.fingerprints),
-                "image": {name: getattr(prepared, name) for name in ("channels", "height", "width", "domain")},
+                "image": {name: getattr(prepared, name) for name in ("channels", "height", "width")}
+                | {"domain": limits.domain.name},
                 "data": {"name": prepared.name, "fingerprint": prepared.fingerprint},
                 "groups": self.groups,
                 "duplicates": self.duplicates,
                 "test": prepared.heldout_fingerprint,
             }
         else:
-            identity["image"] = {"channels": self.channels or 3, "domain": self.domain or "photos"}
+            identity["image"] = {"channels": self.channels or 3, "domain": limits.domain.name}
         if setting.objective is None:
             identity["recipe"] = setting.recipe.to_dict()
             identity["trim"] = self.trim
         if self.early_stopping is not None:
-            identity["early_stopping"] = {"rungs": list(setting.early_stopping.rungs), "eta": setting.early_stopping.eta}
+            identity["early_stopping"] = setting.early_stopping.to_dict()
         return identity
 
     def name_for(self, identity: Mapping[str, Any], data_name: str) -> str:
@@ -235,12 +256,14 @@ class Study:
         Paths are absolute, a space file's content stands instead of its path, a function of the user's own is there by name only.
         """
         from policysearch.nets import lasting_model, lasting_weights
+        from searchspaces.forbidding import read_forbids
         from searchspaces.recipe_wishes import lasting_recipe
         from searchspaces.spaces import lasting_wish
         from trials.data.source import NAMED
 
         data = None if self.data is None else fspath(self.data)
         kept = {name: getattr(self, name) for name in KEPT_WISHES if getattr(self, name) is not None}
+        kept |= {"forbid": [part.words for part in read_forbids(self.forbid)]} if self.forbid else {}
         kept |= {"space": lasting_wish(self.space_wish)}
         if self.recipe is not None:
             kept["recipe"] = lasting_recipe(self.recipe)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 LABELS, TRIM = "labels", "trim"
 """The names of the facts: the table of `kept_labels`, and what was cut."""
+PLAINEST = "none"
 STRENGTHS_A_SIDE = 5
 POINTS_LOOKED_AT = 256
 
@@ -65,7 +66,8 @@ def trimmed(setting: "Setting", cut: Cut) -> "Setting":
     if len({digest(policy) for policy in policies_of(space)}) < 2:
         raise BadInput(f"trim: of space {setting.space.name} nothing is left to search ({cut.words}); search another space")
     base_alone = Cut(moves=cut.moves)
-    free = {_label(label, cut): cut_policy(policy, base_alone) for label, policy in setting.baselines.items()}
+    bases = {_label(label, cut): cut_policy(policy, base_alone) for label, policy in setting.baselines.items()}
+    free = {label: policy for label, policy in bases.items() if label == PLAINEST or policy.base.ops or policy.ops}
     enqueued = {label: cut_policy(policy, base_alone) for label, policy in setting.enqueued.items()}
     return replace(setting, space=space, baselines=free, enqueued=enqueued)
 

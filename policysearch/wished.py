@@ -19,12 +19,12 @@ from policysearch.preparing import noting
 from policysearch.rungs import read_early_stopping
 from policysearch.study import MACHINE_PARTS, Study, check_same
 from searchspaces.errors import BadInput
-from searchspaces.families.fixed import baselines
-from searchspaces.policy import Base, Policy
+from searchspaces.limiting import Limits, check_within, limited_baselines, limited_space
+from searchspaces.policy import Policy
 from searchspaces.policy_json import digest
 from searchspaces.recipe_wishes import with_recipe
-from searchspaces.spaces import build_space, usual_base
 from searchspaces.views import recipe_views, views_met, views_note, with_views
+from trials.cheaper import check_enough
 from trials.data import Prepared, prepare
 from trials.models.fitting import check_fit
 from trials.recipes import check_recipe, default_recipe
@@ -75,34 +75,47 @@ def wished(study: Study, prepared: Prepared | None, ledger: Ledger, policies: Ma
         check_recipe(setting.recipe)
         if prepared is not None:
             check_fit(setting.recipe, prepared.channels, prepared.height, prepared.width, len(prepared.classes))
-    setting, notes = _with_enqueued(setting, policies, *_images(study, prepared))
+    setting, notes = _with_enqueued(setting, policies, study, prepared)
     prepared_notes = () if prepared is None else prepared.notes
-    domain = (study.domain or "photos") if prepared is None else prepared.domain
-    mirrored = views_note(domain, views_met(setting.space, setting.recipe.views))
-    all_notes = (*prepared_notes, *setting.space.notes, *([mirrored] if mirrored else []), *notes)
+    limits, channels = _limits(study, prepared), _channels(study, prepared)
+    mirrored = views_note(limits.domain.name, views_met(setting.space, setting.recipe.views), "hflip" in limits.cut.moves)
+    limit_notes = (*limits.notes(channels), *setting.space.notes)
+    all_notes = (*prepared_notes, *limit_notes, *([mirrored] if mirrored else []), *notes)
     return Wished(prepared, setting, name, identity, known, all_notes)
 
 
-def _images(study: Study, prepared: Prepared | None) -> tuple[int, Base]:
-    """How many channels the images have, and what is done to each of them."""
-    if prepared is None:
-        return study.channels or 3, usual_base(study.domain or "photos")
-    return prepared.channels, usual_base(prepared.domain, prepared.height, prepared.width)
+def _channels(study: Study, prepared: Prepared | None) -> int:
+    return (study.channels or 3) if prepared is None else prepared.channels
+
+
+def _size(prepared: Prepared | None) -> tuple[int, int] | tuple[()]:
+    """Height and width, where they are known."""
+    return () if prepared is None else (prepared.height, prepared.width)
+
+
+def _limits(study: Study, prepared: Prepared | None) -> Limits:
+    """What the images may not meet."""
+    return study.limits("photos" if prepared is None else prepared.domain)
 
 
 def _setting(study: Study, prepared: Prepared | None) -> Setting:
-    channels, base = _images(study, prepared)
+    channels, limits = _channels(study, prepared), _limits(study, prepared)
+    base = limits.domain.base(*_size(prepared))
     stopping = read_early_stopping(study.early_stopping, study.epochs)
-    space = with_views(build_space(study.space_wish, channels, base), study.views)
+    if prepared is not None:
+        known = (prepared.counts["train"], len(prepared.classes), prepared.height, prepared.width)
+        check_enough(stopping.by, stopping.rungs[0] / study.epochs, *known)
+    space = with_views(limited_space(study.space_wish, channels, base, limits.cut), study.views)
     return Setting(
         space=space if study.recipe_wish is None else with_recipe(space, study.recipe_wish),
-        baselines=baselines(channels, base),
+        baselines=limited_baselines(channels, base, limits.cut),
         recipe=_recipe(study),
         data=None if prepared is None else DataRef(str(prepared.directory), prepared.fingerprint),
         seed=study.seed,
         budget_epochs=study.epochs,
         rungs=stopping.rungs,
         eta=stopping.eta,
+        by=stopping.by,
         objective=None if study.objective is None else name_of(study.objective),
         limit_seconds=None if study.max_trial_minutes is None else 60 * study.max_trial_minutes,
     )
@@ -134,10 +147,16 @@ def _recipe(study: Study) -> Recipe:
 
 
 def _with_enqueued(
-    setting: Setting, policies: Mapping[str, Policy], channels: int, base: Base
+    setting: Setting, policies: Mapping[str, Policy], study: Study, prepared: Prepared | None
 ) -> tuple[Setting, tuple[str, ...]]:
-    """The setting with the policies that the user enqueued, on the study's own base, and notes on those that are run anyway."""
-    placed = for_study(policies, channels, base)
+    """The setting with the policies that the user enqueued, on the study's own base, and notes on those that are run anyway.
+
+    BadInput for one that has what the study forbids.
+    """
+    limits = _limits(study, prepared)
+    placed = for_study(policies, _channels(study, prepared), limits.base(*_size(prepared)))
+    for label, policy in placed.items():
+        check_within(f"enqueue {label}", policy, limits.cut)
     known = {digest(policy): f"the baseline {label}" for label, policy in setting.baselines.items()}
     once, notes = not_run_twice(placed, known)
     return replace(setting, enqueued=once), notes

@@ -11,20 +11,29 @@ from functools import partial
 from os import PathLike
 from typing import Any
 
+from searchspaces.domains import find_domain
+from searchspaces.domains.digits import DIGIT_BASE
+from searchspaces.domains.photos import LARGE_PHOTO_BASE, PHOTO_BASE
 from searchspaces.errors import BadInput
 from searchspaces.families import FILES, family_table, find_family, named_family
 from searchspaces.families.joining import joined
 from searchspaces.families.narrowing import family_from_file, read_space_file
 from searchspaces.families.option import LISTED
-from searchspaces.policy import Base, PadCrop, ResizedCrop
+from searchspaces.policy import Base
 from searchspaces.space import SearchSpace
 
-PHOTO_BASE = Base(crop=PadCrop(0.125), hflip=0.5)
-LARGE_PHOTO_BASE = Base(
-    crop=ResizedCrop(), hflip=0.5, interpolation="bilinear"
-)  # as torchvision's references: 8 % of the area up
-DIGIT_BASE = Base(crop=PadCrop(0.125))  # a mirrored 2 is no digit
-LARGE_PIXELS = 128
+__all__ = [
+    "DIGIT_BASE",
+    "LARGE_PHOTO_BASE",
+    "PHOTO_BASE",
+    "build_space",
+    "few_trials_note",
+    "from_file",
+    "joint",
+    "lasting_wish",
+    "usual_base",
+]
+
 TRIALS_A_DIMENSION = 10
 
 
@@ -39,12 +48,11 @@ def build_space(wish: str | Mapping[str, Any], channels: int = 3, base: Base = P
 
 
 def usual_base(domain: str, height: int | None = None, width: int | None = None) -> Base:
-    """What every image meets, whatever the policy: digits a crop with padding, photos flips too, and from 128 px on (the shorter
-    side) a random resized crop in the place of the padded one, whose few pixels would do little there. Sizes may be unknown.
+    """What every image of a domain meets, whatever the policy: digits a crop with padding, photos flips too, and from 128 px on
+    (the shorter side) a random resized crop in the place of the padded one, whose few pixels would do little there. Sizes may be
+    unknown. BadInput names the domains there are.
     """
-    if domain == "digits":
-        return DIGIT_BASE
-    return LARGE_PHOTO_BASE if min(height or 0, width or 0) >= LARGE_PIXELS else PHOTO_BASE
+    return find_domain(domain).base(height, width)
 
 
 def joint(*families: str, channels: int = 3, base: Base = PHOTO_BASE) -> SearchSpace:

@@ -104,9 +104,11 @@ def views_met(space: "SearchSpace", usual: str) -> str:
     return str(space.fixed.get(SEARCHED, usual))
 
 
-def views_note(domain: str, wish: str) -> str | None:
+def views_note(domain: str, wish: str, mirrors_forbidden: bool = False) -> str | None:
     """A sentence for the user where a wish, one name or several, does not suit the images; None where it does."""
     mirroring = [name for name in named_views(wish) if name in VIEW_SETS and VIEW_SETS[name].mirrors]
+    if mirroring and mirrors_forbidden and domain != "digits":
+        return f"views {' and '.join(mirroring)}: images are mirrored to be judged, which the study forbids of training images"
     if domain != "digits" or not mirroring:
         return None
     return f"views {' and '.join(mirroring)}: digits are mirrored, and a mirrored digit may be another one or none"

@@ -7,6 +7,7 @@ test images are.
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from searchspaces.errors import BadInput
 from searchspaces.mixing import draw_mixing
 from searchspaces.plan import Plan
 from searchspaces.views import IDENTITY
+from trials.cheaper import cheaper_parts, check_cheaper, passes, passes_of
 from trials.data import Split, data_fingerprint, open_parts, read_meta
 from trials.evaluate import NotFinite, placed, score
 from trials.failpoints import reach
@@ -88,6 +90,7 @@ def _checked(spec: TrialSpec) -> dict[str, Any]:
     if spec.budget_epochs < 1:
         raise BadInput(f"budget_epochs: {spec.budget_epochs}; allowed is 1 or more")
     check_steps(spec.budget_steps)
+    check_cheaper(spec)
     meta = read_meta(Path(spec.data.directory))
     found = data_fingerprint(meta)
     if found != spec.data.fingerprint:
@@ -108,19 +111,19 @@ def _train_and_keep(
 ) -> tuple[Score, str | None]:
     """The last epoch's score, and the SHA-256 of the kept weights (None: none are kept); `ran` is told the engines that ran."""
     with spans.timed("setup"):
-        train, held = open_parts(Path(spec.data.directory), spec.split)
+        train, held = cheaper_parts(*open_parts(Path(spec.data.directory), spec.split), spec)
         model = _fresh_model(spec, train)
         # The training part's of the study, whatever is trained on here: all nets of a study are shown images alike.
         seen_by = meta["mean"], meta["std"]
         normaliser = Normaliser(*seen_by, spec.recipe)
-        trainer = Trainer(model, train, normaliser, spec.recipe, spec.budget_epochs, spans, ran)
+        trainer = Trainer(model, train, normaliser, spec.recipe, passes(spec, spec.budget_epochs), spans, ran)
 
     def scoring(views: str) -> Score:
         return score(trainer.net, held, spec.recipe, *seen_by, views)
 
     epochs = list[Epoch]()
     for number in range(1, 1 + _epochs(spec)):
-        loss = _trained(trainer, spec, number, train, spans)
+        loss = fmean(_trained(trainer, spec, each, train, spans) for each in passes_of(spec, number))
         reach("mid_epoch")
         scored = _scored(spec, number == _epochs(spec), scoring, spans)
         epochs.append(Epoch(number, loss, scored.wrong, scored.total))

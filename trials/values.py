@@ -80,7 +80,8 @@ class TrialSpec:
     `split` says which images it trains on and which score it: "search" (train, then val), "select" (train, then the second
     validation part), "fold-I" (train and val put together and split anew, the I-th time), "all" (trained on train and val; its
     score is of val images that it has seen, and is no estimate of anything). `budget_steps` (a rehearsal's) ends the training
-    after so many optimiser steps; None: after all epochs.
+    after so many optimiser steps; None: after all epochs. `by` "images" or "size" makes it a training of `whole_epochs` epochs on
+    fewer or smaller images, for the work of `budget_epochs` (`trials.cheaper`).
     """
 
     trial_uid: str
@@ -92,6 +93,8 @@ class TrialSpec:
     replicate: int = 0
     split: str = "search"
     budget_steps: int | None = None
+    by: str = "epochs"
+    whole_epochs: int | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
@@ -107,6 +110,7 @@ class TrialSpec:
             "replicate": self.replicate,
             "split": self.split,
             "budget_steps": self.budget_steps,
+            **({} if self.by == "epochs" else {"by": self.by, "whole_epochs": self.whole_epochs}),
         }
 
     @staticmethod
@@ -124,6 +128,8 @@ class TrialSpec:
             replicate=raw["replicate"],
             split=raw.get("split", "search"),
             budget_steps=raw.get("budget_steps"),
+            by=raw.get("by", "epochs"),
+            whole_epochs=raw.get("whole_epochs"),
         )
 
 

@@ -14,15 +14,19 @@ from searchspaces.errors import BadInput
 
 if TYPE_CHECKING:
     from policysearch.home import Home
+    from searchspaces.domains import Domain
     from searchspaces.ops.op import Op
 
 
 @click.command()
+@click.option("--domains", is_flag=True, help="The kinds of images that --domain takes alone: their crop and flips, and limits.")
 @json_option
-def spaces(as_json: bool) -> None:
-    """The families of policies that can be searched with --space, and how large each is on colour images."""
+def spaces(domains: bool, as_json: bool) -> None:
+    """The families of policies that can be searched with --space, and how large each is on colour images; the domains."""
     from searchspaces.families import family_table
 
+    if domains:
+        return _domains(as_json)
     facts = [_space_facts(family) for family in family_table()]
     if as_json:
         return print_json(facts)
@@ -33,9 +37,32 @@ def spaces(as_json: bool) -> None:
     click.echo(
         "Any of them goes with geometry, mixing or both: --space randaugment+geometry+mixing\n"
         "Several are one space: --space randaugment,photometric\n"
-        "A file narrows one, fixes, forbids, and adds the recipe's parameters: --space my_space.yaml (docs/spaces.md)"
+        "A file narrows one, fixes, forbids, and adds the recipe's parameters: --space my_space.yaml (docs/spaces.md)\n"
+        "\n--domain limits any of them, and the baselines, to what kinds of images bear; --forbid does by name (docs/domains.md):"
     )
+    return _domains(as_json)
+
+
+def _domains(as_json: bool) -> None:
+    from searchspaces.domains import domain_table
+
+    facts = [_domain_facts(domain) for domain in domain_table()]
+    if as_json:
+        return print_json(facts)
+    for fact in facts:
+        click.echo(f"{fact['name']}\n  {fact['summary']}")
+        for limit in fact["limits"]:
+            click.echo(f"  forbids {', '.join(limit['forbids'])}\n    {limit['reason']}\n    source: {limit['source']}")
     return None
+
+
+def _domain_facts(domain: "Domain") -> dict[str, Any]:
+    from searchspaces.framing_json import base_to_dict
+
+    limits = [{"forbids": list(limit.forbids), "reason": limit.reason, "source": limit.source} for limit in domain.limits]
+    bases = {"base": base_to_dict(domain.small), "base_from_128_px": base_to_dict(domain.large)}
+    channels = "any" if domain.channels is None else list(domain.channels)
+    return {"name": domain.name, "summary": domain.summary, "channels": channels, **bases, "limits": limits}
 
 
 def _size(fact: dict[str, Any]) -> str:

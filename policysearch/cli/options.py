@@ -59,6 +59,14 @@ def finalist_options(command: Command) -> Command:
     return click.option("--finalists", type=int, default=3, show_default=True, metavar="K", help=most)(seeds(command))
 
 
+def domain_options(command: Command) -> Command:
+    """`--domain NAME` and `--forbid LIST`: what kind of images they are, and what they may not meet."""
+    kinds = "What the images are: photos, digits, aerial, histology, xray; sets crop, flips and what is forbidden."
+    parts = "What they may not meet: ops, hflip, vflip, quarter_turns, crop, or bounds such as 'rotate>15', with commas."
+    forbid = click.option("--forbid", default="", metavar="OP[>VALUE][,...]", help=parts)
+    return click.option("--domain", metavar="NAME", help=kinds)(forbid(command))
+
+
 def json_option(command: Command) -> Command:
     """`--json`: the same facts for programs."""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON, for other programs.")(command)

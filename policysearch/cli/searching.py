@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from policysearch.cli.options import MIRROR_PATIENCE_SECONDS, finalist_options, home_option, spoken
+from policysearch.cli.options import MIRROR_PATIENCE_SECONDS, domain_options, finalist_options, home_option, spoken
 
 if TYPE_CHECKING:
     from policysearch.cli.progress import Bars, PlainLines
@@ -63,6 +63,7 @@ five minutes; Ctrl-C stops it, and the same command goes on from there.
     metavar="FAMILY|FILE.yaml",
     help="What to search: see policysearch spaces; several with commas.",
 )
+@domain_options
 @click.option("--trim", is_flag=True, help="Cut the space to strengths that keep the labels.")
 @click.option(
     "--views",
@@ -98,7 +99,11 @@ five minutes; Ctrl-C stops it, and the same command goes on from there.
 @click.option(
     "--sampler", default="tpe", show_default=True, metavar="NAME", help="tpe, random, grid, ray:random, or one of Optuna's."
 )
-@click.option("--early-stopping", metavar="asha[:eta=3]", help="Train the best third of policies on, from shorter schedules.")
+@click.option(
+    "--early-stopping",
+    metavar="asha[:eta=3,by=images]",
+    help="Train the best third on, from fewer epochs, images or pixels (size).",
+)
 @click.option("--driver", default="local", show_default=True, metavar="NAME", help="Where trials run: local or ray.")
 @click.option("--address", metavar="ADDRESS", help="The Ray cluster to run on, such as auto.")
 @click.option("--workers", type=int, metavar="N", help="Trials at once (default: one a core).")

@@ -41,6 +41,8 @@ def _print_how_it_went(facts: Mapping[str, Any]) -> None:
         winner = facts["winner"]
         _line("search's best", f"{winner['label']}: {winner['error_percent']} % of {winner['total']} validation images wrong")
         _line("", winner["words"])
+    for rung in facts["verdict"].get("rungs", ()):
+        _line("rung", rung["sentence"])
 
 
 def _print_finalists(judgement: Mapping[str, Any]) -> None:

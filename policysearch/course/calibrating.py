@@ -13,7 +13,7 @@ from policysearch.course.planned import PlannedTraining
 from policysearch.judgement import calibration
 from searchspaces.words import counted
 
-STRONG = "trivialaugment-wide"
+NOTHING, STRONG = "none", "trivialaugment-wide"
 ANY_BUDGET = "any_budget"
 
 
@@ -29,7 +29,7 @@ def train_baselines(course: Course) -> Stages[None]:
     """All baselines not trained yet, and what the calibration wants. Weights are kept until the search knows the best one."""
     setting, wishes = course.setting, course.study
     plans = [course.baseline(label, policy) for label, policy in setting.baselines.items()][course.plainest_first :]
-    more = longer_and_again(course) if wishes.calibrate else []
+    more = [*longer_and_again(course), *at_rungs(course)] if wishes.calibrate else []
     course.begin("baselines and calibration" if more else "baselines", len(plans) + len(more))
     yield (source := course.planned([*plans, *more], keep_weights=True))
     course.stopped = "time" if source.stopped else None
@@ -46,16 +46,32 @@ def longer_and_again(course: Course) -> list[PlannedTraining]:
     return [
         *(
             course.baseline(f"{label}, {LONGER}x the epochs", setting.baselines[label], role="calibration", epochs=epochs)
-            for label in (plain, STRONG)
+            for label in (plain, strong_baseline(setting))
             for epochs in (LONGER * setting.budget_epochs,)
         ),
         course.baseline(f"{plain}, second seed", setting.baselines[plain], role="calibration", replicate=second),
     ]
 
 
+def at_rungs(course: Course) -> list[PlannedTraining]:
+    """The baselines by each cheaper rung of early stopping: what orders them is known of policies that nothing has chosen."""
+    stopping = course.setting.early_stopping
+    return [
+        course.baseline(f"{label}, {stopping.in_words(epochs)}", policy, role="calibration", epochs=epochs)
+        for epochs in stopping.rungs[:-1]
+        for label, policy in course.setting.baselines.items()
+        if label != NOTHING
+    ]
+
+
 def plain_baseline(setting: Setting) -> str:
-    """The first baseline that does anything."""
-    return next(label for label, policy in setting.baselines.items() if label != "none")
+    """The base alone; "none" where a study's base does nothing."""
+    return next((label for label, policy in setting.baselines.items() if policy.base.ops and not policy.ops), NOTHING)
+
+
+def strong_baseline(setting: Setting) -> str:
+    """TrivialAugment's label, which may say that it is cut to what the study allows."""
+    return next(label for label in setting.baselines if label.startswith(STRONG))
 
 
 def judge_budget(course: Course) -> None:

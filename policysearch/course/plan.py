@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from policysearch.campaign import Setting
 from policysearch.course.course import Course
 from policysearch.course.planned import ALL_ROLES
 from policysearch.course.rehearsing import STEPS
@@ -121,7 +122,7 @@ def plan_left(course: Course, pace: Pace) -> Plan:
     lasting = [row for row in over if not searched or row.digest in free]  # the search may still name other finalists
     stages = (
         Stage("baselines", _left([budget] * len(setting.baselines), over, "baseline")),
-        Stage("calibration", _left([LONGER * budget] * 2 + [budget], over, "calibration") if study.calibrate else ()),
+        Stage("calibration", _left(_calibration(setting), over, "calibration") if study.calibrate else ()),
         Stage("search", searched),
         Stage("finalists", _left([budget] * arms * study.finalist_seeds, lasting, "finalist") if finals else ()),
         Stage("test", *_tested(course, over)),
@@ -226,6 +227,12 @@ def _searched(course: Course, over: list[Standing]) -> tuple[int, ...]:
     policies = course.trials if cells is None else min(course.trials, len(cells))
     wanted = _by_rung(setting.early_stopping, policies) + [setting.budget_epochs] * len(setting.enqueued)
     return _left(wanted, over, "trial", "enqueued")
+
+
+def _calibration(setting: Setting) -> list[int]:
+    """The epochs of what calibrates: two baselines longer, one again, and all that do anything by each cheaper rung."""
+    budget, doing = setting.budget_epochs, sum(label != "none" for label in setting.baselines)
+    return [LONGER * budget] * 2 + [budget] + [epochs for epochs in setting.early_stopping.rungs[:-1] for _ in range(doing)]
 
 
 def _by_rung(stopping: EarlyStopping, policies: int) -> list[int]:

@@ -5,6 +5,7 @@ from policysearch.course.chain import Stages
 from policysearch.course.course import Course
 from policysearch.course.plan import reserve_seconds
 from policysearch.enqueued import count_in
+from policysearch.rung_orders import rung_orders
 from policysearch.rungs import expected_trials
 from policysearch.samplers import make_sampler
 from policysearch.selection import short_trials
@@ -36,7 +37,11 @@ def few_and_short(setting: Setting, trials: int) -> tuple[str, ...]:
     rungs = (
         f"early stopping: each policy trains for {', '.join(map(str, shorter))} epochs first, each time from the start; the best"
     )
-    rungs += f" 1 in {setting.eta} go on, at last to {full} epochs, and only those can win"
+    if setting.by != "epochs":
+        parts = " and ".join(setting.early_stopping.in_words(epochs) for epochs in shorter)
+        rungs = f"early stopping: each policy trains {full} epochs on {parts} first, each time from the start; the best"
+    whole = f"{full} epochs" if setting.by == "epochs" else "the whole"
+    rungs += f" 1 in {setting.eta} go on, at last to {whole}, and only those can win"
     return (*((few,) if few else ()), *((rungs,) if shorter else ()))
 
 
@@ -52,4 +57,5 @@ def _ending(course: Course, stopped: str | None) -> tuple[str, ...]:
 def _stopped_early(course: Course) -> tuple[str, ...]:
     """How many policies didn't get all epochs, if any."""
     stopped = sum(how == "stopped" for how in short_trials(course.ledger.standings(course.record.uid)).values())
-    return (f"early stopping: policies that were stopped before they had all epochs: {stopped}",) if stopped else ()
+    told = (f"early stopping: policies that were stopped before they had all epochs: {stopped}",) if stopped else ()
+    return (*told, *(f"early stopping: {rung.sentence}" for rung in rung_orders(course.ledger, course.record)))

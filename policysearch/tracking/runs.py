@@ -130,10 +130,18 @@ def _verdict_tags(judgement: "Judgement", note: str) -> dict[str, str]:
 
 
 def _verdict_points(judgement: "Judgement", step: int, moment: int) -> list[Point]:
-    """The difference to the named baseline with its interval, as shares of images; a verdict without one has none."""
+    """The difference to the named baseline with its interval, as shares of images; a verdict without one has none. Beside it how
+    far each cheaper rung orders policies as whole trainings do.
+    """
     verdict = judgement.verdict
     told = {"difference": verdict.difference, "low": verdict.low, "high": verdict.high}
-    return [Point(f"verdict/{name}", value, step, moment) for name, value in told.items() if value is not None]
+    points = [Point(f"verdict/{name}", value, step, moment) for name, value in told.items() if value is not None]
+    for rung in judgement.rungs:
+        orders = {"tau": rung.tau, "low": rung.low, "high": rung.high, "policies": float(rung.policies)}
+        points += [
+            Point(f"rung_{rung.epochs}/{name}", value, step, moment) for name, value in orders.items() if value is not None
+        ]
+    return points
 
 
 def _tested(trial: TrialRecord, figure: Figure | None) -> list[Point]:

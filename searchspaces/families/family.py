@@ -11,7 +11,9 @@ from searchspaces.policy import Base
 from searchspaces.space import SearchSpace
 
 MOVES = ("hflip", "vflip", "quarter_turns")
-"""What of the base can be forbidden."""
+"""What of the base can be forbidden in a space file."""
+CROP = "crop"
+"""What can be forbidden besides, for a whole study."""
 
 
 @dataclass(frozen=True)
@@ -76,9 +78,10 @@ class Family:
 
 
 def without_moves(base: Base, forbid: tuple[str, ...]) -> Base:
-    """The base without those of its flips and turns that are named."""
+    """The base without those of its flips and turns that are named, and without its crop where "crop" is."""
     hflip, vflip, quarter_turns = (0.0 if name in forbid else getattr(base, name) for name in MOVES)
-    return replace(base, hflip=hflip, vflip=vflip, quarter_turns=quarter_turns)
+    crop = None if CROP in forbid else base.crop
+    return replace(base, crop=crop, hflip=hflip, vflip=vflip, quarter_turns=quarter_turns)
 
 
 def useful_ops(names: Iterable[str], channels: int, forbid: tuple[str, ...] = ()) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -8,12 +8,12 @@ from searchspaces.policy import Base, Branch, Choice, Policy, ResizedCrop, Step
 
 def baselines(channels: int, base: Base) -> dict[str, Policy]:
     """The five free baselines by label, plainest first: nothing at all, the base alone ("flip+crop", of large photos
-    "flip+resized-crop"), and on top of that base TrivialAugment wide, RandAugment(2, 9) on torchvision's scale, and
-    UniformAugment.
+    "flip+resized-crop"; left out where the base does nothing), and on top of that base TrivialAugment wide, RandAugment(2, 9) on
+    torchvision's scale, and UniformAugment.
     """
     return {
         "none": Policy(),
-        _base_label(base): Policy(base),
+        **({_base_label(base): Policy(base)} if base.ops else {}),
         "trivialaugment-wide": trivialaugment_wide(channels, base),
         "randaugment(2,9)": randaugment.build(channels, base).decode({"ops": 2, "level": 9}),
         "uniformaugment": uniformaugment.build(channels, base).decode({"ops": 2, "range_fraction": 1.0}),
@@ -21,9 +21,15 @@ def baselines(channels: int, base: Base) -> dict[str, Policy]:
 
 
 def _base_label(base: Base) -> str:
-    """What the base does: digits are not flipped, so theirs is "crop"."""
+    """What the base does: digits are not flipped, so theirs is "crop"; aerial images are "flip+turns+crop"."""
     is_resized = isinstance(base.crop, ResizedCrop)
-    parts = {"flip": base.hflip > 0, "resized-crop": is_resized, "crop": base.crop is not None and not is_resized}
+    turned = base.quarter_turns > 0
+    parts = {
+        "flip": base.hflip > 0 or base.vflip > 0,
+        "turns": turned,
+        "resized-crop": is_resized,
+        "crop": base.crop is not None and not is_resized,
+    }
     return "+".join(part for part, is_on in parts.items() if is_on)
 
 

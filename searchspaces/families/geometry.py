@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from searchspaces.families.family import Family, without_moves
+from searchspaces.families.family import CROP, Family, without_moves
 from searchspaces.levels import rounded
 from searchspaces.policy import Base, PadCrop, Policy, ResizedCrop
 from searchspaces.space import Categorical, Parameter, Real, SearchSpace, When, Whole
@@ -28,7 +28,8 @@ def build(channels: int, base: Base, forbid: tuple[str, ...] = ()) -> SearchSpac
     from `geometry.scale_low` (0.08 to 1) of the area to all of it, at an aspect from 1 / `geometry.aspect` to it (1 to 2); these
     two exist for it alone.
     `geometry.hflip`, `geometry.vflip` and `geometry.quarter_turns` are probabilities, and `geometry.resolution_percent` (50 to
-    100 in tens) the share of each side that is trained on.
+    100 in tens) the share of each side that is trained on. Where "crop" is forbidden nothing is
+    cropped, and its parameters are gone.
     """
     resized = When("geometry.crop", ("resized",))
     crops = (
@@ -38,7 +39,8 @@ def build(channels: int, base: Base, forbid: tuple[str, ...] = ()) -> SearchSpac
     )
     allowed = {name: highest for name, highest in _CHANCES.items() if base.hflip > 0 and name not in forbid}
     chances = tuple(Real(f"geometry.{name}", 0.0, highest) for name, highest in allowed.items())
-    parameters: tuple[Parameter, ...] = (*crops, *chances, Whole("geometry.resolution_percent", 50, 100, step=10))
+    kept = () if CROP in forbid else crops
+    parameters: tuple[Parameter, ...] = (*kept, *chances, Whole("geometry.resolution_percent", 50, 100, step=10))
     left_out = ", ".join(name for name in _CHANCES if name not in allowed)
     reason = "they are forbidden" if base.hflip > 0 else "these images are not to be mirrored"
     notes = (_NOTE, f"left out, because {reason}: {left_out}") if left_out else (_NOTE,)
@@ -53,7 +55,9 @@ def _decode(base: Base, params: Mapping[str, Any]) -> Policy:
     return Policy(Base(_crop(base, params), hflip, "bilinear", base.fill, vflip, quarter_turns, resolution))
 
 
-def _crop(base: Base, params: Mapping[str, Any]) -> PadCrop | ResizedCrop:
+def _crop(base: Base, params: Mapping[str, Any]) -> PadCrop | ResizedCrop | None:
+    if "geometry.crop" not in params:  # it is forbidden
+        return None
     if params["geometry.crop"] == "pad":
         return base.crop if isinstance(base.crop, PadCrop) else USUAL_PADDING
     widest = params["geometry.aspect"]

@@ -33,6 +33,16 @@ def test_the_rungs_are_parts_of_the_full_number_of_epochs(wish: str | None, epoc
     assert read_early_stopping(wish, epochs) == EarlyStopping(rungs, eta)
 
 
+def test_lower_rungs_have_less_of_what_is_wished() -> None:
+    epochs, images, size = (read_early_stopping(f"asha:by={kind},eta=3", 40) for kind in ("epochs", "images", "size"))
+    assert epochs == read_early_stopping("asha", 40) and epochs.to_dict() == {"rungs": [13, 40], "eta": 3}
+    assert (images.rungs, images.by) == ((13, 40), "images") and size.to_dict()["by"] == "size"
+    told = ["13 of 40 epochs", "32 % of the images", "57 % of the sides"]
+    assert [each.in_words(13) for each in (epochs, images, size)] == told
+    assert all(EarlyStopping.from_dict(each.to_dict()) == each for each in (epochs, images, size))
+    assert EarlyStopping.from_dict(None) is None
+
+
 @pytest.mark.parametrize(
     ("wish", "message"),
     [
@@ -44,6 +54,8 @@ def test_the_rungs_are_parts_of_the_full_number_of_epochs(wish: str | None, epoc
         ("asha:eta=2,eta=3", "'eta=3'; allowed"),
         ("asha:epochs=2", "'epochs=2'; allowed"),
         ("asha:min_epochs=14", r"min_epochs 14; allowed is at most 13 \(40 epochs by 3\)"),
+        ("asha:by=pixels", "'by=pixels'; allowed is by once, one of epochs, images, size"),
+        ("asha:by=size,by=images", "'by=images'; allowed is by once"),
         ("asha:eta=99", "min_epochs 1; allowed is none with 40 epochs: give more epochs"),
     ],
 )
