@@ -57,7 +57,7 @@ def trial(config: dict[str, Any], arrays: dict[str, np.ndarray], wishes: argpars
     for _ in range(wishes.epochs):
         model.train()
         for images, labels in train:
-            rate = learning_rate(step, steps, recipe.peak_learning_rate, recipe.warmup_fraction)
+            rate = learning_rate(step, steps, recipe)
             for group in optimiser.param_groups:
                 group["lr"] = rate
             loss = nn.functional.cross_entropy(model(images), labels, label_smoothing=recipe.label_smoothing)
