@@ -23,7 +23,8 @@ SEPARATOR = "/"
 
 @dataclass(frozen=True)
 class RecipeField:
-    """A field of a recipe. `low` and `high` are included; `choices` are a word's, () where any word may be tried.
+    """A field of a recipe. `low` and `high` are included; `choices` are a word's, () where any word may be tried (`words`
+    then says what kind).
 
     `searched` where a space may search it. `needs` is a field and the value of it without which this one changes nothing.
     """
@@ -37,6 +38,7 @@ class RecipeField:
     choices: tuple[str, ...] = ()
     searched: bool = False
     needs: tuple[str, str] | None = None
+    words: str = "a name"
 
     @property
     def allowed(self) -> str:
@@ -44,7 +46,7 @@ class RecipeField:
         if self.kind == "switch":
             return "true, false"
         if self.kind == "word":
-            return ", ".join(self.choices) or "a name"
+            return ", ".join(self.choices) or self.words
         return f"{'a whole number' if self.kind == 'whole' else 'a number'} from {self.low:g} to {self.high:g}"
 
     def checked(self, value: object) -> Setting:
@@ -157,6 +159,7 @@ FIELDS: tuple[RecipeField, ...] = (
         "step_milestones",
         "word",
         "where the rate of the step schedule falls: shares of all steps, ascending, with / between",
+        words="shares between 0 and 1, ascending",
         unit="of the steps",
     ),
     RecipeField(

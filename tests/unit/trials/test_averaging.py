@@ -59,14 +59,14 @@ def test_statistics_follow_the_averaged_weights() -> None:
     """
     model = nn.Sequential(nn.Conv2d(1, 1, 1, bias=False), nn.BatchNorm2d(1, momentum=0.5)).train()
     mean, generator = WeightMean(model, 0.95), torch.Generator().manual_seed(0)
-    for step in range(150):
-        with torch.no_grad(), reproducible(Recipe()):
-            model[0].weight.fill_(1 + step / 150)  # type: ignore[operator]
+    with torch.no_grad(), reproducible(Recipe()):
+        for step in range(100):
+            model[0].weight.fill_(1 + step / 100)  # type: ignore[operator]
             model(3 + 0.1 * torch.randn(16, 1, 4, 4, generator=generator))
-        mean.update(model)
+            mean.update(model)
     averaged, last = mean.model.state_dict(), model.state_dict()
     own = 3 * float(averaged["0.weight"])
-    assert float(averaged["1.running_mean"]) == pytest.approx(own, abs=0.05)
+    assert float(averaged["1.running_mean"]) == pytest.approx(own, abs=0.06)
     assert float(last["1.running_mean"]) > own + 0.2
 
 

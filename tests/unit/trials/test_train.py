@@ -50,7 +50,8 @@ def trained(images: int, order: np.ndarray, codes: np.ndarray, recipe: Recipe = 
     net = Watched()
     trainer = Trainer(net, split, Normaliser([0.0], [1 / 255], recipe), recipe, 1, Spans(), set())
     plan = Plan(("identity", "brightness_shift"), codes.astype(np.int16), np.full((images, 1, 1), 100.0))
-    return net, trainer.train_epoch(order, plan)
+    with reproducible(recipe):
+        return net, trainer.train_epoch(order, plan)
 
 
 def nothing(images: int) -> np.ndarray:
