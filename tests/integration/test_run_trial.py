@@ -312,7 +312,7 @@ def test_epochs_are_heard_as_they_end_and_an_interrupt_passes_through(spec: Tria
 
 @pytest.mark.parametrize(
     ("changes", "message"),
-    [({"model": "huge"}, "model: 'huge'"), ({"batch_images": 1}, "batch_images: 1")],
+    [({"model": "huge"}, "model 'huge'"), ({"batch_images": 1}, "batch_images: 1")],
 )
 def test_recipes_that_nobody_can_follow_are_refused(spec: TrialSpec, changes: dict[str, Any], message: str) -> None:
     with pytest.raises(BadInput, match=message):

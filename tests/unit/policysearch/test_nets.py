@@ -1,5 +1,6 @@
 """From wishes for a net to the recipe and the identity: the usual one leaves both as they were, and all others are in them."""
 
+import json
 import os
 import subprocess
 import sys
@@ -7,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from torch import nn
 
+from policysearch.cli.nets import models
 from policysearch.nets import check_net, lasting_model, lasting_weights, net_fields, packed_model
 from policysearch.study import Study
 from searchspaces.errors import BadInput
@@ -119,3 +122,13 @@ def test_it_travels_to_a_machine_without_its_modules(tmp_path: Path, monkeypatch
         [sys.executable, "-c", RECEIVED, packed], capture_output=True, text=True, cwd=elsewhere, env=os.environ | path
     )
     assert ran.stdout == "6\n", ran.stderr
+
+
+def test_the_command_lists_nets_and_what_one_is_made_of() -> None:
+    listed = CliRunner().invoke(models, []).output
+    for words in ("small (the usual one)", "resnet9:norm=group", "Zagoruyko and Komodakis 2016", "resnet18", "module:function"):
+        assert words in listed
+    facts = json.loads(CliRunner().invoke(models, ["wrn-16-1", "--channels", "1", "--classes", "2", "--json"]).output)
+    assert facts["name"] == "wideresnet-16:k=1" and [stage["modules"] for stage in facts["stages"]][0] == ["stem"]
+    told = CliRunner().invoke(models, ["small"]).output
+    assert "small: 143,626 weights, for 3 channels and 10 classes" in told and "features.14 to features.16" in told

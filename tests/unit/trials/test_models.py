@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch import nn
 
 from searchspaces.errors import BadInput
 from trials.models import build_model
@@ -47,3 +48,22 @@ def test_fresh_activations_neither_die_nor_explode() -> None:
 def test_an_unknown_net_is_refused_with_the_known_ones() -> None:
     with pytest.raises(BadInput, match=r"'smal'.*did you mean 'small'\?"):
         build_model("smal", 3, 10, torch_generator(0))
+
+
+def test_the_usual_nets_weights_are_those_it_has_always_had() -> None:
+    """Drawn here as the first version drew them: layer by layer, from one generator, with torch's own functions."""
+    generator, channels, width, classes = torch_generator(3), 3, 32, 10
+    sides = ((4 * channels, width), (width, width), (width, 2 * width), (2 * width, 2 * width), (2 * width, 4 * width))
+    drawn = []
+    for inputs, outputs in sides:
+        kernels = torch.empty(outputs, inputs, 3, 3)
+        nn.init.kaiming_normal_(kernels, a=5**0.5, generator=generator)
+        nn.init.dirac_(kernels[:inputs])
+        drawn.append(kernels)
+    drawn.append(torch.empty(classes, 4 * width).normal_(std=(4 * width) ** -0.5, generator=generator))
+    model = build_model("small", channels, classes, torch_generator(3))
+    found = [parameter for parameter in model.parameters() if parameter.ndim > 1]
+    assert [tuple(kernels.shape) for kernels in found] == [tuple(kernels.shape) for kernels in drawn]
+    assert all(torch.equal(one, other) for one, other in zip(found, drawn, strict=True))
+    names = ["features.0.weight", "features.1.weight", "features.1.bias", "features.1.running_mean"]
+    assert list(model.state_dict())[:4] == names, "weights that are kept on disk have these names"
