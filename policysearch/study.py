@@ -202,13 +202,13 @@ class Study:
         Paths are absolute, a space file's content stands instead of its path, a function of the user's own is there by name only.
         """
         from searchspaces.spaces import lasting_wish
-        from trials.data.source import NAMED
+        from trials.data.source import lasting_data
 
         data = None if self.data is None else fspath(self.data)
         kept = {name: getattr(self, name) for name in KEPT_WISHES if getattr(self, name) is not None}
         kept |= {"space": lasting_wish(self.space_wish)}
         if data is not None:
-            kept["data"] = data if data in NAMED else str(Path(data).expanduser().absolute())
+            kept["data"] = lasting_data(data)
         if self.data_root is not None:
             kept["data_root"] = str(Path(self.data_root).expanduser().absolute())
         if self.objective is not None:
