@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from searchspaces.draw_choices import ChoiceTable, choice_table, chosen_of, weighted
-from searchspaces.draw_framing import CROP_AND_FLIP, TURNS_AND_WINDOWS, Draws, Rows, planned_base, planned_cutout
+from searchspaces.draw_framing import CROP_AND_FLIP, TURNS_AND_WINDOWS, Draws, OwnSides, Rows, planned_base, planned_cutout
 from searchspaces.ops import find_op
 from searchspaces.ops.op import Op
 from searchspaces.plan import NO_OP, Plan
@@ -20,10 +20,14 @@ from searchspaces.refusals import check_ops, check_shape
 NOT_DRAWN = -1
 
 
-def draw(policy: Policy, shape: tuple[int, int, int, int], generator: np.random.Generator) -> Plan:
+def draw(
+    policy: Policy, shape: tuple[int, int, int, int], generator: np.random.Generator, own_sides: OwnSides | None = None
+) -> Plan:
     """What to do to a batch of `shape` (images, channels, height, width); all but the mixing of images with one another.
 
     Spawns four children of `generator`, so a second call draws anew. A step that does nothing to an image has code 0 there.
+    `own_sides` (height and width in pixels of each image before it was brought to `shape`): the window of a resized crop of the
+    base is drawn for these, and the plan's `whole_step` says so; without such a crop they change nothing.
     Raises BadInput where an op of the policy can't take images with so many channels or needs a library that isn't installed.
     """
     check_shape(shape)
@@ -35,15 +39,17 @@ def draw(policy: Policy, shape: tuple[int, int, int, int], generator: np.random.
     turns = turn_stream.random((images, TURNS_AND_WINDOWS)) if _needs_turns(policy) else None
     chain_steps = max(len(branch.steps) for branch in policy.branches)
     branches_first = policy.placement == "before-crop"
-    for step, planned in enumerate(planned_base(policy.base, (height, width), crops, turns)):
-        pages.write(planned.rows, step + (chain_steps if branches_first else 0), find_op(planned.op), planned.values)
+    first_of_base = chain_steps if branches_first else 0
+    for step, planned in enumerate(planned_base(policy.base, (height, width), crops, turns, own_sides), first_of_base):
+        pages.write(planned.rows, step, find_op(planned.op), planned.values)
     draws = branch_stream.random((images, 1 + chain_steps * pages.slots_per_step))
     _draw_branches(policy, draws, pages, 0 if branches_first else len(policy.base.ops))
     if policy.batch.cutout > 0:
         assert turns is not None
         cutout = planned_cutout(policy.batch.cutout, policy.base.fill, (height, width), turns)
         pages.write(cutout.rows, pages.codes.shape[1] - 1, find_op(cutout.op), cutout.values)
-    return pages.bound(policy.base, seed_stream)
+    from_whole = own_sides is not None and isinstance(policy.base.crop, ResizedCrop)
+    return pages.bound(policy.base, seed_stream, first_of_base if from_whole else None)
 
 
 def _needs_turns(policy: Policy) -> bool:
@@ -81,11 +87,12 @@ class _Pages:
         self.codes[rows, step] = table.codes[chosen[does]]
         self.values[rows, step, : values.shape[1]] = values[does]
 
-    def bound(self, base: Base, seed_stream: np.random.Generator) -> Plan:
+    def bound(self, base: Base, seed_stream: np.random.Generator, whole_step: int | None) -> Plan:
         """The plan, with a seed for every step where an op of the code book is noise."""
         seeded = any(find_op(name).seeded for name in self.code_book)
         seeds = seed_stream.integers(0, 2**63, self.codes.shape) if seeded else None
-        return Plan(self.code_book, self.codes, self.values, base.fill, base.interpolation, seeds, base.resolution)
+        setting = (base.fill, base.interpolation, seeds, base.resolution)
+        return Plan(self.code_book, self.codes, self.values, *setting, whole_step)
 
 
 def _draw_branches(policy: Policy, draws: Draws, pages: _Pages, first_step: int) -> None:

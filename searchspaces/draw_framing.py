@@ -4,7 +4,6 @@ Takes tables of uniform numbers and gives values in physical units; holds no gen
 used or not, so that the same numbers mean the same crop, flip or turn in every policy.
 """
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +17,8 @@ Draws = Float64[np.ndarray, "images slots"]
 Rows = Int64[np.ndarray, "some"]
 Columns = dict[str, np.ndarray]
 """Values by the name of the op's parameter, one an image."""
+OwnSides = Int64[np.ndarray, "images 2"]
+"""Each image's own height and width in pixels."""
 
 CROP_AND_FLIP = 3
 """Slots of the first table: crop x, crop y, horizontal flip."""
@@ -36,10 +37,13 @@ class PlannedOp:
     values: Float64[np.ndarray, "some parameters"]
 
 
-def planned_base(base: Base, sides: tuple[int, int], crops: Draws, turns: Draws | None) -> list[PlannedOp]:
+def planned_base(
+    base: Base, sides: tuple[int, int], crops: Draws, turns: Draws | None, own_sides: OwnSides | None = None
+) -> list[PlannedOp]:
     """The ops of the base in order, one for each of `base.ops`; `sides` are height and width.
 
     `turns` is the second table; None where the base has neither a resized crop, nor a vertical flip, nor quarter turns.
+    `own_sides`: those of the image that each window of a resized crop is taken from, where they differ from `sides`.
     """
     everyone = np.arange(len(crops))
     planned = []
@@ -47,7 +51,8 @@ def planned_base(base: Base, sides: tuple[int, int], crops: Draws, turns: Draws 
         planned.append(_planned("crop", everyone, _corners(base.crop, sides, crops)))
     elif base.crop is not None:
         assert turns is not None
-        planned.append(_planned("resized_crop", everyone, _windows(base.crop, sides, turns[:, 5:])))
+        taken_from = np.array([sides]) if own_sides is None else own_sides
+        planned.append(_planned("resized_crop", everyone, _windows(base.crop, taken_from, turns[:, 5:])))
     if base.hflip > 0:
         planned.append(_mirrored("hflip", everyone[crops[:, 2] < base.hflip]))
     if base.vflip > 0:
@@ -85,13 +90,14 @@ def _corners(crop: PadCrop, sides: tuple[int, int], draws: Draws) -> Columns:
     return {"x_px": corners[:, 0], "y_px": corners[:, 1]}
 
 
-def _windows(crop: ResizedCrop, sides: tuple[int, int], draws: Draws) -> Columns:
+def _windows(crop: ResizedCrop, sides: OwnSides, draws: Draws) -> Columns:
     """Each window's place and size as fractions of the image. They are whole pixels, by torchvision's rule: the first that fits.
 
-    Slots: x, y, then area and aspect of each try. No window is smaller than the op allows.
+    `sides` has a row for each image, or one for all. Slots: x, y, then area and aspect of each try. No window is smaller than the
+    op allows.
     """
-    height, width = sides
-    least_wide, least_tall = _smallest_window(sides)
+    height, width = sides[:, :1], sides[:, 1:]
+    least_tall, least_wide = _smallest_window(sides)
     areas = crop.scale_low + draws[:, 2::2] * (crop.scale_high - crop.scale_low)
     low, high = np.log(crop.aspect_low), np.log(crop.aspect_high)
     aspects = np.exp(low + draws[:, 3::2] * (high - low))
@@ -101,24 +107,23 @@ def _windows(crop: ResizedCrop, sides: tuple[int, int], draws: Draws) -> Columns
     none = ~fits.any(axis=1)
     last_wide, last_tall = _largest_window(crop, sides)
     wide, tall = np.where(none, last_wide, wide[rows, first]), np.where(none, last_tall, tall[rows, first])
+    height, width = sides.T
     x = np.where(none, (width - wide) // 2, np.floor(draws[:, 0] * (width - wide + 1)))
     y = np.where(none, (height - tall) // 2, np.floor(draws[:, 1] * (height - tall + 1)))
     return {"x": x / width, "y": y / height, "width": wide / width, "height": tall / height}
 
 
-def _smallest_window(sides: tuple[int, int]) -> tuple[int, int]:
-    """Width and height in pixels."""
-    height, width = sides
+def _smallest_window(sides: OwnSides) -> tuple[np.ndarray, np.ndarray]:
+    """Heights and widths in pixels, a column each."""
     low = {parameter.name: parameter.low for parameter in find_op("resized_crop").parameters}
-    return math.ceil(low["width"] * width), math.ceil(low["height"] * height)
+    return np.ceil(low["height"] * sides[:, :1]), np.ceil(low["width"] * sides[:, 1:])
 
 
-def _largest_window(crop: ResizedCrop, sides: tuple[int, int]) -> tuple[int, int]:
-    """Width and height in pixels of what is taken, from the middle, where no try fits: all that the aspect allows."""
-    height, width = sides
-    least_wide, least_tall = _smallest_window(sides)
-    if width / height < crop.aspect_low:
-        return width, max(least_tall, round(width / crop.aspect_low))
-    if width / height > crop.aspect_high:
-        return max(least_wide, round(height * crop.aspect_high)), height
-    return width, height
+def _largest_window(crop: ResizedCrop, sides: OwnSides) -> tuple[np.ndarray, np.ndarray]:
+    """Widths and heights in pixels of what is taken, from the middle, where no try fits: all that the aspect allows."""
+    height, width = sides.T
+    least_tall, least_wide = (least[:, 0] for least in _smallest_window(sides))
+    slim, flat = width / height < crop.aspect_low, width / height > crop.aspect_high
+    wide = np.where(flat, np.maximum(least_wide, np.rint(height * crop.aspect_high)), width)
+    tall = np.where(slim, np.maximum(least_tall, np.rint(width / crop.aspect_low)), height)
+    return wide, tall

@@ -21,6 +21,10 @@ class Plan:
     `values[i, s]` are that op's values in its physical units and its parameters' order, padded with 0 on the right. `seeds[i, s]`
     (0 to 2**63 - 1) is the seed of an op that is itself noise; None where the code book holds no such op. At last every image
     is resized to the fraction `resolution` of its sides (`engines.resizing`).
+
+    `whole_step` is the step whose resized crop is meant for images of their own sizes, in fractions of which its window is; there
+    an image whose code is 0 is shown whole. Who has such images takes that step himself, and leaves the plan of what follows it
+    (`after_whole`) to an engine. None: the images are all that there is.
     """
 
     code_book: tuple[str, ...]
@@ -30,6 +34,7 @@ class Plan:
     interpolation: Interpolation = "nearest"
     seeds: PlanSeeds | None = None
     resolution: float = 1.0
+    whole_step: int | None = None
 
     def __len__(self) -> int:
         return len(self.codes)
@@ -38,6 +43,20 @@ class Plan:
         """The plan for some of the images, in the order of `index`."""
         seeds = None if self.seeds is None else self.seeds[index]
         return replace(self, codes=self.codes[index], values=self.values[index], seeds=seeds)
+
+    def before_whole(self) -> "Plan":
+        """What precedes the `whole_step`, for images of any size, which keep it."""
+        assert self.whole_step is not None
+        return self._of_steps(np.arange(self.codes.shape[1]) < self.whole_step, 1.0)
+
+    def after_whole(self) -> "Plan":
+        """What follows the `whole_step`, for images that it has brought to one size."""
+        assert self.whole_step is not None
+        return self._of_steps(np.arange(self.codes.shape[1]) > self.whole_step, self.resolution)
+
+    def _of_steps(self, kept: np.ndarray, resolution: float) -> "Plan":
+        codes = np.where(kept, self.codes, NO_OP).astype(self.codes.dtype)
+        return replace(self, codes=codes, resolution=resolution, whole_step=None)
 
     @property
     def setting(self) -> Setting:

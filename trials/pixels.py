@@ -1,8 +1,10 @@
 """The way from a split's uint8 images to what a net sees: picked by row, augmented, normalised, on the recipe's device.
 
-Holds no randomness and changes no stored image. On the CPU images stay where they are mapped; a GPU gets them all once.
+Holds no randomness and changes no stored image. On the CPU images stay where they are mapped; a GPU gets them all once. Random
+resized crops are taken from the whole images where such are kept, on the CPU: a GPU then gets each batch cropped (`frames`).
 """
 
+import os
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -13,16 +15,23 @@ from searchspaces.arrays import ImageBatch, Images
 from searchspaces.engines import apply, apply_normalised
 from searchspaces.plan import Plan
 from trials.data.joined import JoinedImages
+from trials.data.whole import WholeImages
+from trials.frames import framed
 from trials.values import Recipe
 
+MOST_THREADS = 8  # that crop for a GPU; on a CPU a trial has one
 BLOCK_IMAGES = 1024  # augmented at once on a GPU: an op's overhead is then shared by many
 
 
 class ImageStore:
-    """The images of a split, uint8 (images, channels, height, width), ready to be picked from."""
+    """The images of a split, uint8 (images, channels, height, width), ready to be picked from.
 
-    def __init__(self, images: Images, device: str) -> None:
+    `whole` are the same images uncut, for plans that crop them.
+    """
+
+    def __init__(self, images: Images, device: str, whole: WholeImages | None = None) -> None:
         self._images: Images | JoinedImages = images
+        self._whole = whole
         self._room: Tensor | None = None
         self._on_device = torch.from_numpy(np.array(images)).to(device) if device != "cpu" else None
 
@@ -41,16 +50,32 @@ class ImageStore:
         """For each index in `batches` its images, augmented by their rows of the plan (in image order) and normalised.
 
         On a CPU all of that is one pass over each image, and what comes back is written over by the next call. The names of the
-        engines that augmented are added to `ran`.
+        engines that augmented are added to `ran`. A plan with a `whole_step` is for a store that has whole images.
         """
         if self._on_device is None:
             sizes = [len(batch) for batch in batches]
             rooms = torch.split(self._room_for(sum(sizes), normaliser), sizes) if plan.resolution == 1 else [None] * len(sizes)
             given = zip(batches, rooms, strict=True)
-            return [normaliser.augmented(*self._picked_from(index), plan.rows(index), room, ran) for index, room in given]
+            return [normaliser.augmented(*self._given(index, plan.rows(index), ran), room, ran) for index, room in given]
         index = np.concatenate(batches)
-        levels = apply(self.take(index), plan.rows(index), ran=ran)
+        rows = plan.rows(index)
+        if rows.whole_step is None:
+            levels = apply(self.take(index), rows, ran=ran)
+        else:
+            crops = self._framed(index, rows, ran, min(MOST_THREADS, os.cpu_count() or 1))
+            levels = apply(crops.to(self._on_device.device), rows.after_whole(), ran=ran)
         return map(normaliser, torch.split(levels, [len(batch) for batch in batches]))
+
+    def _given(self, index: np.ndarray, plan: Plan, ran: set[str]) -> tuple[Images, np.ndarray, Plan]:
+        """An array, where the images at `index` are in it, and what is to be done to them there."""
+        if plan.whole_step is None:
+            return *self._picked_from(index), plan
+        return self._framed(index, plan, ran, 1).numpy(), np.arange(len(index)), plan.after_whole()
+
+    def _framed(self, index: np.ndarray, plan: Plan, ran: set[str], threads: int) -> ImageBatch:
+        assert self._whole is not None, "the plan was drawn for whole images"
+        height, width = self._images.shape[2:]
+        return framed(self._whole, index, plan, (height, width), ran, threads)
 
     def _picked_from(self, index: np.ndarray) -> tuple[Images, np.ndarray]:
         """An array and where the images at `index` are in it: joined ones are gathered first, for kernels know arrays alone."""

@@ -163,9 +163,13 @@ def _order(spec: TrialSpec, number: int, images: int) -> np.ndarray:
 
 
 def _plan(spec: TrialSpec, number: int, train: Split, spans: Spans, span: str) -> Plan:
-    """The epoch's augmentation of every training image, in the order of the split; how long that took goes to `span`."""
+    """The epoch's augmentation of every training image, in the order of the split; how long that took goes to `span`.
+
+    Crops are drawn for the images as they are, where those are kept whole.
+    """
+    sides = None if train.whole is None else train.whole.sides
     with spans.timed(span):
-        return draw(spec.policy, train.images.shape, numpy_generator(spec.seed, spec.replicate, number, "augment"))
+        return draw(spec.policy, train.images.shape, numpy_generator(spec.seed, spec.replicate, number, "augment"), sides)
 
 
 def _mixing(spec: TrialSpec, number: int) -> DrawMixing | None:

@@ -37,7 +37,7 @@ class Trainer:
     ) -> None:
         self._model, self._normaliser, self._recipe, self._spans = model, normaliser, recipe, spans
         self._ran, self._classes = ran, len(train.classes)
-        self._images = ImageStore(train.images, recipe.device)
+        self._images = ImageStore(train.images, recipe.device, train.whole)
         self._labels = torch.from_numpy(np.array(train.labels)).to(recipe.device)
         self._optimiser = _optimiser(model, recipe)
         self._steps = epochs * batches_per_epoch(len(train.labels), recipe.batch_images)

@@ -179,7 +179,7 @@ def _require_whole(directory: Path, meta: dict[str, Any], wanted: str) -> None:
         found = "damaged"
     for name in meta["counts"]:
         split = open_split(directory, name)
-        if fingerprint(split.images, np.asarray(split.labels)) != meta["fingerprints"][name]:
+        if fingerprint(split.images, np.asarray(split.labels), split.whole) != meta["fingerprints"][name]:
             found = "damaged"
     if found != wanted:
         raise BadInput(f"data {directory.name}: what came is other data ({found[:12]}) than was planned for ({wanted[:12]})")

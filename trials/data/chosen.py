@@ -18,6 +18,7 @@ from trials.data.copies import MOST_COMPARED
 from trials.data.gathered import Gathered, gather
 from trials.data.groups import GroupRule, groups_of, merged, numbered
 from trials.data.leaks import ORDER, Cured, across, check_classes_left, check_cure, cured, in_words, summary, suspicious
+from trials.data.measured import MOST_PIXEL_BYTES
 from trials.data.pools import Pools
 from trials.data.source import Source
 from trials.data.splits import LEAST_PER_CLASS, Apart, Part, choose_parts
@@ -43,12 +44,14 @@ class Chosen:
     heldout_notes: tuple[str, ...]
 
 
-def choose(pools: Pools, source: Source, scratch: Path, on_progress: OnProgress | None) -> Chosen:
+def choose(
+    pools: Pools, source: Source, scratch: Path, on_progress: OnProgress | None, most_pixel_bytes: int = MOST_PIXEL_BYTES
+) -> Chosen:
     """Read the images that are wished for and deal them out. `BadInput` for what can't be."""
     check_cure(source.duplicates)
     apart = told_apart(pools, source)
     parts = choose_parts(pools, source.train_images, source.val_images, source.seed, apart)
-    gathered = gather(pools, parts, scratch, on_progress)
+    gathered = gather(pools, parts, scratch, on_progress, most_pixel_bytes)
     dealing = _Dealing(pools, source, gathered, apart, parts)
     dealing.keep_together()
     return dealing.chosen()

@@ -12,23 +12,27 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 import numpy as np
 
 from searchspaces.errors import BadInput
-from trials.data.images import COLOUR_MODES, DEEP, GREY_MODES, Encoded, Seen, Unreadable, codec_warnings, decode, extent, look
+from trials.data.images import COLOUR_MODES, DEEP, GREY_MODES, File, Seen, Unreadable, codec_warnings, decode, extent, look
 from trials.data.levels import Levels, needless_window, no_window
 from trials.data.pools import ImageShape, Pool, Pools, Rows, check_classes
 
 if TYPE_CHECKING:
+    from PIL.Image import Image
+
     from searchspaces.arrays import Images, Labels
 
 _BLOCK = 1024  # images handed to the threads at a time
 MOST_BAD = 0.01  # of all images, by --skip-bad
 _MEASURED = 1000  # 16-bit images whose levels are looked at before a window is asked for
 _NAMED = 20
+Given = TypeVar("Given")
 Result = TypeVar("Result")
+Keep: TypeAlias = "Callable[[int, File, Image], None]"
 
 
 @dataclass
@@ -40,7 +44,7 @@ class FilePool:
     """
 
     where: str
-    files: Sequence[Path | Encoded]
+    files: Sequence[File]
     labels: Labels
     size: int
     root: Path
@@ -63,23 +67,28 @@ class FilePool:
 
     def shape(self, rows: Rows) -> ImageShape:
         """1 channel if all are grey, else 3. Looks at every header: what the rules refuse is named before any is decoded."""
-        found = _threaded(lambda row: look(self.files[row], self.size), rows.tolist())
+        found = threaded(lambda row: look(self.files[row], self.size), rows.tolist())
         self.seen.update(zip(rows.tolist(), found, strict=True))
         modes = {self.seen[row].mode for row in rows.tolist()}
         self._check_depth(rows, modes)
         return 3 if COLOUR_MODES & modes else 1, self.size, self.size
 
-    def read(self, rows: Rows, out: Images, tick: Callable[[int], None]) -> None:
-        """Decode in threads, in order."""
+    def read(self, rows: Rows, out: Images, tick: Callable[[int], None], keep: Keep | None = None) -> None:
+        """Decode in threads, in order. `keep(number in rows, file, image)`, if given, gets each image before it is cut."""
         channels = out.shape[1]
-        pixels = _threaded(lambda row: decode(self.files[row], self.size, channels, self.levels), rows.tolist())
-        for index, image in enumerate(pixels):
-            out[index] = image
+
+        def decoded(given: tuple[int, int]) -> np.ndarray:
+            number, file = given[0], self.files[given[1]]
+            hand_on = None if keep is None else lambda image: keep(number, file, image)
+            return decode(file, self.size, channels, self.levels, hand_on)
+
+        for index, pixels in enumerate(threaded(decoded, list(enumerate(rows.tolist())))):
+            out[index] = pixels
             tick(1)
 
     def unreadable(self) -> Rows:
         """The rows whose files are no whole images. Decodes all."""
-        return np.flatnonzero(list(_threaded(self._is_bad, range(len(self.files)))))
+        return np.flatnonzero(list(threaded(self._is_bad, range(len(self.files)))))
 
     def without(self, rows: Rows) -> FilePool:
         """The same pool less some images that can't be read."""
@@ -125,7 +134,7 @@ class FilePool:
             )
         if deep and self.levels is None:
             some = deep[:: -(-len(deep) // _MEASURED)]
-            lows, highs = zip(*_threaded(lambda row: extent(self.files[row]), some), strict=True)
+            lows, highs = zip(*threaded(lambda row: extent(self.files[row]), some), strict=True)
             raise no_window(f"{str(self.files[deep[0]])!r} and its like ({len(deep)} images)", min(lows), max(highs))
         if self.levels is not None and not deep and len(rows):
             raise needless_window(repr(str(self.files[rows[0]])), self.levels)
@@ -171,11 +180,11 @@ def _some(names: Sequence[str], most: int) -> str:
     return ", ".join(names[:most]) + (", ..." if len(names) > most else "")
 
 
-def _threaded(work: Callable[[int], Result], rows: Sequence[int]) -> Iterator[Result]:
-    """`work` on each row, results in order. The first error in order is raised, and what has not begun is dropped."""
+def threaded(work: Callable[[Given], Result], given: Sequence[Given]) -> Iterator[Result]:
+    """`work` on each of those given, results in order. The first error in order is raised, and what has not begun is dropped."""
     with codec_warnings(), ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as threads:
         try:
-            for start in range(0, len(rows), _BLOCK):
-                yield from threads.map(work, rows[start : start + _BLOCK])
+            for start in range(0, len(given), _BLOCK):
+                yield from threads.map(work, given[start : start + _BLOCK])
         finally:
             threads.shutdown(wait=True, cancel_futures=True)

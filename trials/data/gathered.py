@@ -15,20 +15,27 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from trials.data.copies import MOST_COMPARED, Pairs, digests, exact_within, near_within
+from trials.data.files import FilePool
+from trials.data.measured import MOST_PIXEL_BYTES, Keeping, keeping
 from trials.data.pools import ArrayPool, ImageShape, Pool, Pools, Rows
 from trials.data.splits import Part
 
 if TYPE_CHECKING:
     from searchspaces.arrays import Images, Labels
+    from trials.data.store import Draft, SplitName
 
 
 @dataclass(frozen=True)
 class Gathered:
-    """Pools by role with the rows that are used (ascending) and their pixels, in the roles' order."""
+    """Pools by role with the rows that are used (ascending) and their pixels, in the roles' order.
+
+    `keeping` holds the images of train and val before they were cut, where there is more to them.
+    """
 
     pools: Mapping[str, Pool]
     rows: Mapping[str, Rows]
     images: Mapping[str, Images]
+    keeping: Keeping | None = None
 
     def __len__(self) -> int:
         return sum(map(len, self.rows.values()))
@@ -66,6 +73,12 @@ class Gathered:
             for start in range(0, len(index), 4096):
                 block = index[start : start + 4096]
                 out[start : start + len(block)] = self.images[role][block]
+
+    def save_whole(self, positions: np.ndarray, draft: Draft, name: SplitName) -> None:
+        """The images at some positions of one role, uncut, as a split of the draft; nothing where cut ones are all of them."""
+        if self.keeping is not None and name != "test":
+            role = self.role(int(positions[0]))
+            self.keeping.keepers[role].save(draft, name, positions - self.start(role))
 
     @property
     def shape(self) -> ImageShape:
@@ -112,8 +125,17 @@ class Gathered:
         return [(one, other) for one, other in pairs if self.labels[one] != self.labels[other]]
 
 
-def gather(pools: Pools, parts: Mapping[str, Part], scratch: Path, on_progress: Callable[[int, int], None] | None) -> Gathered:
-    """Read what the parts use. Where the test set is cut from one folder it is all of it, for the cut depends on all."""
+def gather(
+    pools: Pools,
+    parts: Mapping[str, Part],
+    scratch: Path,
+    on_progress: Callable[[int, int], None] | None,
+    most_pixel_bytes: int = MOST_PIXEL_BYTES,
+) -> Gathered:
+    """Read what the parts use. Where the test set is cut from one folder it is all of it, for the cut depends on all.
+
+    Each file is decoded once, for its cut and its uncut pixels; more than `most_pixel_bytes` of these, and JPEG files stay files.
+    """
     given = {"train": pools.train, "val": pools.val, "test": pools.test}
     by_role = {role: pool for role, pool in given.items() if pool is not None}
     rows = {role: _used(pool, parts, pools.cut_test) for role, pool in by_role.items()}
@@ -128,6 +150,7 @@ def gather(pools: Pools, parts: Mapping[str, Part], scratch: Path, on_progress: 
         if on_progress is not None:
             on_progress(done, total)
 
+    kept = keeping(by_role, rows, shape[0], scratch, most_pixel_bytes)
     images: dict[str, Images] = {}
     for role, pool in by_role.items():
         if isinstance(pool, ArrayPool):
@@ -136,8 +159,12 @@ def gather(pools: Pools, parts: Mapping[str, Part], scratch: Path, on_progress: 
             continue
         path = scratch / f"{role}.npy"
         images[role] = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=(len(rows[role]), *shape))
-        pool.read(rows[role], images[role], tick)
-    return Gathered(by_role, rows, images)
+        keeper = None if kept is None else kept.keepers.get(role)
+        if keeper is not None and isinstance(pool, FilePool):
+            pool.read(rows[role], images[role], tick, keeper.keep)
+        else:
+            pool.read(rows[role], images[role], tick)
+    return Gathered(by_role, rows, images, kept)
 
 
 def _used(pool: Pool, parts: Mapping[str, Part], whole: bool) -> Rows:

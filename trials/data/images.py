@@ -18,11 +18,11 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from PIL import Image, ImageFile, ImageOps
@@ -71,7 +71,15 @@ class Encoded:
         return self.name
 
 
-@dataclass(frozen=True)
+File: TypeAlias = Path | Encoded
+
+
+def content(file: File) -> bytes:
+    """The bytes of an image file."""
+    return file.read_bytes() if isinstance(file, Path) else file.content
+
+
+@dataclass(frozen=True, slots=True)
 class Seen:
     """What an image's header says: the kind of its pixels (a mode of the above, or `DEEP`), and its size in pixels as stored."""
 
@@ -80,40 +88,49 @@ class Seen:
     height: int
 
 
-def look(file: Path | Encoded, size: int) -> Seen:
+def look(file: File, size: int) -> Seen:
     """An image from its header alone. `BadInput` if the rules refuse it; 16-bit grey ones are left to `decode`."""
-    with _named(file), _opened(file) as image:
+    with _named(file), opened(file) as image:
         _refuse(str(file), image, size)
         return Seen(DEEP if _deep(image) else image.mode, *image.size)
 
 
 def decode(
-    file: Path | Encoded, size: int, channels: int, levels: Levels | None = None
+    file: File,
+    size: int,
+    channels: int,
+    levels: Levels | None = None,
+    keep: Callable[[Image.Image], None] | None = None,
 ) -> UInt8[np.ndarray, "channels height width"]:
     """The pixels of an image, resized and cut to size x size; `channels` is 1 (for grey files) or 3.
 
-    `levels` is the window of 16-bit grey ones; `BadInput` tells their least and largest level where there is none.
+    `levels` is the window of 16-bit grey ones; `BadInput` tells their least and largest level where there is none. `keep` is
+    given the image before it is cut: upright, 8-bit grey or RGB.
     """
-    with _named(file), _opened(file) as image:
+    with _named(file), opened(file) as image:
         _refuse(str(file), image, size)
-        pixels = np.asarray(_centre(_convert(_windowed(str(file), image, levels), channels), size))
+        upright = _convert(_windowed(str(file), image, levels), channels)
+        if keep is not None:
+            keep(upright)
+        pixels = np.asarray(_centre(upright, size))
     return pixels.reshape(size, size, channels).transpose(2, 0, 1)
 
 
-def extent(file: Path | Encoded) -> tuple[int, int]:
+def extent(file: File) -> tuple[int, int]:
     """The least and the largest grey level of a 16-bit grey image."""
-    with _named(file), _opened(file) as image:
+    with _named(file), opened(file) as image:
         _refuse(str(file), image, 1)
         pixels = np.asarray(image)
         return int(pixels.min()), int(pixels.max())
 
 
-def _opened(file: Path | Encoded) -> ImageFile.ImageFile:
+def opened(file: File) -> ImageFile.ImageFile:
+    """The file as Pillow opens it; no pixel is decoded yet."""
     return Image.open(file if isinstance(file, Path) else io.BytesIO(file.content), formats=FORMATS)
 
 
 @contextmanager
-def _named(file: Path | Encoded) -> Iterator[None]:
+def _named(file: File) -> Iterator[None]:
     """Whatever a codec raises on a broken file becomes one line that names the file."""
     try:
         yield

@@ -26,6 +26,7 @@ from trials.data.grouped import grouped_parts
 from trials.data.joined import JoinedImages
 from trials.data.store import Split, open_groups, open_split, read_meta
 from trials.data.stratified import stratified_parts
+from trials.data.whole import WholeImages
 
 if TYPE_CHECKING:
     from searchspaces.arrays import Images
@@ -71,4 +72,6 @@ def _picked(whole: tuple[Split, ...], rows: np.ndarray, name: str) -> Split:
     origin = [name, *(part.fingerprint for part in whole), hashlib.sha256(rows.astype("<i8").tobytes()).hexdigest()]
     images = cast("Images", JoinedImages([part.images for part in whole], rows))
     labels = np.concatenate([part.labels for part in whole])[rows]
-    return Split(images, labels, whole[0].classes, hashlib.sha256(json.dumps(origin).encode()).hexdigest())
+    uncut = [part.whole for part in whole if part.whole is not None]
+    kept = WholeImages.joined(uncut, rows) if len(uncut) == len(whole) else None
+    return Split(images, labels, whole[0].classes, hashlib.sha256(json.dumps(origin).encode()).hexdigest(), kept)

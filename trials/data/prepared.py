@@ -1,4 +1,6 @@
-"""From a source to one uint8 array a split: made once, kept under the home, found again by what it was made from.
+"""From a source to one uint8 array a split: made once, kept under the home, found again by the content it was made from.
+
+Of folders whose images differ in size the uncut images are kept beside it for training (`trials.data.whole`).
 
 The test arrays lie apart, in a directory that nothing beside the training arrays names: a search process is given
 `Prepared.directory` alone. Refuses homes that can't be written.
@@ -9,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,9 +19,12 @@ import numpy as np
 
 from searchspaces.errors import BadInput
 from trials.data.chosen import Chosen, OnProgress, choose
+from trials.data.content import content_of
 from trials.data.leaks import copies
+from trials.data.measured import MOST_PIXEL_BYTES
 from trials.data.pictures import write_pictures
 from trials.data.pools import Domain, Material
+from trials.data.room import InUse, in_use
 from trials.data.source import Source, understand
 from trials.data.store import (
     Draft,
@@ -30,8 +35,9 @@ from trials.data.store import (
     read_meta,
     scratch_folder,
 )
+from trials.data.whole import decoder, open_whole
 
-FORMAT = 2  # part of the key: raise it when the same source would give other arrays or another meta.json
+FORMAT = 3  # part of the key: raise it when the same source would give other arrays or another meta.json
 DEVIATION_FLOOR = 1 / 255  # a channel that never changes is divided by one grey level, not by 0
 LISTED = 1000  # pairs of each kind in meta.json
 
@@ -42,6 +48,7 @@ class Prepared:
 
     `fingerprint` covers classes, train and val; `heldout_fingerprint` is the test split's. `counts` are images per split; `notes`
     are lines for the user. `fingerprints` are each split's own; `leaks` says what copies were found and what was done with them.
+    While `use` lives, no process that makes room removes the data.
     """
 
     name: str
@@ -58,36 +65,56 @@ class Prepared:
     notes: tuple[str, ...]
     fingerprints: Mapping[str, str]
     leaks: Mapping[str, Any]
+    use: InUse | None = field(default=None, compare=False, repr=False)
 
 
-def prepare(source: Source, home_directory: Path, on_progress: OnProgress | None = None) -> Prepared:
+def prepare(
+    source: Source, home_directory: Path, on_progress: OnProgress | None = None, most_pixel_bytes: int = MOST_PIXEL_BYTES
+) -> Prepared:
     """The prepared copy of a source, made if it is not there. `on_progress(images done, images in all)` while it is made.
 
-    `BadInput` for data that can't be used (nothing is left behind) and for a home that can't be written.
+    Of uncut images, more than `most_pixel_bytes` are not kept as levels where their JPEG files are smaller. `BadInput` for data
+    that can't be used (nothing is left behind) and for a home that can't be written.
     """
     material = understand(source)
-    key = f"{material.name}-{_key(material, source)[:8]}"
-    directory, heldout = home_directory / "data" / key, home_directory / "heldout" / key
     try:
+        key = f"{material.name}-{_key(material, source, home_directory, most_pixel_bytes)[:8]}"
+        directory, heldout = home_directory / "data" / key, home_directory / "heldout" / key
+        use = in_use(home_directory, key)
         with only_maker(directory.parent), only_maker(heldout.parent):
-            if not (directory.is_dir() and (heldout.is_dir() or not material.has_test)):
-                _make(material, source, directory, heldout, on_progress)
+            if not (_stands(directory) and (heldout.is_dir() or not material.has_test)):
+                _make(material, source, directory, heldout, on_progress, most_pixel_bytes)
     except OSError as error:  # readers turn theirs into BadInput, so this is the home's
         raise BadInput(
             f"{str(home_directory)!r} can't be written ({error.strerror}); choose another directory with --home"
         ) from error
-    return _opened(directory, heldout if material.has_test else None)
+    return _opened(directory, heldout if material.has_test else None, use)
 
 
-def _key(material: Material, source: Source) -> str:
+def _key(material: Material, source: Source, home_directory: Path, most_pixel_bytes: int) -> str:
     wishes = [FORMAT, source.train_images, source.val_images, source.seed, source.groups, source.duplicates]
-    whole = [*wishes, material.domain, dict(material.identity)]
+    whole = [*wishes, most_pixel_bytes, material.domain, content_of(material.identity, home_directory)]
     return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
 
 
-def _make(material: Material, source: Source, directory: Path, heldout: Path, on_progress: OnProgress | None) -> None:
+def _stands(directory: Path) -> bool:
+    """Whether it is there; JPEG files that this machine's decoder has not been the one to prepare are prepared anew."""
+    if not directory.is_dir():
+        return False
+    form = read_meta(directory).get("whole")
+    return form is None or form["decoder"] in (None, decoder())
+
+
+def _make(
+    material: Material,
+    source: Source,
+    directory: Path,
+    heldout: Path,
+    on_progress: OnProgress | None,
+    most_pixel_bytes: int,
+) -> None:
     with scratch_folder(heldout.parent) as scratch:
-        chosen = choose(material.load(), source, scratch, on_progress)
+        chosen = choose(material.load(), source, scratch, on_progress, most_pixel_bytes)
         _write(chosen, material, source, directory, heldout)
 
 
@@ -106,6 +133,8 @@ def _write(chosen: Chosen, material: Material, source: Source, directory: Path, 
     # where the test images came from is not for a search to read
     origin = None if "test" in chosen.positions else material.origin
     told = {"wishes": wishes, "origin": origin, "notes": list(chosen.notes), "groups_sha256": groups, "duplicates": chosen.leaks}
+    if chosen.gathered.keeping is not None:
+        told["whole"] = dict(chosen.gathered.keeping.form)
     drafts.append((draft, {**written, **told}))
     for draft, meta in drafts:
         draft.finish({**known, **meta, "mean": mean, "std": deviation})
@@ -121,7 +150,10 @@ def _arrays(draft: Draft, chosen: Chosen, names: Sequence[SplitName]) -> dict[st
         chosen.gathered.pixels(positions, images)
         images.flush()
         draft.save_labels(name, labels)
-        fingerprints[name] = fingerprint(images, labels)
+        chosen.gathered.save_whole(positions, draft, name)
+        keeping = None if name == "test" else chosen.gathered.keeping
+        whole = None if keeping is None else open_whole(draft.path, name, keeping.form)
+        fingerprints[name] = fingerprint(images, labels, whole)
     return {"counts": {name: len(chosen.positions[name]) for name in names}, "fingerprints": fingerprints}
 
 
@@ -146,7 +178,7 @@ def channel_statistics(images: np.ndarray) -> tuple[list[float], list[float]]:
     return means, deviations
 
 
-def _opened(directory: Path, heldout: Path | None) -> Prepared:
+def _opened(directory: Path, heldout: Path | None, use: InUse) -> Prepared:
     meta = read_meta(directory)
     test = None if heldout is None else read_meta(heldout)
     _, channels, height, width = np.load(directory / "train_images.npy", mmap_mode="r").shape
@@ -165,4 +197,5 @@ def _opened(directory: Path, heldout: Path | None) -> Prepared:
         notes=tuple(dict.fromkeys([*meta["notes"], *([] if test is None else test["notes"])])),
         fingerprints={**meta["fingerprints"], **({} if test is None else test["fingerprints"])},
         leaks=meta.get("duplicates", {}),
+        use=use,
     )

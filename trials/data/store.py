@@ -22,6 +22,7 @@ import numpy as np
 
 from searchspaces.errors import BadInput
 from searchspaces.whole_files import sync
+from trials.data.whole import WholeImages, open_whole, whole_paths
 
 if TYPE_CHECKING:
     from searchspaces.arrays import Images, Labels
@@ -34,12 +35,17 @@ _UNFINISHED = ".making-"
 
 @dataclass(frozen=True)
 class Split:
-    """One split, read-only: `images` a memory map; `fingerprint` the SHA-256 of shape, pixels and labels, in order."""
+    """One split, read-only: `images` a memory map; `fingerprint` the SHA-256 of shape, pixels and labels, in order.
+
+    `whole` are the same images before they were cut to one size, for who crops them himself; None where `images` are all of them,
+    and for test images, which are only ever scored.
+    """
 
     images: Images
     labels: Labels
     classes: tuple[str, ...]
     fingerprint: str
+    whole: WholeImages | None = None
 
 
 def open_split(directory: Path, name: SplitName) -> Split:
@@ -51,7 +57,8 @@ def open_split(directory: Path, name: SplitName) -> Split:
         labels = np.load(labels_path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError) as error:
         raise BadInput(f"{str(images_path)!r} can't be read ({error}); delete {str(directory)!r} and search again") from error
-    return Split(images, labels, tuple(meta["classes"]), meta["fingerprints"][name])
+    whole = open_whole(directory, name, meta["whole"]) if is_kept_whole(meta, name) else None
+    return Split(images, labels, tuple(meta["classes"]), meta["fingerprints"][name], whole)
 
 
 def read_meta(directory: Path) -> dict[str, Any]:
@@ -66,12 +73,22 @@ def read_meta(directory: Path) -> dict[str, Any]:
     return meta
 
 
-def fingerprint(images: Images, labels: Labels) -> str:
-    """SHA-256, in hex, of the images' shape, their pixels and the labels as little-endian int64, in order."""
+def is_kept_whole(meta: Mapping[str, Any], name: SplitName) -> bool:
+    """Whether a split's images stand there before they were cut, too."""
+    return meta.get("whole") is not None and name != "test"
+
+
+def fingerprint(images: Images, labels: Labels, whole: WholeImages | None = None) -> str:
+    """SHA-256, in hex, of the images' shape, their pixels and the labels as little-endian int64, in order.
+
+    Of images that are kept whole (an opened split's own) how they are kept, their sizes and bytes are in it too.
+    """
     digest = hashlib.sha256(json.dumps(list(images.shape)).encode())
     for start in range(0, len(images), 4096):
         digest.update(np.ascontiguousarray(images[start : start + 4096]).data)
     digest.update(np.ascontiguousarray(labels, dtype="<i8").data)
+    if whole is not None:
+        digest.update(whole.fingerprint().encode())
     return digest.hexdigest()
 
 
@@ -101,7 +118,9 @@ def open_groups(directory: Path, meta: Mapping[str, Any]) -> np.ndarray | None:
 
 def array_files(meta: Mapping[str, Any]) -> tuple[str, ...]:
     """The names of a training directory's arrays, as its meta.json says: what a worker needs, and no test image."""
-    arrays = [path.name for split in meta["counts"] if split != "test" for path in _array_paths(Path(), split)]
+    splits = [split for split in meta["counts"] if split != "test"]
+    arrays = [path.name for split in splits for path in _array_paths(Path(), split)]
+    arrays += [path.name for split in splits if is_kept_whole(meta, split) for path in whole_paths(Path(), split)]
     return (*arrays, *([GROUPS] if meta.get("groups_sha256") is not None else []))
 
 
@@ -125,6 +144,13 @@ class Draft:
     def create_images(self, name: SplitName, shape: tuple[int, int, int, int]) -> np.memmap[Any, Any]:
         """Room for a split's images, to be filled in place."""
         return np.lib.format.open_memmap(_array_paths(self.path, name)[0], mode="w+", dtype=np.uint8, shape=shape)
+
+    def create_whole(self, name: SplitName, size_bytes: int, offsets: np.ndarray, sizes: np.ndarray) -> np.memmap[Any, Any]:
+        """Room for the bytes of a split's whole images, to be filled in place; where and how large they are is written."""
+        pixels, *others = whole_paths(self.path, name)
+        for path, array in zip(others, (offsets, sizes), strict=True):
+            np.save(path, array, allow_pickle=False)
+        return np.lib.format.open_memmap(pixels, mode="w+", dtype=np.uint8, shape=(size_bytes,))
 
     def save_labels(self, name: SplitName, labels: Labels) -> None:
         """The labels of a split, in its images' order."""
@@ -163,6 +189,11 @@ def only_maker(directory: Path) -> Iterator[None]:
             yield
         finally:
             sweep(directory)
+
+
+def unfinished_name(key: str) -> str:
+    """A name under which what was prepared counts as unfinished, and is swept."""
+    return f"{_UNFINISHED}{key}-old"
 
 
 def sweep(directory: Path) -> None:
