@@ -29,12 +29,13 @@ if TYPE_CHECKING:
 DRIVERS = ("local", "ray")
 CURES = ("drop-exact", "drop-from-train", "report", "refuse")
 DOMAINS = ("photos", "digits")
+MOST_CHANNELS = 64
 SPACE_FILES = (".yaml", ".yml")
 # The wishes that are kept for `extend` as they are.
 KEPT_WISHES = (
     *("image_size", "train_images", "val_images", "val_folder", "epochs", "sampler", "early_stopping", "seed"),
     *("max_trial_minutes", "gpus_per_trial", "channels", "domain", "groups", "duplicates", "views", "trim"),
-    *("finalists", "finalist_seeds", "calibrate", "any_budget"),
+    *("finalists", "finalist_seeds", "calibrate", "any_budget", "columns", "levels", "skip_bad"),
 )
 OBJECTIVE = "validation error of the last epoch"
 # What a recipe owes to the machine the study began on, not to a wish: no part of a study's name, and kept when the study goes on.
@@ -59,6 +60,9 @@ class Study:
     several names with commas are searched) are part of the identity. Not part of it: `calibrate` (whether the budget is checked
     first), `any_budget` (go on where it was found too short), `finalists` (how many of the best searched policies are trained
     again; 0: none, and no verdict) and `finalist_seeds` (how many times each).
+
+    How images are read: `levels` (the window of 16-bit ones, "LOW:HIGH" or "full"; part of the identity), `columns` (a table's,
+    such as "path=FILE,label=KIND") and `skip_bad` (leave out up to 1 % that can't be read).
 
     `objective` is a function of your own that trains in place of ours (`policysearch.objective.Context` is what it gets); then
     `data` may be left out, and `channels` and `domain` say what images it has (3 and "photos" unless they are given). Its name is
@@ -97,6 +101,9 @@ class Study:
     any_budget: bool = False
     finalists: int = 3
     finalist_seeds: int = 5
+    columns: str | None = None
+    levels: str | None = None
+    skip_bad: bool = False
 
     def __post_init__(self) -> None:
         check_count("epochs", self.epochs, 1, 100_000)
@@ -132,12 +139,13 @@ class Study:
                 raise BadInput("trim: only our own net says which strengths keep the labels; leave it out, or the objective")
             if self.views != "identity":
                 raise BadInput(f"views {self.views!r}: your function scores its images itself; leave them out, or the objective")
-        for name, allowed in (("channels", (1, 3)), ("domain", DOMAINS)):
+        for name, allowed in (("channels", range(1, MOST_CHANNELS + 1)), ("domain", DOMAINS)):
             value = getattr(self, name)
             if value is not None and self.data is not None:
                 raise BadInput(f"{name} {value!r}: the data says it; leave it out, or leave the data out and give an objective")
             if value is not None and value not in allowed:
-                raise BadInput(f"{name} {value!r}: allowed are {', '.join(map(str, allowed))}")
+                told = f"1 to {MOST_CHANNELS}" if name == "channels" else ", ".join(DOMAINS)
+                raise BadInput(f"{name} {value!r}: allowed are {told}")
 
     def source(self) -> "Source":
         """The data wishes, as preparing takes them."""
@@ -146,7 +154,8 @@ class Study:
         assert self.data is not None
         root = None if self.data_root is None else fspath(self.data_root)
         wishes = (self.image_size, self.train_images, self.val_images, self.val_folder, self.seed)
-        return Source(fspath(self.data), root, *wishes, groups=self.groups, duplicates=self.duplicates)
+        reading = (self.columns, self.levels, self.skip_bad)
+        return Source(fspath(self.data), root, *wishes, self.groups, self.duplicates, *reading)
 
     @property
     def space_wish(self) -> str | Mapping[str, Any]:
@@ -175,6 +184,8 @@ class Study:
                 "duplicates": self.duplicates,
                 "test": prepared.heldout_fingerprint,
             }
+            if self.levels is not None:
+                identity["levels"] = self.levels
         else:
             identity["image"] = {"channels": self.channels or 3, "domain": self.domain or "photos"}
         if setting.objective is None:

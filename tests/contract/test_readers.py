@@ -80,7 +80,7 @@ def as_parquet(folder: Path, splits: Splits) -> Written:
 
 
 def as_npz(folder: Path, splits: Splits) -> Written:
-    arrays = {
+    arrays: dict[str, Any] = {
         f"{split}_{what}": array for split, pair in splits.items() for what, array in zip(("images", "labels"), pair, strict=True)
     }
     np.savez(folder / "set.npz", classes=np.array(cifar.CLASSES), **arrays)

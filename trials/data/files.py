@@ -173,7 +173,7 @@ def without_bad(pools: Pools) -> Pools:
 
 
 def _picked(names: Sequence[str] | None, rows: Rows) -> Sequence[str] | None:
-    return None if names is None else [names[row] for row in rows]
+    return None if names is None else [names[row] for row in rows.tolist()]
 
 
 def _some(names: Sequence[str], most: int) -> str:

@@ -60,7 +60,7 @@ def understand_folder(root: Path, size: int, val_folder: str | None, levels: Lev
         return Pools(classes, train, val, test, len(roles) == 1, layout.notes, layout.heldout_notes)
 
     has_test = layout.test is not None or len(roles) == 1
-    return Material(data_name(root.resolve().name), "photos", str(root.resolve()), identity, has_test, load)
+    return Material(data_name(root.resolve().name), "photos", str(root.resolve()), identity, has_test, load, "class folders")
 
 
 def find_layout(root: Path, val_folder: str | None) -> Layout:

@@ -55,7 +55,13 @@ def understand_function(name: str, val_word: str | None, levels: Levels | None) 
     identity = {"function": name, "content": _digest(found), "val_folder": val_word}
     has_test = roles.test is not None or roles.cut_test
     return Material(
-        data_name(name.replace(":", "-")), "photos", name, identity, has_test, lambda: _pools(name, found, splits, roles, levels)
+        data_name(name.replace(":", "-")),
+        "photos",
+        name,
+        identity,
+        has_test,
+        lambda: _pools(name, found, splits, roles, levels),
+        "a function",
     )
 
 

@@ -47,7 +47,9 @@ def understand_dataset(root: Path, size: int, columns: str | None, val_word: str
         return as_pools(classes, pools, roles)
 
     has_test = roles.test is not None or roles.cut_test
-    return Material(data_name(root.resolve().name), "photos", str(root.resolve()), identity, has_test, load)
+    return Material(
+        data_name(root.resolve().name), "photos", str(root.resolve()), identity, has_test, load, "a data set saved by datasets"
+    )
 
 
 def _splits(root: Path) -> dict[str, Any]:

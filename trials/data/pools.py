@@ -84,7 +84,10 @@ class Pools:
 
 @dataclass(frozen=True)
 class Material:
-    """A source before its pixels are read. `identity` (JSON values) keys the prepared copy; `origin` says where it came from."""
+    """A source before its pixels are read. `identity` (JSON values) keys the prepared copy; `origin` says where it came from.
+
+    `reader` says in words what it was taken for.
+    """
 
     name: str
     domain: Domain
@@ -92,6 +95,7 @@ class Material:
     identity: Mapping[str, Any]
     has_test: bool
     load: Callable[[], Pools]
+    reader: str = "arrays"
 
 
 @dataclass(frozen=True)

@@ -183,7 +183,7 @@ def _arrays(
         return Pools(check_labels(train, (test,), classes()), train, None, test)
 
     identity = {"files": file_identity(path for split in files.values() for path in split)}
-    return Material(name, domain, str(root.resolve()), identity, True, load)
+    return Material(name, domain, str(root.resolve()), identity, True, load, f"the published {name}")
 
 
 def _npz(path: Path, window: Levels | None) -> Material:
@@ -199,6 +199,7 @@ def _npz(path: Path, window: Levels | None) -> Material:
         {"files": file_identity([path])},
         True,
         lambda: _npz_pools(path, None, window),
+        "arrays (.npz)",
     )
 
 

@@ -76,7 +76,9 @@ def understand_table(
         return as_pools(classes, pools, roles)
 
     has_test = roles.test is not None or roles.cut_test
-    return Material(data_name(path.stem), "photos", str(path.resolve()), identity, has_test, load)
+    return Material(
+        data_name(path.stem), "photos", str(path.resolve()), identity, has_test, load, f"a table ({path.suffix[1:].lower()})"
+    )
 
 
 def as_pools(classes: tuple[str, ...], pools: Mapping[str, Any], roles: Roles) -> Pools:

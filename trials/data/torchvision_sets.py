@@ -88,7 +88,7 @@ def understand_set(name: str, root: Path, size: int) -> Material:
         others = tuple(pool for role, pool in pools.items() if role != "train")
         return as_pools(check_labels(pools["train"], others, _classes(opened["train"])), pools, roles)
 
-    return Material(data_name(name), kind.domain, str(root.resolve()), identity, True, load)
+    return Material(data_name(name), kind.domain, str(root.resolve()), identity, True, load, f"torchvision's {name}")
 
 
 def _opened(name: str, kind: Kind, root: Path, word: str | bool) -> Any:
