@@ -82,7 +82,9 @@ def _table(facts: dict[str, Any]) -> "Iterator[str]":
 
 
 def _modes(modes: dict[str, int]) -> str:
-    return f" ({', '.join(f'{count} {mode}' for mode, count in modes.items())})" if modes else ""
+    from trials.data.described import in_order
+
+    return f" ({', '.join(f'{count} {mode}' for mode, count in in_order(modes))})" if modes else ""
 
 
 def _numbers(values: list[float]) -> str:

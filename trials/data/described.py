@@ -72,6 +72,11 @@ def described(chosen: Chosen) -> dict[str, Any]:
     return {"sizes": sizes.to_dict(), "modes": dict(Counter(one.mode for one in seen).most_common()), "grey_rgb": grey_rgb}
 
 
+def in_order(modes: Mapping[str, int]) -> list[tuple[str, int]]:
+    """Kinds of pixels and how many images have them, the commonest first."""
+    return sorted(modes.items(), key=lambda pair: (-pair[1], pair[0]))
+
+
 def _is_grey(chosen: Chosen, positions: np.ndarray) -> bool:
     """Whether images of three channels have the same in each."""
     images = chosen.gathered.images["train"]
@@ -114,7 +119,7 @@ def _odd_pixels(meta: Mapping[str, Any]) -> list[str]:
             f"{sizes['long']} of {total} training images are more than {LONG} times as long as wide; scored is the middle"
         )
     if len(modes) > 1:
-        lines.append("kinds of pixels are mixed: " + ", ".join(f"{count} {mode}" for mode, count in modes.items()))
+        lines.append("kinds of pixels are mixed: " + ", ".join(f"{count} {mode}" for mode, count in in_order(modes)))
     if meta["grey_rgb"]:
         lines.append("all training images are grey, saved with three equal channels: ops of colour change nothing")
     still = [place for place, deviation in enumerate(meta["std"]) if deviation <= 1 / 255]

@@ -22,6 +22,7 @@ from searchspaces.errors import BadInput
 from trials.data.files import FilePool
 from trials.data.images import EXTENSIONS, UNREAD_EXTENSIONS
 from trials.data.levels import Levels
+from trials.data.naming import check_forms, like
 from trials.data.pools import Material, Pools, check_classes, data_name, file_identity
 
 _SECOND = ("val", "test")
@@ -137,6 +138,7 @@ class _Listing:
             raise BadInput(
                 f"{str(folder)!r} holds no images in class folders{extra}; each class needs a folder with {_formats()} files"
             )
+        check_forms(files, str(folder))
         return _Listing(folder, root, tuple(sorted(files)), files, left_out + len(loose), tuple(dict.fromkeys(hidden)))
 
     @property
@@ -148,7 +150,10 @@ class _Listing:
         """With labels by train's `classes`; `BadInput` for a class that train lacks."""
         unknown = [name for name in self.classes if name not in classes]
         if unknown:
-            raise BadInput(f"{str(self.folder)!r} has class {unknown[0]!r}, which train lacks; add it to train or remove it here")
+            raise BadInput(
+                f"{str(self.folder)!r} has class {unknown[0]!r}, which train lacks{like(unknown[0], classes)}; "
+                "add it to train or remove it here"
+            )
         number = {name: index for index, name in enumerate(classes)}
         labels = np.array([number[name] for name in self.classes for _ in self.files[name]], dtype=np.int64)
         inner = tuple(path.relative_to(self.folder / name).as_posix() for name in self.classes for path in self.files[name])

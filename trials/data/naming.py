@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -47,7 +47,7 @@ def numbered_by(texts: Sequence[str], classes: Sequence[str], where: str) -> Lab
     return np.array([number[text] for text in texts], dtype=np.int64)
 
 
-def check_forms(names: Sequence[str] | set[str], where: str) -> None:
+def check_forms(names: Iterable[str], where: str) -> None:
     """`BadInput` for two class names that look alike and differ in Unicode form (composed or not) alone."""
     seen: dict[str, str] = {}
     for name in sorted(names):

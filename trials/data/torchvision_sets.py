@@ -8,6 +8,7 @@ sets whose files are not there.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +39,7 @@ class Kind:
     domain: Domain = "photos"
     argument: str = "split"
     arrays: tuple[str, ...] = ()  # its files below the root (patterns), where it is arrays
+    folder: str = ""  # the folder below the root that its image files lie in, where it is such
 
 
 TWO = {"train": "train", "test": "test"}
@@ -46,16 +48,16 @@ SETS: Mapping[str, Kind] = {
     "SVHN": Kind(TWO, "digits", arrays=("train_32x32.mat", "test_32x32.mat")),
     "STL10": Kind(TWO, arrays=("stl10_binary/train_*.bin", "stl10_binary/test_*.bin", "stl10_binary/class_names.txt")),
     "USPS": Kind({"train": True, "test": False}, "digits", "train", arrays=("usps.bz2", "usps.t.bz2")),
-    "Country211": Kind({**THREE, "val": "valid"}),
-    "DTD": Kind(THREE),
-    "EuroSAT": Kind({}),
-    "FGVCAircraft": Kind(THREE),
-    "Flowers102": Kind(THREE),
-    "Food101": Kind(TWO),
-    "Imagenette": Kind({"train": "train", "test": "val"}),
-    "RenderedSST2": Kind(THREE),
-    "StanfordCars": Kind(TWO),
-    "SUN397": Kind({}),
+    "Country211": Kind({**THREE, "val": "valid"}, folder="country211"),
+    "DTD": Kind(THREE, folder="dtd"),
+    "EuroSAT": Kind({}, folder="eurosat"),
+    "FGVCAircraft": Kind(THREE, folder="fgvc-aircraft-2013b"),
+    "Flowers102": Kind(THREE, folder="flowers-102"),
+    "Food101": Kind(TWO, folder="food-101"),
+    "Imagenette": Kind({"train": "train", "test": "val"}, folder="imagenette2"),
+    "RenderedSST2": Kind(THREE, folder="rendered-sst2"),
+    "StanfordCars": Kind(TWO, folder="stanford_cars"),
+    "SUN397": Kind({}, folder="SUN397"),
 }
 
 
@@ -71,6 +73,8 @@ def check_name(name: str) -> None:
 def understand_set(name: str, root: Path, size: int) -> Material:
     """One of `SETS` as material."""
     kind = SETS[name]
+    if kind.folder:
+        _check_links(root / kind.folder, root)
     roles = Roles("train", "val" if "val" in kind.splits else None, "test" if "test" in kind.splits else None)
     opened = {role: _opened(name, kind, root, word) for role, word in (kind.splits or {"train": ""}).items()}
     if kind.arrays:
@@ -78,7 +82,7 @@ def understand_set(name: str, root: Path, size: int) -> Material:
         identity: dict[str, Any] = {"set": name, "files": file_identity(files)}
         read: Callable[[str], FilePool | ArrayPool] = lambda role: _array_pool(name, role, opened[role])  # noqa: E731
     else:
-        listed = {role: _listed(opened[role], root) for role in opened}
+        listed = {role: _listed(opened[role]) for role in opened}
         paths = {role: file_identity(path for path, _ in found) for role, found in listed.items()}
         identity = {"set": name, "size": size, "files": paths, "labels": {role: [k for _, k in listed[role]] for role in listed}}
         read = lambda role: _file_pool(name, role, listed[role], root, size)  # noqa: E731
@@ -89,6 +93,13 @@ def understand_set(name: str, root: Path, size: int) -> Material:
         return as_pools(check_labels(pools["train"], others, _classes(opened["train"])), pools, roles)
 
     return Material(data_name(name), kind.domain, str(root.resolve()), identity, True, load, f"torchvision's {name}")
+
+
+def _check_links(folder: Path, root: Path) -> None:
+    """Links may not lead out of the root, nor to folders: torchvision would follow them anywhere, in circles too."""
+    for place, folders, files in os.walk(folder):
+        for name in (*folders, *files):
+            check_link(os.path.join(place, name), root)
 
 
 def _opened(name: str, kind: Kind, root: Path, word: str | bool) -> Any:
@@ -115,12 +126,11 @@ def _array_pool(name: str, role: str, opened: Any) -> ArrayPool:
     return array_pool(f"{name} ({role})", last, labels.astype(np.int64))
 
 
-def _listed(opened: Any, root: Path) -> list[tuple[Path, int]]:
-    """Path and label of each image; links may not lead out of the root."""
+def _listed(opened: Any) -> list[tuple[Path, int]]:
+    """Path and label of each image."""
     found = []
     for index in range(len(opened)):
         path, label = opened[index]
-        check_link(path, root)
         found.append((Path(path), int(label)))
     return found
 
