@@ -5,6 +5,7 @@ It looks and changes nothing, but for kernels that are not compiled yet: it comp
 
 import os
 import platform
+import time
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -101,6 +102,19 @@ def _home(home: Home) -> dict[str, str]:
     facts["size"] = _readable(_size_bytes(home.root))
     for entry in sorted(home.root.iterdir()):
         facts[entry.name] = _readable(_size_bytes(entry))
+    return facts | _prepared(home)
+
+
+def _prepared(home: Home) -> dict[str, str]:
+    """What prepared images take, of what they may, and each set of them, the longest unused first: it is the next to go."""
+    from trials.data.room import VARIABLE, kept_sets, limit_bytes
+
+    sets = kept_sets(home.root)
+    takes = sum(one.size_bytes for one in sets)
+    facts = {"prepared images": f"{_readable(takes)} of at most {_readable(limit_bytes())} (${VARIABLE})"}
+    for one in sets:
+        used = "in use" if one.is_used else time.strftime("last used %Y-%m-%d", time.localtime(one.used_at))
+        facts[f"  {one.key}"] = f"{_readable(one.size_bytes)}, {used}"
     return facts
 
 

@@ -34,6 +34,7 @@ from policysearch.holding import held
 from policysearch.home import Home
 from policysearch.judgement import Judgement, judge
 from policysearch.ledger import SEARCHED, Figure, Ledger, StudyRecord, TrialRecord
+from policysearch.room import in_words, make_room
 from policysearch.samplers import make_sampler
 from policysearch.selection import best_trial
 from policysearch.study import Study
@@ -86,6 +87,8 @@ def search(study: Study, trials: int, listener: Listener, test: bool, extend: st
     with _termination_interrupts(), home.keeping_kernels():
         prepared = prepared_images(study, home.root, listener, test)
         ledger = Ledger.open(home.ledger_url)
+        if prepared is not None and (removed := make_room(home, ledger)):
+            listener(Event("note", text=in_words(removed)))
         wish = wished(study, prepared, ledger, enqueued)
         make_sampler(
             study.sampler, wish.setting.space, study.seed, wish.setting.recipe

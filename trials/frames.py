@@ -23,7 +23,7 @@ from trials.data.whole import WholeImages
 if TYPE_CHECKING:
     from searchspaces.arrays import ImageBatch
 
-_WHOLE = (0.0, 0.0, 1.0, 1.0)
+_WHOLE = (1.0, 1.0, 0.0, 0.0)
 
 
 def framed(
@@ -36,6 +36,7 @@ def framed(
     step = plan.whole_step
     assert step is not None
     before, out = plan.before_whole(), torch.empty((len(index), images.form["channels"], *sides), dtype=torch.uint8)
+    # In the order of the op's parameters: width, height, x, y.
     windows = np.where((plan.codes[:, step] == NO_OP)[:, np.newaxis], _WHOLE, plan.values[:, step, :4])
 
     def take(place: int) -> None:
@@ -54,10 +55,10 @@ def framed(
 
 
 def cut(image: ImageBatch, fractions: np.ndarray, sides: tuple[int, int], interpolation: str) -> Tensor:
-    """The window (x, y, width, height), in fractions of one image (1, channels, height, width), resized to `sides`."""
+    """The window (width, height, x, y), in fractions of one image (1, channels, height, width), resized to `sides`."""
     height, width = image.shape[2:]
-    left, columns = window(float(fractions[0]), float(fractions[2]), width)
-    top, rows = window(float(fractions[1]), float(fractions[3]), height)
+    left, columns = window(float(fractions[2]), float(fractions[0]), width)
+    top, rows = window(float(fractions[3]), float(fractions[1]), height)
     inside = image[:, :, top : top + rows, left : left + columns]
     if (rows, columns) == sides:
         return inside

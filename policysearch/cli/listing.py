@@ -1,4 +1,7 @@
-"""Commands that list what exists: families of policies, published policies, ops, this machine. They read, and change nothing."""
+"""Commands that list what exists: families of policies, published policies, ops, this machine.
+
+They read, and change nothing; `doctor --clean` alone removes what can be made again.
+"""
 
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -10,6 +13,7 @@ from policysearch.cli.picturing import images_options, write_strip
 from searchspaces.errors import BadInput
 
 if TYPE_CHECKING:
+    from policysearch.home import Home
     from searchspaces.ops.op import Op
 
 
@@ -142,13 +146,22 @@ def _op_facts(op: "Op") -> dict[str, Any]:
 
 
 @click.command()
+@click.option(
+    "--clean", is_flag=True, help="First remove prepared images beyond $POLICYSEARCH_DATA_GB (50 GB), the longest unused first."
+)
 @home_option
 @json_option
-def doctor(home: str | None, as_json: bool) -> None:
-    """What this machine can do: packages, processor, GPU; where studies are kept, and how large that is."""
+def doctor(clean: bool, home: str | None, as_json: bool) -> None:
+    """What this machine can do: packages, processor, GPU; where studies are kept, and how large that is.
+
+    What --clean removes is made again when it is needed. Images in use stay, and those that an unfinished study needs.
+    """
     from policysearch.doctor import examine
 
-    facts = examine(open_home(home))
+    place = open_home(home)
+    if clean:
+        _clean(place)
+    facts = examine(place)
     if as_json:
         return print_json(facts)
     for section, lines in facts.items():
@@ -156,3 +169,12 @@ def doctor(home: str | None, as_json: bool) -> None:
         for name, value in lines.items():
             click.echo(f"  {name:<18} {value}")
     return None
+
+
+def _clean(home: "Home") -> None:
+    """Remove what is beyond the limit; what went is said on standard error, so that --json stays JSON."""
+    from policysearch.ledger import Ledger
+    from policysearch.room import in_words, make_room
+
+    removed = make_room(home, Ledger.open(home.ledger_url) if home.has_ledger else None)
+    click.echo(in_words(removed) if removed else "nothing to remove: prepared images are within their limit, or needed", err=True)

@@ -41,6 +41,7 @@ from trials.data.whole import decoder, open_whole
 FORMAT = 3  # part of the key: raise it when the same source would give other arrays or another meta.json
 DEVIATION_FLOOR = 1 / 255  # a channel that never changes is divided by one grey level, not by 0
 WISHES = ("train_images", "val_images", "seed", "groups", "duplicates", "columns", "levels", "skip_bad")  # kept in meta.json
+STATISTICS_LEVELS = 1 << 22  # squared at once
 LISTED = 1000  # pairs of each kind in meta.json
 
 
@@ -171,13 +172,15 @@ def _pairs(draft: Draft, chosen: Chosen, of_test: bool) -> dict[str, Any]:
 
 def channel_statistics(images: np.ndarray) -> tuple[list[float], list[float]]:
     """Mean and standard deviation per channel of pixels / 255, from whole-number sums; deviation at least `DEVIATION_FLOOR`."""
-    levels = np.arange(256)
+    block_images = max(1, STATISTICS_LEVELS // images[0, 0].size)
     means, deviations = [], []
     for channel in range(images.shape[1]):
-        histogram = np.zeros(256, dtype=np.int64)
-        for start in range(0, len(images), 4096):
-            histogram += np.bincount(images[start : start + 4096, channel].ravel(), minlength=256)
-        count, total, squares = int(histogram.sum()), int(histogram @ levels), int(histogram @ levels**2)
+        total = squares = 0
+        for start in range(0, len(images), block_images):
+            levels = images[start : start + block_images, channel]
+            total += int(levels.sum(dtype=np.int64))
+            squares += int(np.square(levels, dtype=np.uint16).sum(dtype=np.int64))
+        count = len(images) * images[0, 0].size
         means.append(total / count / 255)
         deviations.append(max((squares * count - total**2) ** 0.5 / count / 255, DEVIATION_FLOOR))
     return means, deviations

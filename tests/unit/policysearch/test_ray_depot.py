@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 from search_fixture import write_bars
 
 from policysearch.drivers import ray_depot
@@ -149,3 +150,18 @@ def test_a_directory_of_somebody_else_is_not_used(tmp_path: Path, monkeypatch: p
     own.symlink_to(tmp_path)
     with pytest.raises(BadInput, match="is not a directory of this account"):
         node_directory()
+
+
+def test_photos_that_are_kept_whole_come_whole(tmp_path: Path) -> None:
+    generator = np.random.default_rng(0)
+    for split in ("train", "val", "test"):
+        for name in ("cat", "dog"):
+            (tmp_path / "photos" / split / name).mkdir(parents=True)
+            for index in range(3):
+                levels = generator.integers(0, 256, (9 + index, 20 - index, 3), dtype=np.uint8)
+                Image.fromarray(levels).save(tmp_path / "photos" / split / name / f"{index}.png")
+    data = prepare(Source(str(tmp_path / "photos"), image_size=8), tmp_path / "home")
+    there = open_split(Path(placed(elsewhere(data), data.fingerprint, Depot(str(data.directory), None))), "train").whole
+    here = open_split(data.directory, "train").whole
+    assert there is not None and here is not None
+    assert all((there.image(number) == here.image(number)).all() for number in range(len(here)))
