@@ -120,7 +120,7 @@ def test_a_file_that_goes_while_it_is_prepared(tmp_path: Path, monkeypatch: pyte
     shape = FilePool.shape
 
     def looked_at_and_gone(pool: FilePool, rows: np.ndarray) -> object:
-        found = shape(pool, rows)  # type: ignore[arg-type]
+        found = shape(pool, rows)
         (root / "cat" / "3.png").unlink(missing_ok=True)
         return found
 
