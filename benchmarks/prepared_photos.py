@@ -1,7 +1,9 @@
 """What photos of unlike sizes cost: preparing them on one core and on two, cropping them for training, and memory of N workers.
 
-Writes photos of its own (noise over soft shapes, JPEG) of many sizes. Cores are given by affinity, in turn, so that both ratios
-are of one run; the other side of "crops" is what a user would write: Pillow opens the file, torchvision draws and takes the crop.
+Writes photos of its own (noise over soft shapes, JPEG) of many sizes. Cores are given by affinity, in turn, so that the ratio is
+of one run; on a machine with other work its parts tell more: CPU seconds, and those of them that are the main thread's, which no
+second core shares. Crops are told in CPU seconds; their other side is what a user would write: Pillow opens the file, torchvision
+draws and takes the crop.
 `python benchmarks/prepared_photos.py [--photos 400] [--image-size 224] [--rounds 3]` prints a table.
 """
 
@@ -32,9 +34,9 @@ os.sched_setaffinity(0, set(map(int, sys.argv[4].split(","))))
 import torch
 from trials.data import Source, prepare
 torch.set_num_threads(1)
-began = time.perf_counter()
+began = time.perf_counter(), time.process_time(), time.thread_time()
 prepare(Source(sys.argv[1], image_size=int(sys.argv[3])), Path(sys.argv[2]))
-print(time.perf_counter() - began)
+print(time.perf_counter() - began[0], time.process_time() - began[1], time.thread_time() - began[2])
 """
 WORKER = """
 import sys
@@ -64,15 +66,19 @@ def main() -> None:
         root = Path(folder) / "photos"
         write_photos(root, wishes.photos, wishes.sides)
         cores = sorted(os.sched_getaffinity(0))
-        took: dict[int, list[float]] = {1: [], 2: []}
+        took: dict[int, list[tuple[float, ...]]] = {1: [], 2: []}
         for number in range(wishes.rounds):
             for count in took if len(cores) > 1 else (1,):
                 took[count].append(preparing(root, Path(folder) / f"home-{number}-{count}", wishes.image_size, cores[:count]))
-        for count, seconds in took.items():
-            if seconds:
-                print(f"prepared on {count} core(s): {min(seconds):.2f} s of {', '.join(f'{one:.2f}' for one in seconds)}")
+        for count, runs in took.items():
+            if runs:
+                seconds, cpu, main_thread = min(runs)
+                every = ", ".join(f"{run[0]:.2f}" for run in runs)
+                print(
+                    f"prepared on {count} core(s): {seconds:.2f} s (of {every}); CPU {cpu:.2f} s, main thread {main_thread:.2f} s"
+                )
         if took[2]:
-            print(f"two cores are {min(took[1]) / min(took[2]):.2f} times as fast as one")
+            print(f"two cores are {min(took[1])[0] / min(took[2])[0]:.2f} times as fast as one")
         for name, most_pixel_bytes in (("levels", 1 << 40), ("JPEG files", 0)):
             source = Source(str(root), image_size=wishes.image_size)
             prepared = prepare(source, Path(folder) / "home", most_pixel_bytes=most_pixel_bytes)
@@ -98,30 +104,30 @@ def write_photos(root: Path, count: int, sides: Sequence[int]) -> None:
                 Image.fromarray(noisy).save(root / split / name / f"{index}.jpg", quality=90)
 
 
-def preparing(root: Path, home: Path, size: int, cores: list[int]) -> float:
-    """Seconds of preparing in a process of its own on these cores."""
+def preparing(root: Path, home: Path, size: int, cores: list[int]) -> tuple[float, ...]:
+    """Seconds, CPU seconds and the main thread's of preparing in a process of its own on these cores."""
     command = [sys.executable, "-c", PREPARING, str(root), str(home), str(size), ",".join(map(str, cores))]
-    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    return tuple(map(float, subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()))
 
 
 def cropping(split: Split, size: int) -> float:
-    """Seconds of a random resized crop of one image, on one core."""
+    """CPU seconds of a random resized crop of one image."""
     assert split.whole is not None
     index = np.arange(len(split.labels))
     plan = draw(POLICY, split.images.shape, np.random.default_rng(0), split.whole.sides)
     framed(split.whole, index[:16], plan.rows(index[:16]), (size, size), set())
-    began = time.perf_counter()
+    began = time.process_time()
     framed(split.whole, index, plan, (size, size), set())
-    return (time.perf_counter() - began) / len(index)
+    return (time.process_time() - began) / len(index)
 
 
 def plainly_cropping(root: Path, size: int) -> float:
     """The same by the file, Pillow and torchvision."""
     crop, paths = v2.Compose([v2.RandomResizedCrop(size, antialias=True), v2.PILToTensor()]), sorted(root.glob("train/*/*"))
-    began = time.perf_counter()
+    began = time.process_time()
     for path in paths:
         crop(Image.open(path).convert("RGB"))
-    return (time.perf_counter() - began) / len(paths)
+    return (time.process_time() - began) / len(paths)
 
 
 def shared(directory: Path, workers: int) -> None:

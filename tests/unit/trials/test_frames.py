@@ -139,3 +139,21 @@ def test_a_store_gives_batches_of_crops_normalised(resolution: float, channels_l
         expected = normaliser(apply(framed(images, index, rows, (24, 24), set()), rows.after_whole()))
         assert torch.equal(batch, expected)
     assert ran
+
+
+@pytest.mark.gpu
+def test_a_gpu_gets_the_same_crops() -> None:
+    images, cuts = whole_images(), np.zeros((6, 3, 24, 24), np.uint8)
+    plan = draw(Policy(CROPPED), cuts.shape, np.random.default_rng(3), images.sides)
+    batches = [np.array([1, 5]), np.array([0, 2, 3, 4])]
+    found = [
+        [
+            batch.cpu().clone()
+            for batch in ImageStore(cuts, device, images).augmented(
+                batches, plan, Normaliser([0.5] * 3, [0.25] * 3, Recipe(device=device)), set()
+            )
+        ]
+        for device in ("cpu", "cuda")
+    ]
+    for one, other in zip(*found, strict=True):
+        assert torch.allclose(one, other, atol=1e-5)
