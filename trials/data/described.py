@@ -116,7 +116,7 @@ def _odd_pixels(meta: Mapping[str, Any]) -> list[str]:
         lines.append(f"{sizes['enlarged']} of {total} training images are smaller than --image-size, and are enlarged")
     if sizes["long"]:
         lines.append(
-            f"{sizes['long']} of {total} training images are more than {LONG} times as long as wide; scored is the middle"
+            f"{sizes['long']} of {total} training images are more than {LONG} times as long as wide; only the middle is scored"
         )
     if len(modes) > 1:
         lines.append("kinds of pixels are mixed: " + ", ".join(f"{count} {mode}" for mode, count in in_order(modes)))
