@@ -16,6 +16,7 @@ import numpy as np
 
 from searchspaces.errors import BadInput
 from trials.data.files import FilePool
+from trials.data.folders import check_link
 from trials.data.images import Encoded
 from trials.data.levels import Levels
 from trials.data.naming import classes_of, numbered_by
@@ -33,6 +34,8 @@ def is_saved_dataset(root: Path) -> bool:
 
 def understand_dataset(root: Path, size: int, columns: str | None, val_word: str | None, levels: Levels | None) -> Material:
     """A saved data set as material."""
+    for path in root.rglob("*"):
+        check_link(path, root)
     splits = _splits(root)
     roles = roles_of(splits if len(splits) > 1 or "" not in splits else (), root.name, val_word)
     read = {role: splits[word] for role, word in roles.named.items()} or {"train": splits[""]}

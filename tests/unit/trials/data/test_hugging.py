@@ -103,6 +103,15 @@ def test_a_damaged_folder(tmp_path: Path, refused: Refused) -> None:
         prepared_of(data, tmp_path)
 
 
+def test_a_link_out_of_the_folder(tmp_path: Path, refused: Refused) -> None:
+    data = Path(save(tmp_path, columns_of(tmp_path)))
+    (arrow,) = data.glob("*.arrow")
+    arrow.rename(tmp_path / "elsewhere.arrow")
+    arrow.symlink_to(tmp_path / "elsewhere.arrow")
+    with refused(str(arrow), "is a link to"):
+        prepared_of(str(data), tmp_path)
+
+
 def test_without_the_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused: Refused) -> None:
     import sys
 
