@@ -14,6 +14,8 @@ import matplotlib
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from trials.data.pictures import shown
+
 TILE_PX = 112  # the least side of a picture: narrower ones leave captions no room
 LARGEST_TILE_PX = 240
 GAP_PX = 12
@@ -28,7 +30,7 @@ _SEAMS = re.compile(r"(?<=[:_/-])|(?<=[a-z])(?=[A-Z])")
 
 @dataclass(frozen=True)
 class Tile:
-    """One picture: uint8 pixels (1 or 3 channels, height, width), and in words what happened to it, a line each."""
+    """One picture: uint8 pixels (channels, height, width), and in words what happened to it, a line each."""
 
     pixels: np.ndarray
     caption: tuple[str, ...]
@@ -65,8 +67,9 @@ def tile_side(side: int) -> int:
     return LARGEST_TILE_PX if side > LARGEST_TILE_PX else side * -(-TILE_PX // side)
 
 
-def as_image(pixels: np.ndarray) -> Image.Image:
-    """A picture of uint8 (channels, height, width), grey or RGB, at its own size."""
+def as_image(image: np.ndarray) -> Image.Image:
+    """A picture of uint8 (channels, height, width) at its own size; of many channels those that `trials.data.pictures` shows."""
+    pixels = shown(image)
     return Image.fromarray(pixels[0] if len(pixels) == 1 else np.ascontiguousarray(pixels.transpose(1, 2, 0)))
 
 

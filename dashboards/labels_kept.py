@@ -167,7 +167,7 @@ def _after(image: Images, op: str, value: float) -> Images:
 
 
 def _uri(image: Images) -> str:
-    picture = as_image(image[0]) if image.shape[1] in (1, 3) else as_image(image[0, :1])
+    picture = as_image(image[0])
     picture.thumbnail((LARGEST_PX, LARGEST_PX))
     file = io.BytesIO()
     picture.save(file, format="PNG", optimize=True)

@@ -17,6 +17,7 @@ from policysearch.study import Study
 from searchspaces.errors import BadInput, NoTrialSucceeded
 from searchspaces.json_text import canonical_json, one_line
 from searchspaces.whole_files import write_whole
+from trials.data.functions import is_function_name
 
 MOST = 1_000_000
 
@@ -41,6 +42,12 @@ def study_again(record: StudyRecord, **how: Any) -> Study:
         raise BadInput(
             f"study {record.name!r}: its trainer is a function of your own ({record.wishes['objective']}), which is not stored;"
             f' extend it where that is: Study(objective=..., name="{record.name}", ...).extend("+50")'
+        )
+    data = record.wishes.get("data")
+    if data is not None and is_function_name(data):
+        raise BadInput(
+            f"study {record.name!r}: its images come from a function of your own ({data}), which is not called because a "
+            "ledger names it; repeat the search command with more --trials"
         )
     return Study(**{**record.wishes, **how, "name": record.name})
 

@@ -30,12 +30,13 @@ if TYPE_CHECKING:
 
 DRIVERS = ("local", "ray")
 CURES = ("drop-exact", "drop-from-train", "report", "refuse")
+MOST_CHANNELS = 64
 SPACE_FILES = (".yaml", ".yml")
 # The wishes that are kept for `extend` as they are.
 KEPT_WISHES = (
     *("image_size", "train_images", "val_images", "val_folder", "epochs", "sampler", "early_stopping", "seed"),
     *("max_trial_minutes", "gpus_per_trial", "channels", "domain", "groups", "duplicates", "views", "trim"),
-    *("finalists", "finalist_seeds", "calibrate", "any_budget", "batch_images"),
+    *("finalists", "finalist_seeds", "calibrate", "any_budget", "batch_images", "columns", "levels", "skip_bad"),
 )
 OBJECTIVE = "validation error of the last epoch"
 # What a recipe owes to the machine the study began on, not to a wish: no part of a study's name, and kept when the study goes on.
@@ -62,6 +63,9 @@ class Study:
     `weights` that it starts from (a file, or "torchvision:TAG") and `batch_images` (docs/models.md). Not part of it: `calibrate`
     (whether the budget is checked first), `any_budget` (go on where it was found too short), `finalists` (how many of the best
     searched policies are trained again; 0: none, and no verdict) and `finalist_seeds` (how many times each).
+
+    How images are read: `levels` (the window of 16-bit ones, "LOW:HIGH" or "full"; part of the identity), `columns` (a table's,
+    such as "path=FILE,label=KIND") and `skip_bad` (leave out up to 1 % that can't be read).
 
     `objective` is a function of your own that trains in place of ours (`policysearch.objective.Context` is what it gets); then
     `data` may be left out, and `channels` and `domain` say what images it has (3 and "photos" unless they are given). Its name is
@@ -110,6 +114,9 @@ class Study:
     weights: str | PathLike[str] | None = None
     batch_images: int | None = None
     forbid: str | Sequence[str] = ()
+    columns: str | None = None
+    levels: str | None = None
+    skip_bad: bool = False
 
     def __post_init__(self) -> None:
         check_count("epochs", self.epochs, 1, 100_000)
@@ -166,8 +173,8 @@ class Study:
             raise BadInput(
                 f"channels {self.channels!r}: the data says it; leave it out, or leave the data out and give an objective"
             )
-        if self.channels is not None and self.channels not in (1, 3):
-            raise BadInput(f"channels {self.channels!r}: allowed are 1, 3")
+        if self.channels is not None and self.channels not in range(1, MOST_CHANNELS + 1):
+            raise BadInput(f"channels {self.channels!r}: allowed are 1 to {MOST_CHANNELS}")
 
     def source(self) -> "Source":
         """The data wishes, as preparing takes them."""
@@ -176,7 +183,8 @@ class Study:
         assert self.data is not None
         root = None if self.data_root is None else fspath(self.data_root)
         wishes = (self.image_size, self.train_images, self.val_images, self.val_folder, self.seed)
-        return Source(fspath(self.data), root, *wishes, groups=self.groups, duplicates=self.duplicates)
+        reading = (self.columns, self.levels, self.skip_bad)
+        return Source(fspath(self.data), root, *wishes, self.groups, self.duplicates, *reading)
 
     def limits(self, said: str) -> "Limits":
         """What the study's images may not meet; `said` is the domain that the data's reader takes them for."""
@@ -223,6 +231,8 @@ class Study:
                 "duplicates": self.duplicates,
                 "test": prepared.heldout_fingerprint,
             }
+            if self.levels is not None:
+                identity["levels"] = self.levels
         else:
             identity["image"] = {"channels": self.channels or 3, "domain": limits.domain.name}
         if setting.objective is None:
@@ -259,7 +269,7 @@ class Study:
         from searchspaces.forbidding import read_forbids
         from searchspaces.recipe_wishes import lasting_recipe
         from searchspaces.spaces import lasting_wish
-        from trials.data.source import NAMED
+        from trials.data.source import lasting_data
 
         data = None if self.data is None else fspath(self.data)
         kept = {name: getattr(self, name) for name in KEPT_WISHES if getattr(self, name) is not None}
@@ -272,7 +282,7 @@ class Study:
         if self.weights is not None:
             kept["weights"] = lasting_weights(self)
         if data is not None:
-            kept["data"] = data if data in NAMED else str(Path(data).expanduser().absolute())
+            kept["data"] = lasting_data(data)
         if self.data_root is not None:
             kept["data_root"] = str(Path(self.data_root).expanduser().absolute())
         if self.objective is not None:

@@ -18,6 +18,7 @@ FIRST = {
     "demo": ("searching", "The whole path on the images that ship with policysearch, in a few minutes."),
 }
 REST = {
+    "data": ("understanding", "What was understood of your images, without searching."),
     "extend": ("extending", "Go on with a finished study: more policies, by the wishes it was made with."),
     "preview": ("picturing", "A picture of what a policy does to images."),
     "show": ("reading", "One study: its winner, baselines and wishes."),

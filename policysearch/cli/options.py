@@ -50,6 +50,37 @@ def _use_storage(context: click.Context, _parameter: click.Parameter, storage: s
     context.call_on_close(put_back)
 
 
+def reading_options(command: Command) -> Command:
+    """`--columns`, `--levels`, `--skip-bad`: how a table, 16-bit images and damaged files are read."""
+    named = "A table's columns, such as path=FILE,label=KIND; also group and split."
+    window = "16-bit images to 8 bits: this grey level is black, that one white; full is 0:65535."
+    columns = click.option("--columns", metavar="WHAT=NAME[,...]", help=named)
+    levels = click.option("--levels", metavar="LOW:HIGH|full", help=window)
+    skip_bad = click.option("--skip-bad", is_flag=True, help="Leave out images that can't be read, up to 1 %; they are named.")
+    return columns(levels(skip_bad(command)))
+
+
+def data_options(command: Command) -> Command:
+    """All that is wished of the data beside its name and the seed, as `search` has it."""
+    options = [
+        click.option(
+            "--data-root", metavar="DIR", help="Where a named set's files lie, or what a table's paths are relative to."
+        ),
+        click.option("--image-size", type=int, default=64, show_default=True, metavar="PIXELS", help="Files are made this size."),
+        click.option("--train-images", type=int, metavar="N", help="Train on a stratified part."),
+        click.option("--val-images", type=int, metavar="N", help="Validate on a stratified part."),
+        click.option("--val-folder", metavar="NAME", help="The folder, or split, that is for validation."),
+        click.option("--groups", metavar="WISH", help="Images that stay together: column, folder:N or regex:PATTERN."),
+        click.option(
+            "--duplicates", default="drop-exact", show_default=True, metavar="CURE", help="Of duplicates across splits."
+        ),
+        reading_options,
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
 def finalist_options(command: Command) -> Command:
     """`--finalists K` and `--finalist-seeds R`: how much a study's last selection costs."""
     most = "The best K searched policies are trained again, with the two best baselines (0: no verdict)."

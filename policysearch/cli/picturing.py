@@ -52,7 +52,7 @@ def preview(
 
     policy = policy_of(source, home).policy
     images, titles = _images(source, home, count, data, **wishes)
-    _write(picture_grid(policy, images, seed, titles, draws, heading=_named(source)), output)
+    write_picture(picture_grid(policy, images, seed, titles, draws, heading=_named(source)), output)
 
 
 def write_strip(output: str, data: str | None, **wishes: Any) -> None:
@@ -61,7 +61,7 @@ def write_strip(output: str, data: str | None, **wishes: Any) -> None:
     from searchspaces.ops import op_table
 
     image, _ = _shown(data, 1, **wishes)
-    _write(op_strip(op_table(), image), output, ops=", ".join(op.name for op in op_table()))
+    write_picture(op_strip(op_table(), image), output, ops=", ".join(op.name for op in op_table()))
 
 
 def _images(source: str, home: str | None, count: int, data: str | None, **wishes: Any) -> "tuple[Images, tuple[str, ...]]":
@@ -98,8 +98,8 @@ def _named(source: str) -> str:
     return Path(source).name if source.endswith(".json") else source
 
 
-def _write(picture: "Image.Image", output: str, **told: str) -> None:
-    """Save the picture; `told` are texts that the PNG carries along, unseen."""
+def write_picture(picture: "Image.Image", output: str, err: bool = False, **told: str) -> None:
+    """Save the picture and say so (with `err`, not among the output); `told` are texts that the PNG carries along, unseen."""
     from PIL.PngImagePlugin import PngInfo
 
     target = Path(output)
@@ -114,4 +114,4 @@ def _write(picture: "Image.Image", output: str, **told: str) -> None:
         picture.save(target, optimize=True, pnginfo=texts)
     except OSError as error:
         raise BadInput(f"output {output}: can't be written ({error.strerror}); give another -o FILE.png") from error
-    click.echo(f"{target}: {picture.width} x {picture.height} pixels")
+    click.echo(f"{target}: {picture.width} x {picture.height} pixels", err=err)

@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from policysearch.cli.options import MIRROR_PATIENCE_SECONDS, domain_options, finalist_options, home_option, spoken
+from policysearch.cli.options import (
+    MIRROR_PATIENCE_SECONDS,
+    domain_options,
+    finalist_options,
+    home_option,
+    reading_options,
+    spoken,
+)
 
 if TYPE_CHECKING:
     from policysearch.cli.progress import Bars, PlainLines
@@ -39,9 +46,12 @@ five minutes; Ctrl-C stops it, and the same command goes on from there.
 
 @click.command()
 @click.option(
-    "--data", required=True, metavar="DIR|FILE.npz|NAME", help="Class folders, MedMNIST arrays, or sample, cifar10, ..."
+    "--data",
+    required=True,
+    metavar="DIR|FILE|NAME",
+    help="Class folders, .npz, .csv, .parquet, a saved data set, torchvision:NAME, module:function, or sample, cifar10, ...",
 )
-@click.option("--data-root", metavar="DIR", help="Where cifar10, mnist or fashion-mnist lie, as torchvision lays them out.")
+@click.option("--data-root", metavar="DIR", help="Where a named set's files lie, as torchvision lays them out.")
 @click.option(
     "--image-size", type=int, default=64, show_default=True, metavar="PIXELS", help="Images of folders are made this size."
 )
@@ -56,6 +66,7 @@ five minutes; Ctrl-C stops it, and the same command goes on from there.
     metavar="CURE",
     help="Of duplicates across splits: drop-exact, drop-from-train, report or refuse.",
 )
+@reading_options
 @click.option(
     "--space",
     default="randaugment",

@@ -32,7 +32,10 @@ HOMES = {
     "matplotlib": ("dashboards/",),
     "jinja2": ("dashboards/",),
     "albumentations": ("searchspaces/export/albumentations/", "searchspaces/ops/borrowed.py"),
-    "torchvision": ("searchspaces/export/torchvision.py", "searchspaces/ops/", "trials/models/"),
+    "torchvision": (
+        *("searchspaces/export/torchvision.py", "searchspaces/ops/"),
+        *("trials/models/", "trials/data/torchvision_sets.py"),
+    ),
     "timm": ("trials/models/",),
     "safetensors": ("trials/models/",),
     "click": ("policysearch/cli/",),
@@ -41,6 +44,8 @@ HOMES = {
     "platformdirs": ("policysearch/home.py",),
     "yaml": ("searchspaces/yaml_text.py",),
     "cloudpickle": ("policysearch/packing.py",),
+    "datasets": ("trials/data/hugging.py",),
+    "pyarrow": ("trials/data/tables.py",),
 }
 VAGUE_NAMES = {"utils", "util", "helpers", "helper", "common", "base", "manager", "misc"}
 SEEDED_NUMPY = {"default_rng", "Generator", "BitGenerator", "SeedSequence", "PCG64", "Philox"}
@@ -127,7 +132,7 @@ def imports_are_declared(source: Source) -> Iterator[str]:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     declared = [
         *project["dependencies"],
-        *(line for extra in ("search", "postgres", "timm") for line in project["optional-dependencies"][extra]),
+        *(line for extra in ("search", "postgres", "timm", "datasets") for line in project["optional-dependencies"][extra]),
     ]
     names = {name for line in declared for name in [line.split("[")[0].split(">")[0]]}
     for name, line in source.imports():

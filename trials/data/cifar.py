@@ -1,4 +1,5 @@
-"""CIFAR-10's python batches. They are pickles, so: first the md5 of the bytes, then an unpickler that knows numpy arrays alone.
+"""CIFAR-10's and CIFAR-100's python batches. They are pickles, so: first the md5 of the bytes, then an unpickler that knows numpy
+arrays alone.
 
 Refuses any file that is not, byte for byte, the published one.
 """
@@ -8,6 +9,8 @@ from __future__ import annotations
 import hashlib
 import io
 import pickle
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +28,13 @@ MD5 = {
     "data_batch_4": "634d18415352ddfa80567beed471001a",
     "data_batch_5": "482c414d41f54cd18b22e5b47cb7c3cb",
     "test_batch": "40351d587109b95175f43aff81a1287e",
+}
+FOLDER_100 = "cifar-100-python"
+# As torchvision.datasets.CIFAR100 has them.
+MD5_100 = {
+    "train": "16019d7e3df5f24257cddd939b257f8d",
+    "test": "f0ef6b0ae62326f3e7ffdfab6717acfc",
+    "meta": "7973b15100ade9c7d40fb424638fde48",
 }
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
@@ -47,18 +57,28 @@ class _ArraysOnly(pickle.Unpickler):
 
 
 def cifar_files(data_root: Path) -> dict[str, tuple[Path, ...]]:
-    """The batches per split under `data_root`, not yet opened."""
-    folder = data_root / FOLDER
-    missing = [name for name in MD5 if not (folder / name).is_file()]
-    if missing:
-        raise BadInput(
-            f"cifar10: {str(folder / missing[0])!r} does not exist; point --data-root at the folder that holds {FOLDER}/ "
-            "(cifar-10-python.tar.gz unpacked, as torchvision does)"
-        )
+    """CIFAR-10's batches per split under `data_root`, not yet opened."""
+    folder = _folder_with(MD5, data_root / FOLDER, "cifar10", "cifar-10-python.tar.gz")
     return {
         "train": tuple(folder / name for name in MD5 if name.startswith("data_")),
         "test": (folder / "test_batch",),
     }
+
+
+def cifar100_files(data_root: Path) -> dict[str, tuple[Path, ...]]:
+    """CIFAR-100's batches per split under `data_root`, not yet opened; "meta" has the classes' names."""
+    folder = _folder_with(MD5_100, data_root / FOLDER_100, "cifar100", "cifar-100-python.tar.gz")
+    return {name: (folder / name,) for name in MD5_100}
+
+
+def _folder_with(names: Iterable[str], folder: Path, data: str, archive: str) -> Path:
+    missing = [name for name in names if not (folder / name).is_file()]
+    if missing:
+        raise BadInput(
+            f"{data}: {str(folder / missing[0])!r} does not exist; point --data-root at the folder that holds {folder.name}/ "
+            f"({archive} unpacked, as torchvision does)"
+        )
+    return folder
 
 
 def read_cifar_pool(paths: tuple[Path, ...]) -> ArrayPool:
@@ -68,19 +88,39 @@ def read_cifar_pool(paths: tuple[Path, ...]) -> ArrayPool:
     return ArrayPool(str(paths[0].parent), images, np.concatenate([labels for _, labels in batches]))
 
 
+def read_cifar100_classes(path: Path) -> tuple[str, ...]:
+    """The hundred names in CIFAR-100's `meta`."""
+    with _damaged(path):
+        return tuple(name.decode("utf-8") for name in _unpickled(path)[b"fine_label_names"])
+
+
 def read_batch(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """(images uint8 (n, 3, 32, 32), labels int64 (n,)) of one batch file. The bytes that were hashed are those that are read."""
+    """(images uint8 (n, 3, 32, 32), labels int64 (n,)) of one batch file; of CIFAR-100 the fine labels."""
+    with _damaged(path):
+        batch = _unpickled(path)
+        images = batch[b"data"].reshape(-1, 3, 32, 32)
+        labels = np.array(batch[b"labels" if b"labels" in batch else b"fine_labels"], dtype=np.int64)
+        return images, labels
+
+
+@contextmanager
+def _damaged(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except BadInput:
+        raise
+    except Exception as error:  # a pickle can make the unpickler raise nearly anything
+        raise BadInput(f"{str(path)!r} does not hold a CIFAR batch ({error!r}); download it again") from error
+
+
+def _unpickled(path: Path) -> Any:
+    """What a published file holds. The bytes that were hashed are those that are read."""
+    known = {**MD5, **MD5_100}
     try:
         raw = path.read_bytes()
     except OSError as error:
         raise BadInput(f"{str(path)!r} can't be read ({error.strerror}); check its permissions") from error
     md5 = hashlib.md5(raw, usedforsecurity=False).hexdigest()
-    if md5 != MD5[path.name]:
-        raise BadInput(f"{str(path)!r} has md5 {md5}, not CIFAR-10's {MD5[path.name]}; it was not opened: download it again")
-    try:
-        batch = _ArraysOnly(io.BytesIO(raw), encoding="bytes").load()
-        images = batch[b"data"].reshape(-1, 3, 32, 32)
-        labels = np.array(batch[b"labels"], dtype=np.int64)
-    except Exception as error:  # a pickle can make the unpickler raise nearly anything
-        raise BadInput(f"{str(path)!r} does not hold a CIFAR-10 batch ({error!r}); download it again") from error
-    return images, labels
+    if md5 != known[path.name]:
+        raise BadInput(f"{str(path)!r} has md5 {md5}, not CIFAR's {known[path.name]}; it was not opened: download it again")
+    return _ArraysOnly(io.BytesIO(raw), encoding="bytes").load()

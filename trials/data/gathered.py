@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from trials.data.copies import MOST_COMPARED, Pairs, digests, exact_within, near_within
-from trials.data.folders import FilePool
+from trials.data.files import FilePool
 from trials.data.measured import MOST_PIXEL_BYTES, Keeping, keeping
 from trials.data.pools import ArrayPool, ImageShape, Pool, Pools, Rows
 from trials.data.splits import Part

@@ -19,9 +19,10 @@ FILES = {
     "train": ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
     "test": ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"),
 }
-FOLDERS = {"mnist": "MNIST/raw", "fashion-mnist": "FashionMNIST/raw"}
+FOLDERS = {"mnist": "MNIST/raw", "fashion-mnist": "FashionMNIST/raw", "kmnist": "KMNIST/raw"}
 CLASSES = {
     "mnist": tuple(str(digit) for digit in range(10)),
+    "kmnist": ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"),
     "fashion-mnist": (
         *("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"),
         *("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
@@ -31,7 +32,7 @@ MOST_BYTES = 1 << 30  # a header may lie; MNIST's largest file holds 47 MB
 
 
 def idx_files(name: str, data_root: Path) -> dict[str, tuple[Path, Path]]:
-    """(images, labels) per split for "mnist" or "fashion-mnist"; `BadInput` if they are in neither place."""
+    """(images, labels) per split for one of `FOLDERS`; `BadInput` if they are in neither place."""
     for folder in (data_root / FOLDERS[name], data_root):
         found = {split: tuple(_one_of(folder, file) for file in files) for split, files in FILES.items()}
         if all(path is not None for pair in found.values() for path in pair):

@@ -15,11 +15,12 @@ import numpy as np
 from PIL import Image
 
 from searchspaces.errors import BadInput
-from trials.data.folders import FilePool, threaded
-from trials.data.images import FORMATS
+from trials.data.files import FilePool, threaded
+from trials.data.images import content, opened
 from trials.data.whole import JPEG, PIXELS, decoder, drafted, kept_side
 
 if TYPE_CHECKING:
+    from trials.data.images import File
     from trials.data.pools import Pool, Rows
     from trials.data.store import Draft, SplitName
 
@@ -40,18 +41,18 @@ class Measured:
     jpeg_bytes: int = 0
 
 
-def measured(path: Path, channels: int, size: int) -> Measured:
+def measured(file: File, channels: int, size: int) -> Measured:
     """What the header of a file says. `BadInput` if it can't be read."""
     try:
-        with Image.open(path, formats=FORMATS) as image:
+        with opened(file) as image:
             turned = image.getexif().get(_ORIENTATION, 1) in _TURNED
             sides = (image.height, image.width)
             jpeg, jpeg_bytes = None, 0
             if image.format == "JPEG":
                 drafted(image, channels, kept_side(size))
-                jpeg, jpeg_bytes = (image.height, image.width), path.stat().st_size
+                jpeg, jpeg_bytes = (image.height, image.width), _length(file)
     except Exception as error:  # as in `images`: codecs raise nearly anything
-        raise BadInput(f"{str(path)!r} can't be read as an image ({error}); repair or remove it") from error
+        raise BadInput(f"{str(file)!r} can't be read as an image ({error}); repair or remove it") from error
     sides, jpeg = (sides[::-1], jpeg and jpeg[::-1]) if turned else (sides, jpeg)
     return Measured(sides, shrunk_sides(sides, kept_side(size)), jpeg, jpeg_bytes)
 
@@ -75,17 +76,17 @@ class Keeper:
         self.offsets = np.cumsum([0, *lengths]).astype(np.int64)
         self._content = np.memmap(path, np.uint8, "w+", shape=(int(self.offsets[-1]),))
 
-    def keep(self, number: int, path: Path, image: Image.Image) -> None:
-        """Write image `number`, decoded from `path`, upright; several threads may do so."""
+    def keep(self, number: int, file: File, image: Image.Image) -> None:
+        """Write image `number`, decoded from `file`, upright; several threads may do so."""
         height, width, coded = self.sizes[number].tolist()
         if (height - width) * (image.height - image.width) < 0:  # some files tell their orientation after the pixels
             height, width = width, height
             self.sizes[number, :2] = height, width
         room = self._content[int(self.offsets[number]) : int(self.offsets[number + 1])]
-        content = np.frombuffer(path.read_bytes(), np.uint8) if coded else _levels(image, (width, height))
-        if len(content) != len(room):
-            raise BadInput(f"{str(path)!r} changed while it was read; search again")
-        room[:] = content
+        found = np.frombuffer(content(file), np.uint8) if coded else _levels(image, (width, height))
+        if len(found) != len(room):
+            raise BadInput(f"{str(file)!r} changed while it was read; search again")
+        room[:] = found
 
     def save(self, draft: Draft, name: SplitName, rows: np.ndarray) -> None:
         """The images at some rows of this keeper as a split of the draft, in their order."""
@@ -99,6 +100,14 @@ class Keeper:
 
 def _levels(image: Image.Image, size: tuple[int, int]) -> np.ndarray:
     return np.asarray(image if image.size == size else image.resize(size, Image.Resampling.BILINEAR)).reshape(-1)
+
+
+def _all_measured(pool: FilePool, rows: Rows, channels: int) -> list[Measured]:
+    return list(threaded(lambda row: measured(pool.files[row], channels, pool.size), rows.tolist()))
+
+
+def _length(file: File) -> int:
+    return file.stat().st_size if isinstance(file, Path) else len(file.content)
 
 
 def _bytes(one: Measured, channels: int) -> int:
@@ -121,10 +130,7 @@ def keeping(
     if not files or any(role != "test" and role not in files for role in pools):
         return None
     size = next(iter(files.values())).size
-    found = {
-        role: list(threaded(lambda path: measured(path, channels, size), [pool.paths[row] for row in rows[role]]))
-        for role, pool in files.items()
-    }
+    found = {role: _all_measured(pool, rows[role], channels) for role, pool in files.items()}
     every = [one for some in found.values() for one in some]
     if len({one.sides for one in every}) == 1 and every[0].sides[0] == every[0].sides[1]:
         return None

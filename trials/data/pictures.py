@@ -59,10 +59,18 @@ def read_pictures(folder: Path) -> Pictured | None:
         raise BadInput(f"{str(path)!r} can't be read ({error}); delete {str(folder)!r} and search again") from error
 
 
-def _small(pixels: np.ndarray) -> np.ndarray:
+def shown(pixels: np.ndarray) -> np.ndarray:
+    """What a person is shown of an image (channels, height, width): grey and RGB as they are, of two channels the first as grey,
+    of more than three the first three as red, green and blue.
+    """
+    return pixels[: 3 if len(pixels) > 2 else 1]
+
+
+def _small(image: np.ndarray) -> np.ndarray:
+    pixels = shown(image)
     channels, height, width = pixels.shape
     if max(height, width) <= SIDE:
         return pixels
-    image = Image.fromarray(pixels[0] if channels == 1 else pixels.transpose(1, 2, 0))
-    image.thumbnail((SIDE, SIDE))
-    return np.asarray(image).reshape(image.height, image.width, channels).transpose(2, 0, 1)
+    picture = Image.fromarray(pixels[0] if channels == 1 else np.ascontiguousarray(pixels.transpose(1, 2, 0)))
+    picture.thumbnail((SIDE, SIDE))
+    return np.asarray(picture).reshape(picture.height, picture.width, channels).transpose(2, 0, 1)

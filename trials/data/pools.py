@@ -1,7 +1,7 @@
 """What a source was understood to be: labelled images that can be asked for by row, before any of them is chosen or decoded.
 
-Readers (folders, npz, cifar, idx) make `Material`; `splits` chooses rows; `prepared` stores them. Refuses arrays that are not
-uint8 images of one size, and labels that are not the whole numbers 0 to K-1.
+Readers make `Material`; `splits` chooses rows; `prepared` stores them. Refuses arrays that are not images of one size, of 8 bits
+or of 16 with a window, and labels that are not the whole numbers 0 to K-1.
 """
 
 from __future__ import annotations
@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 import numpy as np
 
 from searchspaces.errors import BadInput
+from trials.data.levels import Levels, needless_window, no_window
 
 if TYPE_CHECKING:
     from searchspaces.arrays import Images, Labels
 
 Domain = Literal["photos", "digits"]
+MOST_CHANNELS = 64
 ImageShape = tuple[int, int, int]
 Rows = np.ndarray[tuple[int], np.dtype[np.int64]]
 
@@ -82,7 +84,10 @@ class Pools:
 
 @dataclass(frozen=True)
 class Material:
-    """A source before its pixels are read. `identity` (JSON values) keys the prepared copy; `origin` says where it came from."""
+    """A source before its pixels are read. `identity` (JSON values) keys the prepared copy; `origin` says where it came from.
+
+    `reader` says in words what it was taken for.
+    """
 
     name: str
     domain: Domain
@@ -90,6 +95,7 @@ class Material:
     identity: Mapping[str, Any]
     has_test: bool
     load: Callable[[], Pools]
+    reader: str = "arrays"
 
 
 @dataclass(frozen=True)
@@ -101,6 +107,7 @@ class ArrayPool:
     labels: Labels
     groups: np.ndarray | None = None
     inner_paths: Sequence[str] | None = None
+    said: tuple[str, ...] = ()
 
     def name(self, row: int) -> str:
         """Its number, from 0."""
@@ -119,27 +126,23 @@ class ArrayPool:
             tick(len(block))
 
     def notes(self) -> tuple[str, ...]:
-        """Their size, which --image-size does not change."""
-        return (f"images keep their own size, {self.images.shape[2]} x {self.images.shape[3]} (--image-size is for folders)",)
+        """Their size, which --image-size does not change, and what became of 16 bits."""
+        size = f"images keep their own size, {self.images.shape[2]} x {self.images.shape[3]} (--image-size is for folders)"
+        return (size, *self.said)
 
 
-def array_pool(where: str, images: np.ndarray, labels: np.ndarray, groups: np.ndarray | None = None) -> ArrayPool:
-    """A pool from (n, h, w), (n, h, w, 1) or (n, h, w, 3) uint8 images and (n,) or (n, 1) whole labels; else `BadInput`.
+def array_pool(
+    where: str, images: np.ndarray, labels: np.ndarray, groups: np.ndarray | None = None, levels: Levels | None = None
+) -> ArrayPool:
+    """A pool from (n, h, w) or (n, h, w, c) images, uint8, or uint16 with `levels`, and (n,) or (n, 1) whole labels.
 
-    `groups` are (n,) or (n, 1) whole numbers or texts.
-
-    The labels' range is checked by `check_labels`, which needs the class count.
+    `BadInput` for others. c is 1 to `MOST_CHANNELS`. `groups` are (n,) or (n, 1) whole numbers or texts. The labels' range is
+    checked by `check_labels`, which needs the class count.
     """
-    if images.dtype != np.uint8:
-        raise BadInput(
-            f"{where}: images are {images.dtype}, and only uint8 (0 to 255) is read; convert them by a rule of your own"
-        )
     if images.ndim == 3:
         images = images[..., np.newaxis]
-    if images.ndim != 4 or images.shape[3] not in (1, 3) or 0 in images.shape:
-        raise BadInput(
-            f"{where}: images of shape {images.shape}; allowed are (n, height, width) grey and (n, height, width, 3) RGB"
-        )
+    _check_shape(where, images)
+    eight_bits, said = _eight_bits(where, images, levels)
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
     if labels.ndim != 1:
@@ -148,7 +151,35 @@ def array_pool(where: str, images: np.ndarray, labels: np.ndarray, groups: np.nd
         raise BadInput(f"{where}: labels are {labels.dtype}; they must be whole numbers (an integer dtype) from 0 up")
     if len(labels) != len(images):
         raise BadInput(f"{where}: {len(images)} images but {len(labels)} labels; there must be one label per image")
-    return ArrayPool(where, images.transpose(0, 3, 1, 2), labels.astype(np.int64), _checked_groups(where, len(images), groups))
+    named = _checked_groups(where, len(images), groups)
+    return ArrayPool(where, eight_bits.transpose(0, 3, 1, 2), labels.astype(np.int64), named, said=said)
+
+
+def _check_shape(where: str, images: np.ndarray) -> None:
+    if images.dtype not in (np.uint8, np.uint16):
+        raise BadInput(
+            f"{where}: images are {images.dtype}, and only uint8 (0 to 255) and uint16 are read; "
+            "convert them by a rule of your own"
+        )
+    if images.ndim != 4 or 0 in images.shape or images.shape[3] > MOST_CHANNELS:
+        first = images.ndim == 4 and images.shape[1] <= MOST_CHANNELS < images.shape[3]
+        cure = ": put the channels last" if first else ""
+        raise BadInput(
+            f"{where}: images of shape {images.shape}; allowed are (n, height, width) grey, (n, height, width, 3) RGB and "
+            f"(n, height, width, channels), at most {MOST_CHANNELS} channels{cure}"
+        )
+
+
+def _eight_bits(where: str, images: np.ndarray, levels: Levels | None) -> tuple[np.ndarray, tuple[str, ...]]:
+    """The images as uint8, and what is to be said of it."""
+    if images.dtype == np.uint8:
+        if levels is not None:
+            raise needless_window(where, levels)
+        return images, ()
+    if levels is None:
+        raise no_window(where, int(images.min()), int(images.max()))
+    said = f"16 bits become 8: level {levels.low} is black, {levels.high} white (--levels)"
+    return levels.to_bytes(images), (said,)
 
 
 def _checked_groups(where: str, images: int, groups: np.ndarray | None) -> np.ndarray | None:
@@ -160,6 +191,17 @@ def _checked_groups(where: str, images: int, groups: np.ndarray | None) -> np.nd
             f"{images} images"
         )
     return groups.reshape(images)
+
+
+def class_names(where: str, names: np.ndarray) -> tuple[str, ...]:
+    """The classes' names from an array of texts; `BadInput` for what is none, empty, or there twice."""
+    if names.ndim != 1 or names.dtype.kind != "U":
+        raise BadInput(f"{where}: classes are {names.dtype} of shape {names.shape}; allowed is one text for each class")
+    told = tuple(str(name) for name in names)
+    wrong = next((name for place, name in enumerate(told) if not name.strip() or name in told[:place]), None)
+    if wrong is not None:
+        raise BadInput(f"{where}: class name {wrong!r} is empty or there twice; give each class a name of its own")
+    return told
 
 
 def check_labels(train: Pool, others: tuple[Pool, ...], classes: tuple[str, ...] | None) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ import numpy as np
 from searchspaces.errors import BadInput
 from trials.data.chosen import Chosen, OnProgress, choose
 from trials.data.content import content_of
+from trials.data.described import class_counts, described
 from trials.data.leaks import copies
 from trials.data.measured import MOST_PIXEL_BYTES
 from trials.data.pictures import write_pictures
@@ -39,6 +40,7 @@ from trials.data.whole import decoder, open_whole
 
 FORMAT = 3  # part of the key: raise it when the same source would give other arrays or another meta.json
 DEVIATION_FLOOR = 1 / 255  # a channel that never changes is divided by one grey level, not by 0
+WISHES = ("train_images", "val_images", "seed", "groups", "duplicates", "columns", "levels", "skip_bad")  # kept in meta.json
 STATISTICS_LEVELS = 1 << 22  # squared at once
 LISTED = 1000  # pairs of each kind in meta.json
 
@@ -125,15 +127,18 @@ def _write(chosen: Chosen, material: Material, source: Source, directory: Path, 
     if "test" in chosen.positions:  # first: the training directory stands for the whole
         draft = Draft(heldout)
         written = _arrays(draft, chosen, ["test"]) | _pairs(draft, chosen, of_test=True)
-        drafts.append((draft, {**written, "origin": material.origin, "notes": list(chosen.heldout_notes)}))
+        counted = {"class_counts": class_counts(chosen, ["test"])}
+        drafts.append((draft, {**written, **counted, "origin": material.origin, "notes": list(chosen.heldout_notes)}))
     draft = Draft(directory)
-    written = _arrays(draft, chosen, [name for name in chosen.positions if name != "test"]) | _pairs(draft, chosen, of_test=False)
+    names = [name for name in chosen.positions if name != "test"]
+    written = _arrays(draft, chosen, names) | _pairs(draft, chosen, of_test=False)
     groups = None if chosen.groups is None else draft.save_groups(chosen.groups)
     mean, deviation = channel_statistics(np.load(draft.path / "train_images.npy", mmap_mode="r"))
-    wishes = {name: getattr(source, name) for name in ("train_images", "val_images", "seed", "groups", "duplicates")}
+    wishes = {name: getattr(source, name) for name in WISHES}
     # where the test images came from is not for a search to read
     origin = None if "test" in chosen.positions else material.origin
     told = {"wishes": wishes, "origin": origin, "notes": list(chosen.notes), "groups_sha256": groups, "duplicates": chosen.leaks}
+    told |= {"reader": material.reader, "class_counts": class_counts(chosen, names), **described(chosen)}
     if chosen.gathered.keeping is not None:
         told["whole"] = dict(chosen.gathered.keeping.form)
     drafts.append((draft, {**written, **told}))

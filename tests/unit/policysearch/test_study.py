@@ -60,6 +60,7 @@ OTHERS = {
     "groups": identity(replace(STUDY, groups="folder:1")),
     "duplicates": identity(replace(STUDY, duplicates="report")),
     "trim": identity(replace(STUDY, trim=True)),
+    "levels": identity(replace(STUDY, levels="0:4095")),
 }
 SAME = ("calibrate", False), ("any_budget", True), ("finalists", 0), ("finalist_seeds", 9), ("max_hours", 3.0)
 
@@ -136,7 +137,7 @@ def test_a_mismatch_names_the_wish_and_both_values(tmp_path: Path, changed: str,
         ({"early_stopping": "median"}, "early stopping 'median': allowed is asha"),
         ({"channels": 3}, "channels 3: the data says it"),
         ({"data": None}, "data: none given; give images, or an objective"),
-        ({"data": None, "objective": len, "channels": 2}, "channels 2: allowed are 1, 3"),
+        ({"data": None, "objective": len, "channels": 65}, "channels 65: allowed are 1 to 64"),
         (
             {"data": None, "objective": len, "domain": "cats"},
             "domain 'cats': there is none of this name; known are aerial, digits, histology, photos, xray",
@@ -184,3 +185,14 @@ def test_bad_wishes_leave_no_half_study(tmp_path: Path) -> None:
         Study(str(tmp_path / "nowhere"), home=tmp_path).run(trials=1)
     assert not (tmp_path / "studies").exists()
     assert not (tmp_path / "ledger.sqlite").exists() or not Ledger.open(sqlite_url(tmp_path / "ledger.sqlite")).studies()
+
+
+def test_a_function_is_not_called_because_a_ledger_names_it() -> None:
+    from types import SimpleNamespace
+
+    from policysearch.extending import study_again
+
+    record: Any = SimpleNamespace(name="mine", wishes=Study("os:abort", levels="full").wishes())
+    assert record.wishes["levels"] == "full"
+    with pytest.raises(BadInput, match=r"os:abort.*repeat the search command"):
+        study_again(record)

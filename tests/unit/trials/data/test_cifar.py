@@ -129,14 +129,14 @@ def test_other_names_are_not_admitted(
 @pytest.mark.parametrize("batch", [{b"data": 1}, {b"data": np.zeros(7, np.uint8), b"labels": []}, [1], None, {b"labels": [1]}])
 def test_another_pickle(batch: Any, data_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused: Refused) -> None:
     path = replace(data_root, monkeypatch, as_python2_wrote_it(batch))
-    with refused(str(path), "does not hold a CIFAR-10 batch"):
+    with refused(str(path), "does not hold a CIFAR batch"):
         prepare(Source("cifar10", data_root=str(data_root)), tmp_path / "home")
 
 
 def test_no_pickle_at_all(data_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused: Refused) -> None:
     for raw in (b"", b"hello", b"\x80\x03}q"):
         path = replace(data_root, monkeypatch, raw)
-        with refused(str(path), "does not hold a CIFAR-10 batch"):
+        with refused(str(path), "does not hold a CIFAR batch"):
             prepare(Source("cifar10", data_root=str(data_root)), tmp_path / "home")
 
 

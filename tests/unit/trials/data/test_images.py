@@ -14,7 +14,8 @@ from PIL import Image
 from torchvision.transforms import v2
 
 from searchspaces.errors import BadInput
-from trials.data.images import MOST_PIXELS, codec_warnings, decode, look
+from trials.data.images import MOST_PIXELS, Encoded, Unreadable, codec_warnings, decode, look
+from trials.data.levels import Levels
 
 Refused = Callable[..., AbstractContextManager[None]]
 
@@ -56,7 +57,7 @@ def test_resize_and_crop_are_torchvisions(
 def test_kinds_of_pixels(tmp_path: Path, mode: str, grey: bool) -> None:
     image = Image.fromarray(noise(16, 16)).convert(mode)
     path = saved(tmp_path, image)
-    assert look(path, 16) == mode
+    assert look(path, 16).mode == mode
     expected = np.asarray(image.convert("L" if grey else "RGB"))
     if grey:
         assert np.array_equal(decode(path, 16, 1)[0], expected)
@@ -67,7 +68,7 @@ def test_kinds_of_pixels(tmp_path: Path, mode: str, grey: bool) -> None:
 
 def test_cmyk(tmp_path: Path) -> None:
     path = saved(tmp_path, Image.fromarray(noise(16, 16)).convert("CMYK"), "a.tif")
-    assert look(path, 16) == "CMYK"
+    assert look(path, 16).mode == "CMYK"
     assert np.array_equal(decode(path, 16, 3), noise(16, 16).transpose(2, 0, 1))
 
 
@@ -137,9 +138,9 @@ def test_a_format_that_is_not_read_under_another_name(tmp_path: Path, refused: R
         look(path, 16)
 
 
-@pytest.mark.parametrize("colour", [0, 2, 4, 6])
-def test_sixteen_bits_in_png(tmp_path: Path, colour: int, refused: Refused) -> None:
-    channels = {0: 1, 2: 3, 4: 2, 6: 4}[colour]
+@pytest.mark.parametrize("colour", [2, 4, 6])
+def test_sixteen_bit_colour_and_alpha_in_png(tmp_path: Path, colour: int, refused: Refused) -> None:
+    channels = {2: 3, 4: 2, 6: 4}[colour]
     path = tmp_path / "deep.png"
     path.write_bytes(png(16, 16, 16, colour, (b"\0" + bytes(16 * 2 * channels)) * 16))
     for read in (lambda: look(path, 16), lambda: decode(path, 16, 3)):
@@ -147,15 +148,44 @@ def test_sixteen_bits_in_png(tmp_path: Path, colour: int, refused: Refused) -> N
             read()
 
 
-@pytest.mark.parametrize("header", [b"P6 16 16 65535\n", b"P5 16 16 65535\n"])
-def test_sixteen_bits_in_ppm(tmp_path: Path, header: bytes, refused: Refused) -> None:
+@pytest.mark.parametrize("header", [b"P6 16 16 65535\n", b"P5 16 16 4095\n"])  # of the latter Pillow stretches 4095 to 65535
+def test_deep_ppm(tmp_path: Path, header: bytes, refused: Refused) -> None:
     path = tmp_path / "deep.ppm"
     path.write_bytes(header + bytes(16 * 16 * 6))
     with refused(str(path), "more than 8 bits"):
         look(path, 16)
 
 
-@pytest.mark.parametrize("mode", ["I", "F", "I;16"])
+DEEP_FILES = ["deep.png", "deep.tif", "deep.pgm"]
+
+
+@pytest.mark.parametrize("name", DEEP_FILES)
+def test_sixteen_bit_grey_without_a_window_tells_its_levels(tmp_path: Path, name: str, refused: Refused) -> None:
+    path = saved(tmp_path, Image.fromarray(np.array([[12, 300], [4071, 40]], dtype=np.uint16)), name)
+    assert look(path, 8).mode == "16-bit grey"
+    with refused(str(path), "more than 8 bits", "from 12 to 4071", "--levels 12:4071", "--levels full", "convert"):
+        decode(path, 8, 1)
+
+
+@pytest.mark.parametrize("name", DEEP_FILES)
+@pytest.mark.parametrize(("window", "expected"), [("100:355", [0, 1, 255, 255]), ("full", [0, 0, 255, 2])])
+def test_sixteen_bit_grey_through_a_window(tmp_path: Path, name: str, window: str, expected: list[int]) -> None:
+    levels = np.array([[100, 101], [65535, 500]], dtype=np.uint16).repeat(4, 0).repeat(4, 1)
+    path = saved(tmp_path, Image.fromarray(levels), name)
+    shown = decode(path, 8, 1, Levels.parse(window))[0]
+    assert shown[::4, ::4].ravel().tolist() == expected
+    assert (decode(path, 8, 3, Levels.parse(window)) == shown).all()
+
+
+def test_sixteen_bits_are_turned_upright(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    levels = np.arange(64, dtype=np.uint16).reshape(8, 8)
+    path = saved(tmp_path, Image.fromarray(levels), exif=exif)
+    assert np.array_equal(decode(path, 8, 1, Levels.parse("0:255"))[0], np.rot90(levels, -1))
+
+
+@pytest.mark.parametrize("mode", ["I", "F"])
 def test_deep_tiff(tmp_path: Path, mode: str, refused: Refused) -> None:
     path = saved(tmp_path, Image.new(mode, (16, 16)), "deep.tif")
     with refused(str(path), "more than 8 bits"):
@@ -174,6 +204,23 @@ def test_several_pictures_in_one_file(tmp_path: Path, name: str, refused: Refuse
     path = saved(tmp_path, pictures[0], name, save_all=True, append_images=pictures[1:])
     with refused(str(path), "several pictures", "split"):
         look(path, 16)
+
+
+def test_bytes_are_read_as_a_file_is(tmp_path: Path, refused: Refused) -> None:
+    path = saved(tmp_path, Image.fromarray(noise(20, 16)))
+    assert np.array_equal(decode(Encoded("image 3", path.read_bytes()), 16, 3), decode(path, 16, 3))
+    with refused("'image 3' can't be read as an image"):
+        look(Encoded("image 3", b"GIF89a"), 16)
+
+
+def test_what_is_damaged_is_told_apart_from_what_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(b"\x89PNG")
+    (tmp_path / "bomb.png").write_bytes(png(11_000, 11_000, 8, 0, bytes(11_001)))
+    with pytest.raises(Unreadable):
+        look(tmp_path / "a.png", 16)
+    with codec_warnings(), pytest.raises(BadInput) as caught:
+        look(tmp_path / "bomb.png", 16)
+    assert not isinstance(caught.value, Unreadable)
 
 
 @pytest.mark.parametrize("side", [9_000, 11_000, 14_000])

@@ -95,8 +95,8 @@ def test_labels_of_the_other_splits(split: str, make_npz: MakeNpz, tmp_path: Pat
     ("images", "parts"),
     [
         (np.zeros((12, 8, 9, 3)), ("float64", "only uint8")),
-        (np.zeros((12, 8, 9, 3), np.uint16), ("uint16", "only uint8")),
-        (np.zeros((12, 8, 9, 8), np.uint8), ("(12, 8, 9, 8)", "RGB")),
+        (np.zeros((12, 8, 9, 3), np.uint16), ("16-bit pixels", "from 0 to 0", "--levels 0:1", "--levels full")),
+        (np.zeros((12, 8, 9, 65), np.uint8), ("(12, 8, 9, 65)", "at most 64 channels")),
         (np.zeros((12, 8), np.uint8), ("(12, 8)",)),
         (np.zeros((12, 8, 8, 8, 1), np.uint8), ("(12, 8, 8, 8, 1)",)),
         (np.zeros((0, 8, 9, 3), np.uint8), ("(0, 8, 9, 3)",)),
@@ -170,9 +170,9 @@ def test_a_header_that_lies_about_its_size(make_npz: MakeNpz, tmp_path: Path, re
 
 
 def test_another_extension(tmp_path: Path, refused: Refused) -> None:
-    (tmp_path / "labels.csv").write_text("a,b")
-    with refused("labels.csv", "only .npz"):
-        prepare(Source(str(tmp_path / "labels.csv")), tmp_path / "home")
+    (tmp_path / "labels.txt").write_text("a,b")
+    with refused("labels.txt", "of files .npz"):
+        prepare(Source(str(tmp_path / "labels.txt")), tmp_path / "home")
 
 
 def test_text_named_npz(tmp_path: Path, refused: Refused) -> None:
