@@ -7,7 +7,6 @@ logits that aren't finite: a net that gives them has no score.
 
 import math
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -19,6 +18,7 @@ from trials.data import Split
 from trials.machine import reproducible
 from trials.models import build_model
 from trials.pixels import ImageStore, Normaliser
+from trials.places import Location
 from trials.recipes import check_recipe
 from trials.seeds import torch_generator
 from trials.values import Recipe, Score
@@ -52,7 +52,7 @@ def score(
     return _score_of(outputs, torch.from_numpy(np.array(split.labels)))
 
 
-def load_model(weights_path: Path, sha256: str, channels: int, classes: int, recipe: Recipe) -> nn.Module:
+def load_model(weights_path: Location, sha256: str, channels: int, classes: int, recipe: Recipe) -> nn.Module:
     """The net that `weights_path` holds, in evaluation mode on the recipe's device.
 
     Raises BadInput when the file isn't the one hashed or holds another net, or this machine can't follow the recipe.

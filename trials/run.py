@@ -5,7 +5,9 @@ reason, never an exception. Refuses specs this machine can't follow, and data ot
 test images are.
 """
 
+import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +21,14 @@ from searchspaces.errors import BadInput
 from searchspaces.mixing import draw_mixing
 from searchspaces.plan import Plan
 from searchspaces.views import IDENTITY
+from trials.checkpoints import Checkpoint, Progress
 from trials.data import Split, data_fingerprint, open_parts, read_meta
 from trials.evaluate import NotFinite, placed, score
 from trials.failpoints import reach
 from trials.machine import environment, reproducible
 from trials.models import build_model
 from trials.pixels import Normaliser
+from trials.places import Location
 from trials.recipes import check_recipe
 from trials.rehearsal import WARM_UP_STEPS, check_steps
 from trials.seeds import numpy_generator, torch_generator
@@ -41,27 +45,76 @@ class NotKept(Exception):
     """The weights can't be written; the message says why, in one line."""
 
 
-def run_trial(spec: TrialSpec, on_epoch: Callable[[Epoch], None], weights_path: Path | None) -> TrialResult:
+@dataclass
+class _SoFar:
+    """How far a trial has come: in this attempt, and in those before that it goes on from."""
+
+    spans: Spans
+    epochs: list[Epoch] = field(default_factory=list)
+    ran: set[str] = field(default_factory=set)
+    checkpoint: Checkpoint | None = None
+    begun_at: float = field(default_factory=time.monotonic)
+
+    def resume(self, trainer: Trainer) -> bool:
+        """Go on from the checkpoint, if there is one; False where it spoilt the trainer, for it was another net's."""
+        found = None if self.checkpoint is None else self.checkpoint.load()
+        if self.checkpoint is None or found is None:
+            return True
+        try:
+            trainer.restore(found.state)
+        except (RuntimeError, LookupError, ValueError):
+            self.checkpoint.reject("is of another net")
+            return False
+        self.epochs += found.epochs
+        self.ran |= set(found.engines)
+        for name, seconds in found.span_seconds.items():
+            self.spans.seconds[name] = self.spans.seconds.get(name, 0.0) + seconds
+        self.checkpoint.tell(f"goes on after epoch {len(self.epochs)}")
+        return True
+
+    def keep(self, trainer: Trainer) -> None:
+        """Have an epoch's end kept, if it is time for it."""
+        if self.checkpoint is not None:
+            with self.spans.timed("checkpoint"):
+                self.checkpoint.keep(lambda: Progress(tuple(self.epochs), self._seconds(), tuple(sorted(self.ran)), trainer.state()))
+
+    def _seconds(self) -> dict[str, float]:
+        spent = self.spans.seconds.get("total", 0.0) + time.monotonic() - self.begun_at
+        return {**self.spans.seconds, "total": spent}
+
+
+def run_trial(
+    spec: TrialSpec,
+    on_epoch: Callable[[Epoch], None],
+    weights_path: Location | None,
+    checkpoint_path: Location | None = None,
+    on_note: Callable[[str], None] = lambda text: None,
+) -> TrialResult:
     """Train on the first part of the spec's split, score the second after each epoch; the last weights go to `weights_path`.
 
     The score is that of the last epoch, by the recipe's views of each image. A rehearsal (a spec with `budget_steps`) ends after
     so many steps with one score, and its spans say what a whole trial takes (`trials.rehearsal`). Initial weights, image order
     and augmentation derive from the spec's seed and replicate, never from the policy. `on_epoch` hears of every epoch as it ends;
-    what it raises passes through. Raises BadInput for a spec that can't be run here.
+    what it raises passes through. At `checkpoint_path` is what a killed attempt left, and what the next one goes on from
+    (`trials.checkpoints`): its epochs are not trained again, nor told, and the result is the same; `on_note` hears of it. Nothing
+    deletes that file here. Raises BadInput for a spec that can't be run here.
     """
     meta = _checked(spec)
     rehearsed = spec.budget_steps is not None
-    spans, epochs = Spans(torch.cuda.synchronize) if rehearsed and spec.recipe.device == "cuda" else Spans(), list[Epoch]()
+    so_far = _SoFar(Spans(torch.cuda.synchronize) if rehearsed and spec.recipe.device == "cuda" else Spans())
+    spans, epochs = so_far.spans, so_far.epochs
 
     def note(epoch: Epoch) -> None:
         epochs.append(epoch)
         on_epoch(epoch)
 
-    trained, error, ran = None, None, set[str]()
+    trained, error = None, None
     with reproducible(spec.recipe), spans.timed("total"):
         surroundings = environment(spec.recipe)
+        if checkpoint_path is not None and not rehearsed:
+            so_far.checkpoint = Checkpoint(checkpoint_path, spec, surroundings, on_note)
         try:
-            trained = _train_and_keep(spec, meta, note, weights_path, spans, ran)
+            trained = _train_and_keep(spec, meta, note, weights_path, so_far)
         except NotKept as failure:
             error = str(failure)
         except (NotFinite, MemoryError, RuntimeError) as failure:
@@ -74,7 +127,7 @@ def run_trial(spec: TrialSpec, on_epoch: Callable[[Epoch], None], weights_path: 
         error=error,
         span_seconds=spans.seconds,
         environment=surroundings,
-        engine=engine_name(ran),
+        engine=engine_name(so_far.ran),
         weights_sha256=None if trained is None else trained[1],
     )
 
@@ -99,23 +152,31 @@ def _train_and_keep(
     spec: TrialSpec,
     meta: Mapping[str, Any],
     note: Callable[[Epoch], None],
-    weights_path: Path | None,
-    spans: Spans,
-    ran: set[str],
+    weights_path: Location | None,
+    so_far: _SoFar,
 ) -> tuple[Score, str | None]:
-    """The last epoch's score, and the SHA-256 of the kept weights (None: none are kept); `ran` is told the engines that ran."""
+    """The last epoch's score, and the SHA-256 of the kept weights (None: none are kept); `so_far` is kept up to date."""
+    spans = so_far.spans
+    # The training part's of the study, whatever is trained on here: all nets of a study are shown images alike.
+    seen_by = meta["mean"], meta["std"]
+
+    def begun() -> tuple[nn.Module, Trainer]:
+        model = _fresh_model(spec, train)
+        normaliser = Normaliser(*seen_by, spec.recipe)
+        return model, Trainer(model, train, normaliser, spec.recipe, spec.budget_epochs, spans, so_far.ran)
+
     with spans.timed("setup"):
         train, held = open_parts(Path(spec.data.directory), spec.split)
-        model = _fresh_model(spec, train)
-        # The training part's of the study, whatever is trained on here: all nets of a study are shown images alike.
-        seen_by = meta["mean"], meta["std"]
-        normaliser = Normaliser(*seen_by, spec.recipe)
-        trainer = Trainer(model, train, normaliser, spec.recipe, spec.budget_epochs, spans, ran)
-    for number in range(1, 1 + _epochs(spec)):
+        model, trainer = begun()
+        if not so_far.resume(trainer):
+            model, trainer = begun()
+    for number in range(1 + len(so_far.epochs), 1 + _epochs(spec)):
         loss = _trained(trainer, spec, number, train, spans)
         reach("mid_epoch")
         scored = _scored(spec, number == _epochs(spec), lambda views: score(model, held, spec.recipe, *seen_by, views), spans)
         note(Epoch(number, loss, scored.wrong, scored.total))
+        if number < _epochs(spec):
+            so_far.keep(trainer)
     return scored, None if weights_path is None else _kept(model, weights_path)
 
 
@@ -146,7 +207,7 @@ def _scored(spec: TrialSpec, last: bool, scoring: Callable[[str], Score], spans:
         return scoring(spec.recipe.views)
 
 
-def _kept(model: nn.Module, weights_path: Path) -> str:
+def _kept(model: nn.Module, weights_path: Location) -> str:
     try:
         return save_weights(model, weights_path)
     except OSError as error:

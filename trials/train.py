@@ -4,9 +4,9 @@ Refuses to go on from a loss that isn't finite. What augmentation does is drawn 
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import cycle, islice
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -61,6 +61,16 @@ class Trainer:
         with self._spans.timed("warm_up"):
             self._run(batches[:warm_up], plan, draw_mixing, Spans())
         return self._run(batches[warm_up:], plan, draw_mixing, self._spans)
+
+    def state(self) -> dict[str, Any]:
+        """What training goes on from at the end of an epoch: plain values and tensors, the live ones, by name."""
+        return {"model": self._model.state_dict(), "optimiser": self._optimiser.state_dict(), "step": self._step}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state` said, of a trainer made alike. Raises RuntimeError, LookupError or ValueError for another's."""
+        self._model.load_state_dict(state["model"])
+        self._optimiser.load_state_dict(state["optimiser"])
+        self._step = state["step"]
 
     def _batches(self, order: np.ndarray) -> list[np.ndarray]:
         return np.array_split(order, batches_per_epoch(len(order), self._recipe.batch_images))
