@@ -60,6 +60,9 @@ class Study:
     first), `any_budget` (go on where it was found too short), `finalists` (how many of the best searched policies are trained
     again; 0: none, and no verdict) and `finalist_seeds` (how many times each).
 
+    `checkpoints` is where nets are kept, the best one's, the finalists' and those of trainings under way: a folder, or a URL
+    that fsspec can write to. Default: the place that the study has, at first its folder in the home. No part of the identity.
+
     `objective` is a function of your own that trains in place of ours (`policysearch.objective.Context` is what it gets); then
     `data` may be left out, and `channels` and `domain` say what images it has (3 and "photos" unless they are given). Its name is
     part of the identity, its code is not. Raises BadInput for a wish that can't be.
@@ -97,6 +100,7 @@ class Study:
     any_budget: bool = False
     finalists: int = 3
     finalist_seeds: int = 5
+    checkpoints: str | PathLike[str] | None = None
 
     def __post_init__(self) -> None:
         check_count("epochs", self.epochs, 1, 100_000)
@@ -128,6 +132,8 @@ class Study:
             raise BadInput("data: none given; give images, or an objective: a function of your own that trains")
         if self.objective is not None:
             name_of(self.objective)
+            if self.checkpoints is not None:
+                raise BadInput("checkpoints: your function's nets are its own, and it keeps them; leave it out, or the objective")
             if self.trim:
                 raise BadInput("trim: only our own net says which strengths keep the labels; leave it out, or the objective")
             if self.views != "identity":

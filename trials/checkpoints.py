@@ -1,9 +1,9 @@
 """A training's checkpoint: what a trial that was killed goes on from, at the end of the last epoch that was kept.
 
-Seeds derive by epoch (`trials.seeds`), so net, optimiser, step and the epochs so far are all there is: no generator's state. It is
-bound to its trial's spec, to the machine and to the version that wrote it, and hashed; anything else found in its place is
-ignored, with a note, and the training begins anew. It is written so seldom that it costs at most half a percent of a trial's time.
-Never fails a trial: one that can't be written isn't.
+Seeds derive by epoch (`trials.seeds`), so net, optimiser, step and the epochs so far are all there is, and no generator's
+state. It is bound to its trial's spec, to the machine and to the version that wrote it, and hashed; anything else found in its
+place is ignored, with a note, and the training begins anew. It is written so seldom that it costs half a percent of a trial's
+time at most. Never fails a trial: one that can't be written isn't.
 """
 
 import hashlib
@@ -28,6 +28,11 @@ FORMAT = 1
 LEAST_SECONDS = 10.0  # between two, and before the first: what trains for less is trained again as quickly
 TIMES_ITS_COST = 200  # seconds between two for each second that the last one took
 ASSUMED_BYTES_A_SECOND = 50e6  # of the first one, before it is known what one takes
+BOUND_TO = {"format": "form", "version": "version", "spec_sha256": "trial", "environment": "machine"}
+
+
+class _Unfit(Exception):
+    """What was found is not what the training can go on from; the message says why, in a few words."""
 
 
 @dataclass(frozen=True)
@@ -67,26 +72,29 @@ class Checkpoint:
     def load(self) -> Progress | None:
         """What was kept, if it is whole and this trial's; else None, with a note unless there was nothing."""
         try:
-            found = self._place.read_bytes()
+            return _progress(self._payload(self._place.read_bytes()))
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
-            return self.reject(f"can't be read ({error.strerror})")
+            self.reject(f"can't be read ({error.strerror})")
+        except _Unfit as unfit:
+            self.reject(str(unfit))
+        return None
+
+    def _payload(self, found: bytes) -> bytes:
+        """What a file holds for torch to load. Raises _Unfit unless it is whole and this trial's."""
         header, _, payload = found.partition(b"\n")
         try:
             said = json.loads(header)
             sha256 = said.pop("sha256")
-        except (ValueError, LookupError, AttributeError, TypeError):
-            return self.reject("is damaged")
+        except (ValueError, LookupError, AttributeError, TypeError) as error:
+            raise _Unfit("is damaged") from error
         if hashlib.sha256(payload).hexdigest() != sha256:
-            return self.reject("is damaged: its hash is another")
-        for part, what in (("format", "form"), ("version", "version"), ("spec_sha256", "trial"), ("environment", "machine")):
+            raise _Unfit("is damaged: its hash is another")
+        for part, what in BOUND_TO.items():
             if said.get(part) != self._bound[part]:
-                return self.reject(f"is of another {what}")
-        try:
-            return _progress(torch.load(io.BytesIO(payload), map_location="cpu", weights_only=True))
-        except (pickle.UnpicklingError, RuntimeError, LookupError, TypeError, ValueError):
-            return self.reject("holds something else")
+                raise _Unfit(f"is of another {what}")
+        return payload
 
     def reject(self, reason: str) -> None:
         """Tell why what was found isn't used."""
@@ -126,9 +134,13 @@ class Checkpoint:
         return json.dumps(header).encode() + b"\n" + payload
 
 
-def _progress(kept: Mapping[str, Any]) -> Progress:
-    epochs = tuple(Epoch(*values) for values in kept["epochs"])
-    return Progress(epochs, kept["span_seconds"], tuple(kept["engines"]), kept["state"])
+def _progress(payload: bytes) -> Progress:
+    try:
+        kept = torch.load(io.BytesIO(payload), map_location="cpu", weights_only=True)
+        epochs = tuple(Epoch(*values) for values in kept["epochs"])
+        return Progress(epochs, kept["span_seconds"], tuple(kept["engines"]), kept["state"])
+    except (pickle.UnpicklingError, RuntimeError, LookupError, TypeError, ValueError) as error:
+        raise _Unfit("holds something else") from error
 
 
 def _spec_sha256(spec: TrialSpec) -> str:

@@ -110,7 +110,7 @@ def location(text: str | os.PathLike[str]) -> Location:
 
 
 def write_at(place: Location, data: bytes, halfway: Callable[[], object] = lambda: None) -> None:
-    """Write a file that its owner alone may read (on a disk), whole or not at all; folders are made. OSError where it can't be."""
+    """Write a file whole or not at all, on a disk for its owner alone; folders are made. OSError where that can't be."""
     if isinstance(place, RemoteFile):
         place.write_whole(data, halfway)
         return

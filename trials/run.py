@@ -76,7 +76,9 @@ class _SoFar:
         """Have an epoch's end kept, if it is time for it."""
         if self.checkpoint is not None:
             with self.spans.timed("checkpoint"):
-                self.checkpoint.keep(lambda: Progress(tuple(self.epochs), self._seconds(), tuple(sorted(self.ran)), trainer.state()))
+                self.checkpoint.keep(
+                    lambda: Progress(tuple(self.epochs), self._seconds(), tuple(sorted(self.ran)), trainer.state())
+                )
 
     def _seconds(self) -> dict[str, float]:
         spent = self.spans.seconds.get("total", 0.0) + time.monotonic() - self.begun_at

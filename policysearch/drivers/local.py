@@ -157,6 +157,8 @@ class _Crew:
             worker.claimed_at = time.monotonic()
         elif kind == "epoch":
             self._listener(Event("epoch", worker.task.trial_uid, message["epoch"], message["wrong"], message["total"]))
+        elif kind == "note":
+            self._listener(Event("note", worker.task.trial_uid, text=message["text"]))
         elif kind == "lost":
             self._lose(worker, message["reason"], message["ledger"])
         elif kind == "late":

@@ -23,6 +23,7 @@ from policysearch.drivers.ray_depot import Parts, copy_of, holds, node_directory
 from policysearch.ledger import Superseded
 from searchspaces.errors import BadInput
 from searchspaces.json_text import one_line
+from trials.places import is_url
 from trials.values import TrialResult
 
 HOLD_BACK_SECONDS = 5.0  # before a task is refused: or the worker that refuses would be the first to be given the next
@@ -105,9 +106,12 @@ def run_task(config: dict[str, Any], common: Common) -> None:
     def report(epoch: Any) -> None:
         tune.report({"epoch": epoch.number, "wrong": epoch.wrong, "images": epoch.total})
 
+    def note(text: str) -> None:
+        tune.report({"note": one_line(text, 400)})
+
     task = Task(**json.loads(config["task"]))
     try:
-        _carry_out(task, common, report)
+        _carry_out(task, common, report, note)
     except (Refused, LedgerAway) as refusal:
         time.sleep(HOLD_BACK_SECONDS)
         tune.report({"refused": f"node {node_name()}: {one_line(str(refusal), 400)}"})
@@ -115,7 +119,7 @@ def run_task(config: dict[str, Any], common: Common) -> None:
         tune.report({"late": True})
 
 
-def _carry_out(task: Task, common: Common, report: Any) -> None:
+def _carry_out(task: Task, common: Common, report: Any, note: Any) -> None:
     if common.versions:
         require_fit(tuple(sorted(common.versions.items())), common.only_host)
     objective = None if common.objective is None else _unpacked(common.objective)
@@ -128,7 +132,7 @@ def _carry_out(task: Task, common: Common, report: Any) -> None:
                 send_weights(file, file.name, FromDepot(common.depot).take_weights)
             file.unlink(missing_ok=True)
 
-    execute(task, report, objective, on_result=send)
+    execute(task, report, objective, on_result=send, on_note=note)
 
 
 @lru_cache(maxsize=1)
@@ -176,7 +180,7 @@ def _here(task: Task, common: Common) -> tuple[Task, bool]:
             raise Refused(f"the data can't be had from the driver's node ({type(error).__name__})") from error
         if directory != data["directory"]:
             task = replace(task, spec={**task.spec, "data": {**data, "directory": directory}})
-    if not task.weights_path or Path(common.mark).is_dir():
+    if not task.weights_path or is_url(task.weights_path) or Path(common.mark).is_dir():
         return task, False
     folder = node_directory() / "weights"
     folder.mkdir(exist_ok=True)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from trial_fixture import prepared_bars, spec_on
 
-from searchspaces.policy import Base, Batch, Branch, Choice, Constant, PadCrop, Policy, Step, Uniform
+from searchspaces.policy import Base, Batch, Branch, Choice, PadCrop, Policy, Step, Uniform
 from trials import checkpoints
 from trials.data import Prepared
 from trials.places import Location, RemoteFile

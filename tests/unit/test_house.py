@@ -39,6 +39,7 @@ HOMES = {
     "platformdirs": ("policysearch/home.py",),
     "yaml": ("searchspaces/yaml_text.py",),
     "cloudpickle": ("policysearch/packing.py",),
+    "fsspec": ("trials/places.py",),
 }
 VAGUE_NAMES = {"utils", "util", "helpers", "helper", "common", "base", "manager", "misc"}
 SEEDED_NUMPY = {"default_rng", "Generator", "BitGenerator", "SeedSequence", "PCG64", "Philox"}

@@ -51,7 +51,7 @@ def test_a_folder_that_is_not_there_is_empty() -> None:
     assert list(RemoteFile("memory://nowhere").iterdir()) == []
 
 
-class Broken(MemoryFileSystem):
+class Broken(MemoryFileSystem):  # type: ignore[misc]
     """Fails in its own way, as the libraries of object stores do."""
 
     protocol = "broken"
