@@ -20,6 +20,7 @@ from typing import Any
 from policysearch.drivers import Task
 from policysearch.drivers.execution import LedgerAway, execute, ledger_at
 from policysearch.drivers.ray_depot import Parts, copy_of, holds, node_directory, placed, send_weights
+from policysearch.kept_weights import TRAINING
 from policysearch.ledger import Superseded
 from searchspaces.errors import BadInput
 from searchspaces.json_text import one_line
@@ -28,6 +29,7 @@ from trials.values import TrialResult
 
 HOLD_BACK_SECONDS = 5.0  # before a task is refused: or the worker that refuses would be the first to be given the next
 FREE_BYTES = 256 * 1024**2
+OLD_SECONDS = 7 * 86_400.0
 SAME = ("policysearch", "ray", "torch")
 
 
@@ -182,9 +184,18 @@ def _here(task: Task, common: Common) -> tuple[Task, bool]:
             task = replace(task, spec={**task.spec, "data": {**data, "directory": directory}})
     if not task.weights_path or is_url(task.weights_path) or Path(common.mark).is_dir():
         return task, False
+    _sweep(node_directory() / TRAINING)
     folder = node_directory() / "weights"
     folder.mkdir(exist_ok=True)
     return replace(task, weights_path=str(folder / Path(task.weights_path).name)), True
+
+
+def _sweep(folder: Path) -> None:
+    """Delete what trainings here have left that nobody went on from for long: their trials are over by now, elsewhere."""
+    for file in folder.glob("*"):
+        with suppress(OSError):
+            if time.time() > file.stat().st_mtime + OLD_SECONDS:
+                file.unlink()
 
 
 def survey(common: Common, ledger_url: str, data: Mapping[str, str] | None) -> str | None:
