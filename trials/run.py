@@ -1,8 +1,8 @@
 """Runs one trial: a function of its spec alone, whatever process, driver or order it runs in.
 
-A training that fails (a loss that isn't finite, memory that runs out, weights that can't be written) is a failed result with its
-reason, never an exception. Refuses specs this machine can't follow, and data other than the spec's. It is never told where the
-test images are.
+A training that fails (a loss that isn't finite, memory that runs out, a GPU that fails, weights that can't be written) is a
+failed result with its reason, never an exception. Refuses specs this machine can't follow, and data other than the spec's. It is
+never told where the test images are.
 """
 
 import time
@@ -18,6 +18,7 @@ from torch import nn
 from searchspaces.draw import draw
 from searchspaces.engines import engine_name
 from searchspaces.errors import BadInput
+from searchspaces.json_text import one_line
 from searchspaces.mixing import draw_mixing
 from searchspaces.plan import Plan
 from searchspaces.views import IDENTITY
@@ -25,6 +26,7 @@ from trials.checkpoints import Checkpoint, Progress
 from trials.data import Split, data_fingerprint, open_parts, read_meta
 from trials.evaluate import NotFinite, placed, score
 from trials.failpoints import reach
+from trials.gpu_failures import is_gpu_failure
 from trials.machine import environment, reproducible
 from trials.models import build_model
 from trials.pixels import Normaliser
@@ -245,4 +247,6 @@ def _reason(failure: Exception) -> str:
         return str(failure)
     if isinstance(failure, MemoryError | torch.OutOfMemoryError) or any(words in str(failure) for words in _NO_MEMORY):
         return "out of memory; give smaller batches or images"
+    if is_gpu_failure(str(failure)):
+        return f"the GPU failed: {one_line(str(failure).splitlines()[0], 200)}"
     raise failure

@@ -23,6 +23,7 @@ from policysearch.kept_weights import training_path
 from policysearch.ledger import LEASE_SECONDS, Ledger, Superseded
 from searchspaces.errors import BadInput
 from trials.failpoints import reach
+from trials.gpu_failures import is_gpu_failure
 from trials.places import location
 from trials.values import Epoch, TrialResult, TrialSpec
 
@@ -179,6 +180,11 @@ def _result(
         return TrialResult(task.trial_uid, "failed", error=str(refused))
     except MemoryError:
         return TrialResult(task.trial_uid, "failed", error=OUT_OF_MEMORY)
+
+
+def broke_its_process(result: TrialResult) -> bool:
+    """Whether nothing more can be run in the process that this result comes from: a GPU has failed in it."""
+    return result.error is not None and is_gpu_failure(result.error)
 
 
 def record_failure(task: Task, reason: str) -> TrialResult:

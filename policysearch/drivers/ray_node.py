@@ -6,6 +6,7 @@ its task, which is then no failure of the trial. Nothing here imports torch; wha
 
 import importlib.metadata
 import json
+import os
 import platform
 import shutil
 import socket
@@ -18,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from policysearch.drivers import Task
-from policysearch.drivers.execution import LedgerAway, execute, ledger_at
+from policysearch.drivers.execution import LedgerAway, broke_its_process, execute, ledger_at
 from policysearch.drivers.ray_depot import Parts, copy_of, holds, node_directory, placed, send_weights
 from policysearch.kept_weights import TRAINING
 from policysearch.ledger import Superseded
@@ -29,6 +30,7 @@ from trials.values import TrialResult
 
 HOLD_BACK_SECONDS = 5.0  # before a task is refused: or the worker that refuses would be the first to be given the next
 FREE_BYTES = 256 * 1024**2
+BROKEN = 70  # the exit code of a worker in whose process a GPU failed
 OLD_SECONDS = 7 * 86_400.0
 SAME = ("policysearch", "ray", "torch")
 
@@ -134,7 +136,8 @@ def _carry_out(task: Task, common: Common, report: Any, note: Any) -> None:
                 send_weights(file, file.name, FromDepot(common.depot).take_weights)
             file.unlink(missing_ok=True)
 
-    execute(task, report, objective, on_result=send, on_note=note)
+    if broke_its_process(execute(task, report, objective, on_result=send, on_note=note)):
+        os._exit(BROKEN)  # Tune keeps processes; the new one that it starts for this trial finds the result there
 
 
 @lru_cache(maxsize=1)
