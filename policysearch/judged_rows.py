@@ -234,7 +234,8 @@ class StudyRows:
         recipe, usual = spec.get("recipe") or {}, self._study.identity.get("recipe")
         if usual is None:
             return dict(recipe)
-        usual = asdict(Recipe()) | usual  # older studies don't name what was added to recipes later
+        # Neither studies nor trials name what was added to recipes later where it is as it always was.
+        usual, recipe = asdict(Recipe()) | usual, asdict(Recipe()) | recipe
         return {name: value for name, value in recipe.items() if usual.get(name) != value}
 
     def _bits(self, trial_uid: str) -> Bits | None:

@@ -1,4 +1,4 @@
-"""A user's function on its way to a worker: text that a driver hands over, and back to the function.
+"""A user's function, objective or net, on its way to a worker: text that a driver hands over, and back to the function.
 
 Functions of a script travel by value, so a script needs no main guard. What they use of other modules of the user's own is
 imported there, from the directories of this process's path; where a machine lacks these modules, copies that travel along stand
@@ -21,16 +21,20 @@ from searchspaces.errors import BadInput
 from searchspaces.json_text import one_line
 
 OURS = ("searchspaces", "trials", "policysearch", "dashboards")
+_ALLOWED = {
+    "objective": "a function of one argument, the trial's context",
+    "model": "a net's name, or a function of channels and classes",
+}
 CURE = "open files, connections and locks inside the function"
 
 
-def name_of(fn: Callable[..., Any]) -> str:
+def name_of(fn: Callable[..., Any], thing: str = "objective") -> str:
     """What a study calls the function: "module:name", with the script's name for what was defined there.
 
     BadInput for what can't be called.
     """
     if not callable(fn):
-        raise BadInput(f"objective {one_line(repr(fn), 60)}: allowed is a function of one argument, the trial's context")
+        raise BadInput(f"{thing} {one_line(repr(fn), 60)}: allowed is {_ALLOWED[thing]}")
     inner = getattr(fn, "func", fn)  # of functools.partial
     named = inner if hasattr(inner, "__qualname__") else type(inner)
     return f"{_module_name(named.__module__)}:{named.__qualname__}"
@@ -61,19 +65,46 @@ def _pickled(value: Any) -> bytes:
     return file.getvalue()
 
 
-def pack(fn: Callable[..., Any]) -> str:
-    """The function as text for `unpack`. BadInput where it, or something it uses, can't travel."""
+class _Model:
+    """A function that builds a net, under the name that recipes call it by, on its way."""
+
+    def __init__(self, name: str, fn: Callable[..., Any]) -> None:
+        self.name, self.fn = name, fn
+
+    def __call__(self, channels: int, classes: int) -> Any:
+        return self.fn(channels, classes)
+
+
+def pack_model(name: str, fn: Callable[..., Any]) -> str:
+    """A function that builds a net as text for `receive`."""
+    return pack(_Model(name, fn), f"model {name}")
+
+
+def pack(fn: Callable[..., Any], thing: str | None = None) -> str:
+    """The function as text for `unpack`. BadInput, which calls it `thing`, where it, or something it uses, can't travel."""
     try:
         imported = _pickled(fn)
     except Exception as error:  # whatever the user's objects raise when they are asked to be pickled
         reason = " ".join(f"{type(error).__name__}: {error}".split())
-        raise BadInput(f"objective {name_of(fn)}: it can't be sent to workers ({one_line(reason, 200)}); {CURE}") from error
+        named = thing or f"objective {name_of(fn)}"
+        raise BadInput(f"{named}: it can't be sent to workers ({one_line(reason, 200)}); {CURE}") from error
     with _by_value(_own_modules()):
         try:
             copied = _pickled(fn)
         except Exception:  # modules that can't be copied must be where the workers are
             copied = None
     return base64.b64encode(_pickled((_own_path(), imported, copied))).decode("ascii")
+
+
+def receive(text: str) -> Callable[..., Any] | None:
+    """What a worker runs in place of trainings; None where the text brings a net, which its trials find by name from now on."""
+    fn = unpack(text)
+    if not isinstance(fn, _Model):
+        return fn
+    from trials.models.own import bring
+
+    bring(fn.name, fn.fn)
+    return None
 
 
 def unpack(text: str) -> Callable[..., Any]:

@@ -35,6 +35,7 @@ from policysearch.home import Home
 from policysearch.judgement import Judgement, judge
 from policysearch.kept_weights import note_place, place_of, require_place
 from policysearch.ledger import SEARCHED, Figure, Ledger, StudyRecord, TrialRecord
+from policysearch.nets import check_net
 from policysearch.samplers import make_sampler
 from policysearch.selection import best_trial
 from policysearch.study import Study
@@ -84,6 +85,7 @@ def search(study: Study, trials: int, listener: Listener, test: bool, extend: st
     home = Home.locate(study.home, study.storage).make()
     find_family(study.space_wish)  # before images are prepared, which may take long
     require_place(study.checkpoints)
+    check_net(study)
     enqueued = read_policies(study.enqueue)
     with _termination_interrupts(), home.keeping_kernels():
         prepared = prepared_images(study, home.root, listener, test)

@@ -7,7 +7,7 @@ much to run, and where, is free to change from one run to the next.
 import hashlib
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from os import PathLike, fspath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from policysearch.ledger import StudyRecord
     from policysearch.objective import Context
     from policysearch.search import Outcome
+    from searchspaces.recipe_wishes import RecipeWish
     from trials.data import Prepared, Source
 
 DRIVERS = ("local", "ray")
@@ -34,7 +35,7 @@ SPACE_FILES = (".yaml", ".yml")
 KEPT_WISHES = (
     *("image_size", "train_images", "val_images", "val_folder", "epochs", "sampler", "early_stopping", "seed"),
     *("max_trial_minutes", "gpus_per_trial", "channels", "domain", "groups", "duplicates", "views", "trim"),
-    *("finalists", "finalist_seeds", "calibrate", "any_budget"),
+    *("finalists", "finalist_seeds", "calibrate", "any_budget", "batch_images"),
 )
 OBJECTIVE = "validation error of the last epoch"
 # What a recipe owes to the machine the study began on, not to a wish: no part of a study's name, and kept when the study goes on.
@@ -56,9 +57,11 @@ class Study:
 
     What makes the result one to believe: `groups` (images that belong together: "column", "folder:N" or "regex:PATTERN"),
     `duplicates` (one of `CURES`), `trim` (cut the space to strengths that keep the labels), `views` (test-time augmentation;
-    several names with commas are searched) are part of the identity. Not part of it: `calibrate` (whether the budget is checked
-    first), `any_budget` (go on where it was found too short), `finalists` (how many of the best searched policies are trained
-    again; 0: none, and no verdict) and `finalist_seeds` (how many times each).
+    several names with commas are searched) are part of the identity, and so is `recipe`, how it is trained: "FIELD=VALUE,...", a
+    YAML file's path or what it holds (docs/recipes.md), and the net: `model` (a name, or a function of channels and classes),
+    `weights` that it starts from (a file, or "torchvision:TAG") and `batch_images` (docs/models.md). Not part of it: `calibrate`
+    (whether the budget is checked first), `any_budget` (go on where it was found too short), `finalists` (how many of the best
+    searched policies are trained again; 0: none, and no verdict) and `finalist_seeds` (how many times each).
 
     `checkpoints` is where nets are kept, the best one's, the finalists' and those of trainings under way: a folder, or a URL
     that fsspec can write to. Default: the place that the study has, at first its folder in the home. No part of the identity.
@@ -100,6 +103,10 @@ class Study:
     any_budget: bool = False
     finalists: int = 3
     finalist_seeds: int = 5
+    recipe: str | PathLike[str] | Mapping[str, Any] | None = None
+    model: str | Callable[..., Any] = "small"
+    weights: str | PathLike[str] | None = None
+    batch_images: int | None = None
     checkpoints: str | PathLike[str] | None = None
 
     def __post_init__(self) -> None:
@@ -110,6 +117,8 @@ class Study:
         named_views(self.views)
         if self.duplicates not in CURES:
             raise BadInput(f"duplicates {self.duplicates!r}: allowed are {', '.join(CURES)}")
+        if self.batch_images is not None:
+            check_count("batch_images", self.batch_images, 2, 65_536)
         if self.workers is not None:
             check_count("workers", self.workers, 1, 100_000)
         if isinstance(self.enqueue, str) or not all(isinstance(source, str) for source in self.enqueue):
@@ -125,6 +134,7 @@ class Study:
         if self.gpus_per_trial is not None and not 0 < self.gpus_per_trial <= 1:
             raise BadInput(f"gpus_per_trial {self.gpus_per_trial}: allowed is above 0, at most 1; 0.25 puts four trials on a GPU")
         read_early_stopping(self.early_stopping, self.epochs)
+        self.recipe_wish  # noqa: B018  # read to be checked
         self._check_what_trains()
 
     def _check_what_trains(self) -> None:
@@ -138,6 +148,14 @@ class Study:
                 raise BadInput("trim: only our own net says which strengths keep the labels; leave it out, or the objective")
             if self.views != "identity":
                 raise BadInput(f"views {self.views!r}: your function scores its images itself; leave them out, or the objective")
+            if self.model != "small" or self.weights is not None or self.batch_images is not None:
+                raise BadInput(
+                    "model, weights, batch_images: your function has a net of its own; leave them out, or the objective"
+                )
+            if self.recipe is not None:
+                raise BadInput(
+                    "recipe: your function trains by a recipe of its own; leave it out, or search fields in a space file"
+                )
         for name, allowed in (("channels", (1, 3)), ("domain", DOMAINS)):
             value = getattr(self, name)
             if value is not None and self.data is not None:
@@ -158,6 +176,15 @@ class Study:
     def space_wish(self) -> str | Mapping[str, Any]:
         """The space as `build_space` takes it."""
         return fspath(self.space) if isinstance(self.space, PathLike) else self.space
+
+    @property
+    def recipe_wish(self) -> "RecipeWish | None":
+        """What the recipe's wish says; None where there is none. BadInput for what can't be."""
+        if self.recipe is None:
+            return None
+        from searchspaces.recipe_wishes import read_recipe
+
+        return read_recipe(self.recipe)
 
     def identity(self, prepared: "Prepared | None", setting: "Setting") -> dict[str, Any]:
         """All that the study's results depend on, as JSON values; without what a study of one's own trainer lacks."""
@@ -184,7 +211,7 @@ class Study:
         else:
             identity["image"] = {"channels": self.channels or 3, "domain": self.domain or "photos"}
         if setting.objective is None:
-            identity["recipe"] = asdict(setting.recipe)
+            identity["recipe"] = setting.recipe.to_dict()
             identity["trim"] = self.trim
         if self.early_stopping is not None:
             identity["early_stopping"] = {"rungs": list(setting.early_stopping.rungs), "eta": setting.early_stopping.eta}
@@ -196,23 +223,37 @@ class Study:
             return self.name
         named = dict(identity)
         if "recipe" in named:
-            named["recipe"] = {part: value for part, value in named["recipe"].items() if part not in MACHINE_PARTS}
+            of_machine = {*MACHINE_PARTS} - {*self.fixed_parts}
+            named["recipe"] = {part: value for part, value in named["recipe"].items() if part not in of_machine}
         fingerprint = hashlib.sha256(canonical_json(named).encode()).hexdigest()[:8]
         wish = self.space_wish if isinstance(self.space_wish, str) else str(identity["space"]["name"])
         space = re.sub(r"[^A-Za-z0-9+]+", "-", Path(wish).stem if wish.endswith(SPACE_FILES) else wish)[:LONGEST_SPACE]
         return f"{data_name}-{space}-{fingerprint}"
+
+    @property
+    def fixed_parts(self) -> tuple[str, ...]:
+        """The recipe's fields that were wished for with a value."""
+        return () if self.recipe_wish is None else tuple(self.recipe_wish.fixed)
 
     def wishes(self) -> dict[str, Any]:
         """What a later `extend` needs to search on, as JSON values.
 
         Paths are absolute, a space file's content stands instead of its path, a function of the user's own is there by name only.
         """
+        from policysearch.nets import lasting_model, lasting_weights
+        from searchspaces.recipe_wishes import lasting_recipe
         from searchspaces.spaces import lasting_wish
         from trials.data.source import NAMED
 
         data = None if self.data is None else fspath(self.data)
         kept = {name: getattr(self, name) for name in KEPT_WISHES if getattr(self, name) is not None}
         kept |= {"space": lasting_wish(self.space_wish)}
+        if self.recipe is not None:
+            kept["recipe"] = lasting_recipe(self.recipe)
+        if self.model != "small":
+            kept["model"] = lasting_model(self)
+        if self.weights is not None:
+            kept["weights"] = lasting_weights(self)
         if data is not None:
             kept["data"] = data if data in NAMED else str(Path(data).expanduser().absolute())
         if self.data_root is not None:

@@ -3,7 +3,7 @@
 All of it can be asked again and gives the same; the ledger is only read. Refuses what would leave a study that nobody can finish.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from policysearch.drivers import Driver, Listener
 from policysearch.drivers.execution import usable_cores
 from policysearch.enqueued import for_study, not_run_twice
 from policysearch.ledger import Ledger, StudyRecord
+from policysearch.nets import net_fields, packed_model
 from policysearch.packing import name_of, pack
 from policysearch.preparing import noting
 from policysearch.rungs import read_early_stopping
@@ -21,9 +22,11 @@ from searchspaces.errors import BadInput
 from searchspaces.families.fixed import baselines
 from searchspaces.policy import Base, Policy
 from searchspaces.policy_json import digest
+from searchspaces.recipe_wishes import with_recipe
 from searchspaces.spaces import build_space, usual_base
 from searchspaces.views import recipe_views, views_met, views_note, with_views
 from trials.data import Prepared, prepare
+from trials.models.fitting import check_fit
 from trials.recipes import check_recipe, default_recipe
 from trials.values import DataRef, Recipe
 
@@ -64,12 +67,14 @@ def wished(study: Study, prepared: Prepared | None, ledger: Ledger, policies: Ma
     name = study.name_for(study.identity(prepared, setting), _data_name(study, prepared))
     known = ledger.study(name)
     if known is not None and setting.objective is None and "recipe" in known.identity:
-        setting = replace(setting, recipe=_as_it_began(setting.recipe, known))
+        setting = replace(setting, recipe=_as_it_began(setting.recipe, known, study.fixed_parts))
     identity = study.identity(prepared, setting)
     if known is not None:
         check_same(known, identity)
     if setting.objective is None:
         check_recipe(setting.recipe)
+        if prepared is not None:
+            check_fit(setting.recipe, prepared.channels, prepared.height, prepared.width, len(prepared.classes))
     setting, notes = _with_enqueued(setting, policies, *_images(study, prepared))
     prepared_notes = () if prepared is None else prepared.notes
     domain = (study.domain or "photos") if prepared is None else prepared.domain
@@ -87,13 +92,12 @@ def _images(study: Study, prepared: Prepared | None) -> tuple[int, Base]:
 
 def _setting(study: Study, prepared: Prepared | None) -> Setting:
     channels, base = _images(study, prepared)
-    own = study.objective is not None
     stopping = read_early_stopping(study.early_stopping, study.epochs)
-    recipe = Recipe() if own else default_recipe()
+    space = with_views(build_space(study.space_wish, channels, base), study.views)
     return Setting(
-        space=with_views(build_space(study.space_wish, channels, base), study.views),
+        space=space if study.recipe_wish is None else with_recipe(space, study.recipe_wish),
         baselines=baselines(channels, base),
-        recipe=replace(recipe, views=recipe_views(study.views)),
+        recipe=_recipe(study),
         data=None if prepared is None else DataRef(str(prepared.directory), prepared.fingerprint),
         seed=study.seed,
         budget_epochs=study.epochs,
@@ -113,10 +117,20 @@ def _data_name(study: Study, prepared: Prepared | None) -> str:
     return "-".join(part for part in plain.split("-") if part)[-40:].lstrip("-")
 
 
-def _as_it_began(recipe: Recipe, known: StudyRecord) -> Recipe:
-    """The recipe with what the first machine decided: a study is not trained in two precisions."""
+def _as_it_began(recipe: Recipe, known: StudyRecord, wished_parts: Collection[str]) -> Recipe:
+    """The recipe with what the first machine decided, but for what is wished: a study is not trained in two precisions."""
     began = known.identity["recipe"]
-    return replace(recipe, **{part: began[part] for part in MACHINE_PARTS})
+    return replace(recipe, **{part: began[part] for part in MACHINE_PARTS if part not in wished_parts})
+
+
+def _recipe(study: Study) -> Recipe:
+    """This machine's usual recipe with what is wished of it. BadInput for a device that is not here."""
+    wish = study.recipe_wish
+    fixed: dict[str, Any] = {} if wish is None else wish.completed()
+    if study.objective is not None:
+        return replace(Recipe(), **fixed, views=recipe_views(study.views))
+    recipe = replace(default_recipe(fixed.get("device")), **fixed)
+    return replace(recipe, **net_fields(study, fixed), views=recipe_views(study.views))
 
 
 def _with_enqueued(
@@ -131,7 +145,7 @@ def _with_enqueued(
 
 def driver_for(study: Study, setting: Setting) -> Driver:
     """Who runs the trials."""
-    packed = None if study.objective is None else pack(study.objective)
+    packed = packed_model(setting.recipe) if study.objective is None else pack(study.objective)
     share = _share_of_a_gpu(study, setting)
     if study.driver == "ray":
         from policysearch.drivers.ray_tune import RayDriver

@@ -1,7 +1,7 @@
-"""The one door for what a package may add: ops, families and exporters, its own ones as those of any other installed package.
+"""The one door for what a package may add: ops, families, exporters and nets, its own ones as those of any other package.
 
-A package says in its metadata, as an entry point of one of three groups, which module to look at, or which package all of whose
-modules (its subpackages are left alone). A module declares by an attribute: `OPS`, `FAMILY` or `EXPORTER`, one thing or a tuple.
+A package says in its metadata, as an entry point of one of four groups, which module to look at, or which package all of whose
+modules (its subpackages are left alone). A module declares by an attribute: `OPS`, `FAMILY`, `EXPORTER` or `MODEL`, one or a tuple.
 Refuses a name declared twice, a name that can't be typed, and what is not of the door's kind. It knows none of the kinds.
 """
 

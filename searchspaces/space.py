@@ -18,6 +18,7 @@ from searchspaces.json_text import canonical_json, shown
 from searchspaces.parameters import Categorical, Parameter, Params, Real, Value, When, Whole
 from searchspaces.policy import Policy
 from searchspaces.policy_json import digest
+from searchspaces.recipe_fields import USUAL
 
 if TYPE_CHECKING:
     import numpy as np
@@ -104,11 +105,13 @@ class SearchSpace:
 
     def recipe_overrides(self, params: Mapping[str, object]) -> dict[str, float | str]:
         """How to train and judge at a point, where the space says: fields of a recipe, most often {}. Words (`views`) stay words,
-        numbers (`peak_learning_rate`) are floats.
+        numbers (`peak_learning_rate`) are floats. Where it says the optimiser and not the rate or decay, they are that one's
+        usual.
         """
         values = {**self.fixed, **self.check(params)}
         told = {name.removeprefix(RECIPE): value for name, value in values.items() if name.startswith(RECIPE)}
-        return {name: value if isinstance(value, str) else float(value) for name, value in told.items()}
+        usual = USUAL.get(str(told.get("optimiser")), {})
+        return {**usual, **{name: value if isinstance(value, str) else float(value) for name, value in told.items()}}
 
     def draw(self, generator: "np.random.Generator") -> dict[str, Value]:
         """A point by chance: one parameter after the other, independently, and only those that exist."""

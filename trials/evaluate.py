@@ -6,7 +6,8 @@ logits that aren't finite: a net that gives them has no score.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -42,14 +43,21 @@ def score(
     however many threads the caller uses. `mean` and `std` are the training part's, per channel. Raises NotFinite when a logit is
     NaN or infinite, BadInput for unknown views.
     """
-    was_training = model.training
+    with evaluating(model), reproducible(recipe):
+        outputs = _outputs(model, split, recipe, Normaliser(mean, std, recipe), views)
+    return _score_of(outputs, torch.from_numpy(np.array(split.labels)))
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Inside, the net is in evaluation mode; then each of its modules is in its own again: frozen ones never train."""
+    training = [module for module in model.modules() if module.training]
     model.eval()
     try:
-        with reproducible(recipe):
-            outputs = _outputs(model, split, recipe, Normaliser(mean, std, recipe), views)
+        yield
     finally:
-        model.train(was_training)
-    return _score_of(outputs, torch.from_numpy(np.array(split.labels)))
+        for module in training:
+            module.training = True
 
 
 def load_model(weights_path: Location, sha256: str, channels: int, classes: int, recipe: Recipe) -> nn.Module:

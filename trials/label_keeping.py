@@ -19,6 +19,7 @@ from torch import nn
 from searchspaces.json_text import one_line
 from searchspaces.ops import find_op
 from trials.data import Split
+from trials.evaluate import evaluating
 from trials.label_breaking import MOVES, Judge, Reads, is_blank
 from trials.label_readers import Readers, stratified_rows
 from trials.machine import reproducible
@@ -46,13 +47,8 @@ def kept_labels(
     are read right when untouched, so an op that does nothing has 1.
     """
     rows = stratified_rows(val.labels, min(MOST_IMAGES, max(USUAL_IMAGES, IMAGES_A_CLASS * len(val.classes))))
-    was_training = model.training
-    model.eval()
-    try:
-        with reproducible(recipe):
-            return _asked(Readers(model, train, recipe, Normaliser(mean, std, recipe)), val, rows, dict(strengths) | dict(MOVES))
-    finally:
-        model.train(was_training)
+    with evaluating(model), reproducible(recipe):
+        return _asked(Readers(model, train, recipe, Normaliser(mean, std, recipe)), val, rows, dict(strengths) | dict(MOVES))
 
 
 def _asked(

@@ -10,9 +10,10 @@ from typing import Literal
 import torch
 
 from searchspaces.errors import BadInput
+from searchspaces.recipe_fields import FIELDS, milestones
 from searchspaces.views import checked_views
 from trials.machine import cpu_multiplies_bfloat16
-from trials.models import MODELS
+from trials.models import check_model
 from trials.values import Recipe
 
 
@@ -25,14 +26,31 @@ def default_recipe(device: Literal["cpu", "cuda"] | None = None) -> Recipe:
 
 def check_recipe(recipe: Recipe) -> None:
     """Raises BadInput when this machine can't train as `recipe` says, or nobody can."""
-    if recipe.model not in MODELS:
-        raise BadInput(f"model: {recipe.model!r}; allowed are {', '.join(sorted(MODELS))}")
+    check_model(recipe.model)
     if recipe.batch_images < 2:
         raise BadInput(f"batch_images: {recipe.batch_images}; allowed is 2 or more (batch statistics need two images)")
     checked_views(recipe.views)
+    _check_fields(recipe)
     if recipe.device == "cuda" and not torch.cuda.is_available():
         raise BadInput("device: 'cuda', but this machine has no usable GPU; go on where the study began, or start another study")
     if recipe.device == "cpu" and recipe.precision == "bfloat16" and not cpu_multiplies_bfloat16():
         raise BadInput(
             "precision: 'bfloat16', but this CPU has no such instructions; go on where the study began, or start another study"
+        )
+
+
+def _check_fields(recipe: Recipe) -> None:
+    """Each field by the table, and what of two fields must go together."""
+    for field in FIELDS:
+        if field.name != "peak_learning_rate":  # one that is too high shows: the loss isn't finite, and the trial says so
+            field.checked(getattr(recipe, field.name))
+    milestones(recipe.step_milestones)
+    if bool(recipe.weights) != bool(recipe.weights_sha256):
+        raise BadInput("weights_sha256: it goes with weights, and they with it; give both, or neither")
+    if recipe.frozen_stages and not recipe.weights:
+        raise BadInput(f"frozen_stages: {recipe.frozen_stages}, of a net that starts from chance; give weights, or freeze none")
+    if recipe.batch_parts > 1 and recipe.batch_images < 2 * recipe.batch_parts:
+        most = recipe.batch_images // 2
+        raise BadInput(
+            f"batch_parts: {recipe.batch_parts} of {recipe.batch_images} images; allowed is at most {most}, two images a part"
         )

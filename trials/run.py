@@ -27,14 +27,16 @@ from trials.data import Split, data_fingerprint, open_parts, read_meta
 from trials.evaluate import NotFinite, placed, score
 from trials.failpoints import reach
 from trials.gpu_failures import is_gpu_failure
+from trials.lent import lent
 from trials.machine import environment, reproducible
-from trials.models import build_model
+from trials.models import fresh_model
 from trials.pixels import Normaliser
 from trials.places import Location
 from trials.recipes import check_recipe
 from trials.rehearsal import WARM_UP_STEPS, check_steps
 from trials.seeds import numpy_generator, torch_generator
 from trials.spans import Spans
+from trials.stopping import stops_after
 from trials.train import DrawMixing, Trainer
 from trials.values import Epoch, Score, TrialResult, TrialSpec
 from trials.weights import save_weights
@@ -96,7 +98,8 @@ def run_trial(
 ) -> TrialResult:
     """Train on the first part of the spec's split, score the second after each epoch; the last weights go to `weights_path`.
 
-    The score is that of the last epoch, by the recipe's views of each image. A rehearsal (a spec with `budget_steps`) ends after
+    The score is that of the last epoch, by the recipe's views of each image; which epoch is the last may be up to
+    `trials.stopping`. A rehearsal (a spec with `budget_steps`) ends after
     so many steps with one score, and its spans say what a whole trial takes (`trials.rehearsal`). Initial weights, image order
     and augmentation derive from the spec's seed and replicate, never from the policy. `on_epoch` hears of every epoch as it ends;
     what it raises passes through. At `checkpoint_path` is what a killed attempt left, and what the next one goes on from
@@ -164,24 +167,32 @@ def _train_and_keep(
     # The training part's of the study, whatever is trained on here: all nets of a study are shown images alike.
     seen_by = meta["mean"], meta["std"]
 
-    def begun() -> tuple[nn.Module, Trainer]:
-        model = _fresh_model(spec, train)
-        normaliser = Normaliser(*seen_by, spec.recipe)
-        return model, Trainer(model, train, normaliser, spec.recipe, spec.budget_epochs, spans, so_far.ran)
+    def begun() -> Trainer:
+        model, normaliser = _fresh_model(spec, train), Normaliser(*seen_by, spec.recipe)
+        return Trainer(model, train, normaliser, spec.recipe, spec.budget_epochs, spans, so_far.ran)
+
+    def scoring(views: str) -> Score:
+        return score(trainer.net, held, spec.recipe, *seen_by, views)
 
     with spans.timed("setup"):
         train, held = open_parts(Path(spec.data.directory), spec.split)
-        model, trainer = begun()
+        trainer = begun()
         if not so_far.resume(trainer):
-            model, trainer = begun()
+            trainer = begun()
     for number in range(1 + len(so_far.epochs), 1 + _epochs(spec)):
         loss = _trained(trainer, spec, number, train, spans)
         reach("mid_epoch")
-        scored = _scored(spec, number == _epochs(spec), lambda views: score(model, held, spec.recipe, *seen_by, views), spans)
+        scored = _scored(spec, number == _epochs(spec), scoring, spans)
+        ended = Epoch(number, loss, scored.wrong, scored.total)
+        stopped = number < _epochs(spec) and stops_after(spec, [*so_far.epochs, ended])
+        if stopped and spec.recipe.views != IDENTITY:  # it was taken for an epoch that others follow
+            scored = _scored(spec, True, scoring, spans)
         note(Epoch(number, loss, scored.wrong, scored.total))
+        if stopped:
+            break
         if number < _epochs(spec):
             so_far.keep(trainer)
-    return scored, None if weights_path is None else _kept(model, weights_path)
+    return scored, None if weights_path is None else _kept(trainer.net, weights_path)
 
 
 def _epochs(spec: TrialSpec) -> int:
@@ -191,9 +202,12 @@ def _epochs(spec: TrialSpec) -> int:
 def _trained(trainer: Trainer, spec: TrialSpec, number: int, train: Split, spans: Spans) -> float:
     """Train one epoch, or as much of it as a rehearsal does; the mean loss."""
     order, mixing = _order(spec, number, len(train.labels)), _mixing(spec, number)
-    if spec.budget_steps is None:
-        return trainer.train_epoch(order, _plan(spec, number, train, spans, "augment"), mixing)
-    return trainer.rehearse(order, _plan(spec, number, train, spans, "draw"), mixing, spec.budget_steps, WARM_UP_STEPS)
+    plan = _plan(spec, number, train, spans, "augment" if spec.budget_steps is None else "draw")
+    trainer.drop_by(torch_generator(spec.seed, spec.replicate, number, "dropout", device=spec.recipe.device))
+    with lent(torch_generator(spec.seed, spec.replicate, number, "net"), spec.recipe.device):  # what the net itself draws
+        if spec.budget_steps is None:
+            return trainer.train_epoch(order, plan, mixing)
+        return trainer.rehearse(order, plan, mixing, spec.budget_steps, WARM_UP_STEPS)
 
 
 def _scored(spec: TrialSpec, last: bool, scoring: Callable[[str], Score], spans: Spans) -> Score:
@@ -220,7 +234,7 @@ def _kept(model: nn.Module, weights_path: Location) -> str:
 
 def _fresh_model(spec: TrialSpec, train: Split) -> nn.Module:
     generator = torch_generator(spec.seed, spec.replicate, "weights")
-    return placed(build_model(spec.recipe.model, train.images.shape[1], len(train.classes), generator), spec.recipe)
+    return placed(fresh_model(spec.recipe, train.images.shape[1], len(train.classes), generator), spec.recipe)
 
 
 def _order(spec: TrialSpec, number: int, images: int) -> np.ndarray:

@@ -24,8 +24,8 @@ def numpy_generator(*parts: int | str) -> np.random.Generator:
     return np.random.Generator(np.random.PCG64(derive_seed(*parts)))
 
 
-def torch_generator(*parts: int | str) -> "torch.Generator":
-    """A fresh torch generator on the CPU seeded by `derive_seed`."""
+def torch_generator(*parts: int | str, device: str = "cpu") -> "torch.Generator":
+    """A fresh torch generator on `device` seeded by `derive_seed`."""
     import torch
 
-    return torch.Generator().manual_seed(derive_seed(*parts))
+    return torch.Generator(device).manual_seed(derive_seed(*parts))

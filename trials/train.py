@@ -1,4 +1,4 @@
-"""The training loop: SGD with Nesterov momentum on a one-cycle schedule, one epoch at a time.
+"""The training loop: the recipe's optimiser on the recipe's schedule, one epoch at a time.
 
 Refuses to go on from a loss that isn't finite. What augmentation does is drawn before (`Plan`); the loop only has it carried out.
 """
@@ -15,13 +15,18 @@ from torch.nn import functional
 
 from searchspaces.mixing import Mixing, mix_images, mix_labels
 from searchspaces.plan import Plan
+from trials.averaging import WeightMean
 from trials.data import Split
+from trials.dropout import HeadDropout
 from trials.evaluate import NotFinite, precision
+from trials.models import param_groups
+from trials.optimisers import make_optimiser
 from trials.pixels import ImageStore, Normaliser
 from trials.schedule import learning_rate
 from trials.spans import Spans
 from trials.values import Recipe
 
+FEWEST_IMAGES = 2  # of a part of a batch: the statistics of one image are none
 DrawMixing: TypeAlias = Callable[[int, tuple[int, int]], Mixing]
 """How to mix a batch of so many images with these sides (height, width)."""
 
@@ -39,9 +44,21 @@ class Trainer:
         self._ran, self._classes = ran, len(train.classes)
         self._images = ImageStore(train.images, recipe.device)
         self._labels = torch.from_numpy(np.array(train.labels)).to(recipe.device)
-        self._optimiser = _optimiser(model, recipe)
+        self._mean = WeightMean(model, recipe.ema_decay) if recipe.ema_decay else None
+        self._dropout = HeadDropout(model, recipe.dropout) if recipe.dropout else None
+        self._optimiser = make_optimiser(param_groups(model, recipe, self._classes), recipe)
         self._steps = epochs * batches_per_epoch(len(train.labels), recipe.batch_images)
         self._step = 0
+
+    @property
+    def net(self) -> nn.Module:
+        """The net that is scored and kept: the running mean of the one in training, where the recipe wishes that."""
+        return self._model if self._mean is None else self._mean.model
+
+    def drop_by(self, generator: torch.Generator) -> None:
+        """Have this generator, on the recipe's device, draw the dropout of the steps that follow."""
+        if self._dropout is not None:
+            self._dropout.generator = generator
 
     def train_epoch(self, order: np.ndarray, plan: Plan, draw_mixing: DrawMixing | None = None) -> float:
         """One pass over the images in `order` (a permutation), augmented by `plan` (in image order); the mean loss of its images.
@@ -64,13 +81,16 @@ class Trainer:
 
     def state(self) -> dict[str, Any]:
         """What training goes on from at the end of an epoch: plain values and tensors, the live ones, by name."""
-        return {"model": self._model.state_dict(), "optimiser": self._optimiser.state_dict(), "step": self._step}
+        mean = {} if self._mean is None else {"mean": self._mean.state()}
+        return {"model": self._model.state_dict(), "optimiser": self._optimiser.state_dict(), "step": self._step, **mean}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on from what `state` said, of a trainer made alike. Raises RuntimeError, LookupError or ValueError for another's."""
         self._model.load_state_dict(state["model"])
         self._optimiser.load_state_dict(state["optimiser"])
         self._step = state["step"]
+        if self._mean is not None:
+            self._mean.restore(state["mean"])
 
     def _batches(self, order: np.ndarray) -> list[np.ndarray]:
         return np.array_split(order, batches_per_epoch(len(order), self._recipe.batch_images))
@@ -94,17 +114,30 @@ class Trainer:
 
     def _one_step(self, images: Tensor, labels: Tensor) -> Tensor:
         """Take one optimiser step on normalised images; the batch's summed loss. Labels are classes, or shares of each class."""
-        rate = learning_rate(self._step, self._steps, self._recipe.peak_learning_rate, self._recipe.warmup_fraction)
+        rate = learning_rate(self._step, self._steps, self._recipe)
         for group in self._optimiser.param_groups:
-            group["lr"] = rate
-        with precision(self._recipe):
-            logits = self._model(images)
-        loss = functional.cross_entropy(logits.float(), labels, label_smoothing=self._recipe.label_smoothing)
+            group["lr"] = rate * group["learning_rate_factor"]
         self._optimiser.zero_grad(set_to_none=True)
-        torch.autograd.backward(loss)
+        loss_sum = self._gather_gradients(images, labels)
+        if self._recipe.gradient_clip:
+            nn.utils.clip_grad_norm_(self._model.parameters(), self._recipe.gradient_clip)
         self._optimiser.step()
+        if self._mean is not None:
+            self._mean.update(self._model)
         self._step += 1
-        return loss.detach() * len(labels)
+        return loss_sum
+
+    def _gather_gradients(self, images: Tensor, labels: Tensor) -> Tensor:
+        """The gradients of the batch's mean loss, part by part where the recipe wishes that; the summed loss."""
+        parts = max(1, min(self._recipe.batch_parts, len(labels) // FEWEST_IMAGES))
+        loss_sums = []
+        for some, theirs in zip(images.tensor_split(parts), labels.tensor_split(parts), strict=True):
+            with precision(self._recipe):
+                logits = self._model(some)
+            loss = functional.cross_entropy(logits.float(), theirs, label_smoothing=self._recipe.label_smoothing)
+            torch.autograd.backward(loss if parts == 1 else loss * (len(theirs) / len(labels)))
+            loss_sums.append(loss.detach() * len(theirs))
+        return sum(loss_sums[1:], loss_sums[0])
 
 
 def batches_per_epoch(images: int, batch_images: int) -> int:
@@ -115,11 +148,3 @@ def batches_per_epoch(images: int, batch_images: int) -> int:
 def _blocks(batches: Sequence[np.ndarray], size: int) -> Iterator[Sequence[np.ndarray]]:
     for start in range(0, len(batches), size):
         yield batches[start : start + size]
-
-
-def _optimiser(model: nn.Module, recipe: Recipe) -> torch.optim.SGD:
-    """Weight decay is for matrices and kernels only, not for biases and batch-norm scales."""
-    kernels = [parameter for parameter in model.parameters() if parameter.ndim > 1]
-    others = [parameter for parameter in model.parameters() if parameter.ndim <= 1]
-    groups = [{"params": kernels, "weight_decay": recipe.weight_decay}, {"params": others, "weight_decay": 0.0}]
-    return torch.optim.SGD(groups, lr=recipe.peak_learning_rate, momentum=recipe.momentum, nesterov=True)

@@ -6,7 +6,7 @@ Refuses NaN and floats as truth: errors are counted in whole images. Training is
 import base64
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -17,10 +17,11 @@ if TYPE_CHECKING:  # a policy brings torch; whoever only reads results (the ledg
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a trial is trained and scored; fixed for a study, but for what its space searches. `weight_decay` is the L2 penalty's
-    factor; `views` names the views of an image over which the last epoch's predictions are averaged (`trials.views`).
+    """How a trial is trained and scored; fixed for a study, but for what its space searches. What each field means, its unit and
+    its range: `searchspaces.recipe_fields`, docs/recipes.md.
 
-    `precision`, `channels_last` and `device` are part of it: a worker that can't comply refuses.
+    `precision`, `channels_last` and `device` are part of it: a worker that can't comply refuses. A field that is added has a
+    default that changes nothing.
     """
 
     model: str = "small"
@@ -34,6 +35,34 @@ class Recipe:
     channels_last: bool = True
     device: Literal["cpu", "cuda"] = "cpu"
     views: str = "identity"
+    optimiser: str = "sgd"
+    adamw_beta2: float = 0.999
+    schedule: str = "one-cycle"
+    step_milestones: str = "0.5/0.75"
+    step_factor: float = 0.1
+    dropout: float = 0.0
+    ema_decay: float = 0.0
+    patience_epochs: int = 0
+    gradient_clip: float = 0.0
+    batch_parts: int = 1
+    weights: str = ""
+    weights_sha256: str = ""
+    frozen_stages: int = 0
+    trunk_learning_rate_factor: float = 1.0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values, for specs and identities; `Recipe(**raw)` is the inverse.
+
+        What recipes did not have at first is there only where it is not the default: older trials and studies stay themselves.
+        """
+        usual = {part.name: part.default for part in fields(self)}
+        return {name: value for name, value in asdict(self).items() if name in FIRST_FIELDS or value != usual[name]}
+
+
+FIRST_FIELDS = (
+    *("model", "batch_images", "peak_learning_rate", "momentum", "weight_decay", "label_smoothing", "warmup_fraction"),
+    *("precision", "channels_last", "device", "views"),
+)
 
 
 @dataclass(frozen=True)
@@ -71,7 +100,7 @@ class TrialSpec:
         return {
             "trial_uid": self.trial_uid,
             "policy": policy_to_dict(self.policy),
-            "recipe": asdict(self.recipe),
+            "recipe": self.recipe.to_dict(),
             "data": asdict(self.data),
             "seed": self.seed,
             "budget_epochs": self.budget_epochs,

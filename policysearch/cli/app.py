@@ -24,6 +24,7 @@ REST = {
     "ui": ("writing", "MLflow's UI on this machine."),
     "mirror": ("writing", "Bring MLflow up to date with the ledger."),
     "spaces": ("listing", "The families of policies that can be searched."),
+    "models": ("nets", "The nets that can be trained; with a name, what one is made of."),
     "zoo": ("listing", "Published policies, ready to use or to export."),
     "ops": ("listing", "The image operations, with units and ranges; --strip draws them."),
     "doctor": ("listing", "What this machine can do, and where your studies are."),

@@ -71,6 +71,20 @@ five minutes; Ctrl-C stops it, and the same command goes on from there.
     metavar="NAME[,...]",
     help="Test-time augmentation: hflip, five-crops, ten-crops, scales, mild:N; several are searched.",
 )
+@click.option(
+    "--recipe",
+    metavar="FIELD=VALUE,...|FILE.yaml",
+    help="How to train; LOW..HIGH[:log] and A/B are searched: see policysearch recipes.",
+)
+@click.option(
+    "--model",
+    default="small",
+    show_default=True,
+    metavar="NAME|module:fn",
+    help="The net: see policysearch models; also torchvision:NAME, timm:NAME, one of your own.",
+)
+@click.option("--weights", metavar="FILE", help="What the net starts from; or torchvision:TAG, fetched.")
+@click.option("--batch-images", type=int, metavar="N", help="Images of a step (default: 64).")
 @click.option("--trials", type=int, default=32, show_default=True, metavar="N", help="Policies to try beside the baselines.")
 @click.option(
     "--enqueue", multiple=True, metavar="zoo:NAME|FILE", help="A policy to run beside, after the baselines; may be repeated."
@@ -109,6 +123,8 @@ def search(trials: int, test: bool, yes: bool, no_calibration: bool, **wishes: A
     policysearch search --data cifar10 --data-root DIR --train-images 4000 --val-images 1000
     policysearch search --data photos/ --space randaugment:scale=paper --enqueue zoo:randaugment-imagenet-resnet-50
     policysearch search --data photos/ --space randaugment,photometric --sampler CmaEsSampler --early-stopping asha
+    policysearch search --data photos/ --image-size 224 --model torchvision:resnet18 --weights resnet18.pth
+    policysearch search --data photos/ --recipe optimiser=adamw,schedule=cosine,dropout=0..0.5,ema_decay=0.99
 
     A published policy (see policysearch zoo) is run on the study's own crop and flips, one from a file as it is.
     """

@@ -142,9 +142,9 @@ def _carry_out(task: Task, common: Common, report: Any, note: Any) -> None:
 
 @lru_cache(maxsize=1)
 def _unpacked(objective: str) -> Any:
-    from policysearch.objective import unpack
+    from policysearch.packing import receive
 
-    return unpack(objective)
+    return receive(objective)
 
 
 @lru_cache(maxsize=1)

@@ -52,9 +52,9 @@ def _prepared(packed: str | None) -> Callable[..., Any] | None:
         import trials.run  # noqa: F401
 
         return None
-    from policysearch.objective import unpack
+    from policysearch.packing import receive
 
-    return unpack(packed)
+    return receive(packed)
 
 
 def _watch(tasks: "queue.SimpleQueue[dict[str, Any]]", parent: int) -> NoReturn:

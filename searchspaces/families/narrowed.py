@@ -53,11 +53,6 @@ def narrowed(space: SearchSpace, wishes: Mapping[str, Any]) -> SearchSpace:
     return replace(space, parameters=tuple(kept.values()), fixed=fixed)
 
 
-def searched(name: str, low: float, high: float, wished: object) -> Part:
-    """A real parameter from `low` to `high`, narrowed by a wish; the wish is a value, choices or a range."""
-    return _narrowed_parameter(Real(name, low, high), wished)
-
-
 _NEVER = When("never", ("never",))
 
 

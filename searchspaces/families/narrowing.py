@@ -15,19 +15,21 @@ from typing import Any
 
 from searchspaces.errors import BadInput
 from searchspaces.families.family import MOVES, Family
-from searchspaces.families.narrowed import narrowed, searched
+from searchspaces.families.narrowed import narrowed
 from searchspaces.json_text import MAX_BYTES, canonical_json, shown
 from searchspaces.ops import find_op
 from searchspaces.parameters import Categorical, Parameter, Value
 from searchspaces.policy import Base
+from searchspaces.recipe_fields import FIELDS, find_field
+from searchspaces.recipe_wishes import conditioned, searched_part
 from searchspaces.space import RECIPE, SearchSpace
 from searchspaces.views import SEARCHED, named_views
 from searchspaces.yaml_text import parse_yaml
 
 VIEWS = SEARCHED.removeprefix(RECIPE)
 KEYS = ("space", "parameters", "forbid", "recipe")
-# What of a recipe may be searched along, and its bounds: a learning rate above 0, a smoothing below 1.
-RECIPE_BOUNDS = {"peak_learning_rate": (1e-6, 100.0), "weight_decay": (0.0, 1.0), "label_smoothing": (0.0, 0.99)}
+RECIPE_FIELDS = tuple(field.name for field in FIELDS if field.searched)
+"""What of a recipe may be searched along."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,7 @@ def _wishes(content: Mapping[str, Any]) -> Wishes:
         family,
         parameters,
         forbid,
-        tuple(part for part in recipe if not isinstance(part, tuple)),
+        conditioned([part for part in recipe if not isinstance(part, tuple)]),
         dict(part for part in recipe if isinstance(part, tuple)),
     )
 
@@ -129,15 +131,17 @@ def _forbidden(names: object) -> tuple[str, ...]:
 
 def _recipe(name: str, wished: object) -> "Parameter | tuple[str, Value]":
     """A parameter of the recipe to be searched along, or a name and the value it is fixed at."""
-    fields = (*RECIPE_BOUNDS, VIEWS)
-    if name not in fields:
-        closest = get_close_matches(name, fields, n=1)
+    if name not in RECIPE_FIELDS:
+        closest = get_close_matches(name, RECIPE_FIELDS, n=1)
         hint = f"did you mean {closest[0]!r}? " if closest else ""
-        raise BadInput(f"recipe: unknown field {shown(name)}; {hint}allowed are {', '.join(fields)}")
+        raise BadInput(f"recipe: unknown field {shown(name)}; {hint}allowed are {', '.join(RECIPE_FIELDS)}")
     if name == VIEWS:
         return _views(wished)
-    low, high = RECIPE_BOUNDS[name]
-    return searched(RECIPE + name, low, high, wished)
+    try:
+        part = searched_part(find_field(name), wished)
+    except BadInput as error:
+        raise BadInput(f"{RECIPE}{error}") from None
+    return (RECIPE + part[0], part[1]) if isinstance(part, tuple) else part
 
 
 def _views(wished: object) -> "Parameter | tuple[str, Value]":

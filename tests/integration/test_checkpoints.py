@@ -82,6 +82,34 @@ def test_resumed_or_not_the_result_is_the_same_to_the_bit(precision: Any, spec: 
     assert [note.rpartition(" ")[2] for note in often.notes] == ["1", "2"]
 
 
+EVERYTHING: dict[str, Any] = {
+    **{"optimiser": "adamw", "peak_learning_rate": 0.003, "schedule": "cosine", "ema_decay": 0.9, "dropout": 0.2},
+    **{"gradient_clip": 1.0, "batch_parts": 2, "patience_epochs": 3},
+}
+
+
+@pytest.mark.parametrize("fields", [EVERYTHING, {"schedule": "step", "trunk_learning_rate_factor": 0.1, "frozen_stages": 1}])
+def test_whatever_the_recipe_it_is_the_same(fields: dict[str, Any], spec: TrialSpec, tmp_path: Path) -> None:
+    """Running means, moments, dropout and frozen stages go on where they were."""
+    if "frozen_stages" in fields:
+        sha256 = run_trial(dataclasses.replace(spec, budget_epochs=1), lambda epoch: None, tmp_path / "start.pt").weights_sha256
+        fields = {**fields, "weights": str(tmp_path / "start.pt"), "weights_sha256": sha256}
+    spec = dataclasses.replace(spec, recipe=dataclasses.replace(spec.recipe, **fields))
+    whole, killed = Attempts(spec, tmp_path / "whole"), Attempts(spec, tmp_path / "killed")
+    assert killed.run(killed_after=3) is None
+    assert killed.figures(killed.run()) == whole.figures(whole.run()) and killed.told == [3, 4]
+
+
+def test_one_that_was_to_stop_early_stops_there_after_all(spec: TrialSpec, tmp_path: Path) -> None:
+    """The epochs of all attempts count; so hopeless a learning rate gets nowhere."""
+    recipe = dataclasses.replace(spec.recipe, patience_epochs=2, peak_learning_rate=1e-9)
+    spec = dataclasses.replace(spec, recipe=recipe, budget_epochs=9)
+    whole, killed = Attempts(spec, tmp_path / "whole"), Attempts(spec, tmp_path / "killed")
+    wanted = whole.figures(whole.run())
+    assert len(wanted[0]) < 9
+    assert killed.run(killed_after=2) is None and killed.figures(killed.run()) == wanted
+
+
 def test_behind_a_url_it_is_the_same(spec: TrialSpec, tmp_path: Path) -> None:
     here = Attempts(spec, tmp_path / "here")
     there = Attempts(spec, tmp_path / "there", RemoteFile("memory://kept/training/t0.pt"))

@@ -13,8 +13,8 @@ from policysearch.study import Study
 from policysearch.wished import wished
 from searchspaces.policy import Base, ResizedCrop
 from searchspaces.spaces import LARGE_PHOTO_BASE
-from trials import models
 from trials.data import prepare
+from trials.models.small import SmallNet
 from trials.recipes import default_recipe
 from trials.run import run_trial
 from trials.values import DataRef, TrialSpec
@@ -45,12 +45,13 @@ def test_baselines_space_and_enqueued_policies_share_the_resized_crop(tmp_path: 
 
     seen = set[tuple[int, ...]]()
 
-    class Watched(models.SmallNet):
-        def forward(self, images: torch.Tensor) -> torch.Tensor:
-            seen.add(tuple(images.shape[1:]))
-            return super().forward(images)
+    forward = SmallNet.forward
 
-    monkeypatch.setattr(models, "MODELS", {"small": Watched})
+    def watched(net: SmallNet, images: torch.Tensor) -> torch.Tensor:
+        seen.add(tuple(images.shape[1:]))
+        return forward(net, images)
+
+    monkeypatch.setattr(SmallNet, "forward", watched)
     recipe = default_recipe("cpu")
     data = DataRef(str(prepared.directory), prepared.fingerprint)
     for label in ("flip+resized-crop", "uniformaugment"):

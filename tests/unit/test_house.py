@@ -32,7 +32,9 @@ HOMES = {
     "matplotlib": ("dashboards/",),
     "jinja2": ("dashboards/",),
     "albumentations": ("searchspaces/export/albumentations/", "searchspaces/ops/borrowed.py"),
-    "torchvision": ("searchspaces/export/torchvision.py", "searchspaces/ops/"),
+    "torchvision": ("searchspaces/export/torchvision.py", "searchspaces/ops/", "trials/models/"),
+    "timm": ("trials/models/",),
+    "safetensors": ("trials/models/",),
     "click": ("policysearch/cli/",),
     "rich": ("policysearch/cli/",),
     "numba": ("searchspaces/engines/",),
@@ -126,7 +128,7 @@ def imports_are_declared(source: Source) -> Iterator[str]:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     declared = [
         *project["dependencies"],
-        *(line for extra in ("search", "postgres") for line in project["optional-dependencies"][extra]),
+        *(line for extra in ("search", "postgres", "timm") for line in project["optional-dependencies"][extra]),
     ]
     names = {name for line in declared for name in [line.split("[")[0].split(">")[0]]}
     for name, line in source.imports():

@@ -13,7 +13,8 @@ from searchspaces import spaces
 from searchspaces.errors import BadInput
 from searchspaces.families import find_family
 from searchspaces.families.narrowed import narrowed
-from searchspaces.families.narrowing import RECIPE_BOUNDS, read_space_file
+from searchspaces.families.narrowing import RECIPE_FIELDS, read_space_file
+from searchspaces.recipe_fields import find_field
 from searchspaces.space import Categorical, Parameter, Real, SearchSpace, When, Whole
 from searchspaces.spaces import build_space, lasting_wish
 from searchspaces.yaml_text import parse_yaml
@@ -70,8 +71,9 @@ def test_a_points_recipe_is_what_it_says(data: st.DataObject) -> None:
 
 def test_what_of_a_recipe_is_searched_is_a_field_of_it() -> None:
     usual = Recipe()
-    for name, (low, high) in RECIPE_BOUNDS.items():
-        assert low <= getattr(usual, name) <= high
+    for name in RECIPE_FIELDS:
+        value = getattr(usual, name)
+        assert find_field(name).checked(value) == value
 
 
 def test_what_a_narrowed_space_says_the_whole_one_says_too() -> None:
@@ -199,7 +201,11 @@ def test_everything_may_be_fixed_but_the_recipe() -> None:
         ("{space: 'randaugment:ops=rotate', forbid: [rotate]}", "all of them are forbidden"),
         ("{space: randaugment, forbid: [9]}", "forbid: a list; allowed is a list of ops"),
         ("{space: randaugment, recipe: {learning_rate: 1}}", "unknown field 'learning_rate'; did you mean 'peak_learning_rate'"),
-        ("{space: randaugment, recipe: {dropout: 0.1}}", "unknown field 'dropout'; allowed are peak_learning_rate, weight_decay"),
+        ("{space: randaugment, recipe: {device: cpu}}", "unknown field 'device'; allowed are optimiser, peak_learning_rate"),
+        (
+            "{space: randaugment, recipe: {optimiser: adam}}",
+            "recipe.optimiser: 'adam'; did you mean 'adamw'? allowed is sgd, adamw",
+        ),
         (
             "{space: randaugment, recipe: {peak_learning_rate: 0}}",
             "recipe.peak_learning_rate: 0; allowed is a number from 1e-06 to 100",

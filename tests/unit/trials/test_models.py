@@ -45,5 +45,5 @@ def test_fresh_activations_neither_die_nor_explode() -> None:
 
 
 def test_an_unknown_net_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(BadInput, match="'smal'; allowed are small"):
+    with pytest.raises(BadInput, match=r"'smal'.*did you mean 'small'\?"):
         build_model("smal", 3, 10, torch_generator(0))
