@@ -41,6 +41,7 @@ OBJECTIVE = "validation error of the last epoch"
 # What a recipe owes to the machine the study began on, not to a wish: no part of a study's name, and kept when the study goes on.
 MACHINE_PARTS = ("precision", "channels_last", "device")
 MOST_DIFFERENCES = 3
+MOST_GPUS = 64  # of a trial
 LONGEST_SPACE = 40  # letters of a study's made-up name
 
 
@@ -131,8 +132,10 @@ class Study:
             length = getattr(self, limit)
             if length is not None and not length > 0:
                 raise BadInput(f"{limit} {length}: allowed is a number above 0; leave it out for no limit")
-        if self.gpus_per_trial is not None and not 0 < self.gpus_per_trial <= 1:
-            raise BadInput(f"gpus_per_trial {self.gpus_per_trial}: allowed is above 0, at most 1; 0.25 puts four trials on a GPU")
+        share = self.gpus_per_trial
+        if share is not None and not (0 < share <= 1 or (1 < share <= MOST_GPUS and share == int(share))):
+            allowed = f"above 0, at most 1 (0.25 puts four trials on a GPU), and whole numbers to {MOST_GPUS} (2: one over two)"
+            raise BadInput(f"gpus_per_trial {share}: allowed is {allowed}")
         read_early_stopping(self.early_stopping, self.epochs)
         self.recipe_wish  # noqa: B018  # read to be checked
         self._check_what_trains()

@@ -48,7 +48,7 @@ class Progress:
 class Checkpoint:
     """The checkpoint of one trial at `place`; `environment` is the machine it runs on, as the trial's result will say it.
 
-    `on_note` is told, in a sentence, what the user should know.
+    `on_note` is told, in a sentence, what the user should know. Without `writes` it is only gone on from.
     """
 
     def __init__(
@@ -58,6 +58,7 @@ class Checkpoint:
         environment: Mapping[str, str],
         on_note: Callable[[str], None],
         clock: Callable[[], float] = time.monotonic,
+        writes: bool = True,
     ) -> None:
         self._place, self._on_note, self._clock = place, on_note, clock
         self._bound = {
@@ -66,7 +67,7 @@ class Checkpoint:
             "spec_sha256": _spec_sha256(spec),
             "environment": dict(environment),
         }
-        self._written_at, self._given_up = clock(), False
+        self._written_at, self._given_up = clock(), not writes
         self._cost_seconds: float | None = None
 
     def load(self) -> Progress | None:

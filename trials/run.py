@@ -31,10 +31,11 @@ from trials.lent import lent
 from trials.machine import environment, reproducible
 from trials.models import fresh_model
 from trials.pixels import Normaliser
-from trials.places import Location
+from trials.places import Location, location
 from trials.recipes import check_recipe
 from trials.rehearsal import WARM_UP_STEPS, check_steps
 from trials.seeds import numpy_generator, torch_generator
+from trials.sharing import Share, shared
 from trials.spans import Spans
 from trials.stopping import stops_after
 from trials.train import DrawMixing, Trainer
@@ -121,7 +122,8 @@ def run_trial(
         if checkpoint_path is not None and not rehearsed:
             so_far.checkpoint = Checkpoint(checkpoint_path, spec, surroundings, on_note)
         try:
-            trained = _train_and_keep(spec, meta, note, weights_path, so_far)
+            with shared(spec, None if checkpoint_path is None else str(checkpoint_path)) as share:
+                trained = _train_and_keep(spec, meta, note, weights_path, so_far, share)
         except NotKept as failure:
             error = str(failure)
         except (NotFinite, MemoryError, RuntimeError) as failure:
@@ -137,6 +139,16 @@ def run_trial(
         engine=engine_name(so_far.ran),
         weights_sha256=None if trained is None else trained[1],
     )
+
+
+def take_part(spec: TrialSpec, checkpoint_path: str | None, share: Share) -> None:
+    """Train as `run_trial` does, beside the process that leads; nothing is kept or told here."""
+    so_far = _SoFar(Spans())
+    with reproducible(spec.recipe):
+        if checkpoint_path is not None and spec.budget_steps is None:
+            surroundings, place = environment(spec.recipe), location(checkpoint_path)
+            so_far.checkpoint = Checkpoint(place, spec, surroundings, lambda text: None, writes=False)
+        _train_and_keep(spec, _checked(spec), so_far.epochs.append, None, so_far, share)
 
 
 def _checked(spec: TrialSpec) -> dict[str, Any]:
@@ -161,6 +173,7 @@ def _train_and_keep(
     note: Callable[[Epoch], None],
     weights_path: Location | None,
     so_far: _SoFar,
+    share: Share,
 ) -> tuple[Score, str | None]:
     """The last epoch's score, and the SHA-256 of the kept weights (None: none are kept); `so_far` is kept up to date."""
     spans = so_far.spans
@@ -169,18 +182,19 @@ def _train_and_keep(
 
     def begun() -> Trainer:
         model, normaliser = _fresh_model(spec, train), Normaliser(*seen_by, spec.recipe)
-        return Trainer(model, train, normaliser, spec.recipe, spec.budget_epochs, spans, so_far.ran)
+        return Trainer(model, train, normaliser, spec.recipe, spec.budget_epochs, spans, so_far.ran, share)
 
     def scoring(views: str) -> Score:
-        return score(trainer.net, held, spec.recipe, *seen_by, views)
+        return score(trainer.net, held, spec.recipe, *seen_by, views, share)
 
     with spans.timed("setup"):
         train, held = open_parts(Path(spec.data.directory), spec.split)
         trainer = begun()
         if not so_far.resume(trainer):
             trainer = begun()
+        share.require_alike(len(so_far.epochs), spec.recipe.device)
     for number in range(1 + len(so_far.epochs), 1 + _epochs(spec)):
-        loss = _trained(trainer, spec, number, train, spans)
+        loss = _trained(trainer, spec, number, train, spans, share.rank)
         reach("mid_epoch")
         scored = _scored(spec, number == _epochs(spec), scoring, spans)
         ended = Epoch(number, loss, scored.wrong, scored.total)
@@ -199,12 +213,13 @@ def _epochs(spec: TrialSpec) -> int:
     return spec.budget_epochs if spec.budget_steps is None else 1
 
 
-def _trained(trainer: Trainer, spec: TrialSpec, number: int, train: Split, spans: Spans) -> float:
+def _trained(trainer: Trainer, spec: TrialSpec, number: int, train: Split, spans: Spans, rank: int) -> float:
     """Train one epoch, or as much of it as a rehearsal does; the mean loss."""
     order, mixing = _order(spec, number, len(train.labels)), _mixing(spec, number)
     plan = _plan(spec, number, train, spans, "augment" if spec.budget_steps is None else "draw")
-    trainer.drop_by(torch_generator(spec.seed, spec.replicate, number, "dropout", device=spec.recipe.device))
-    with lent(torch_generator(spec.seed, spec.replicate, number, "net"), spec.recipe.device):  # what the net itself draws
+    own = (rank,) if rank else ()  # what nets draw is another in each process that takes part
+    trainer.drop_by(torch_generator(spec.seed, spec.replicate, number, "dropout", *own, device=spec.recipe.device))
+    with lent(torch_generator(spec.seed, spec.replicate, number, "net", *own), spec.recipe.device):  # what the net itself draws
         if spec.budget_steps is None:
             return trainer.train_epoch(order, plan, mixing)
         return trainer.rehearse(order, plan, mixing, spec.budget_steps, WARM_UP_STEPS)

@@ -23,6 +23,7 @@ from trials.models import param_groups
 from trials.optimisers import make_optimiser
 from trials.pixels import ImageStore, Normaliser
 from trials.schedule import learning_rate
+from trials.sharing import ALONE, Share
 from trials.spans import Spans
 from trials.values import Recipe
 
@@ -34,14 +35,23 @@ DrawMixing: TypeAlias = Callable[[int, tuple[int, int]], Mixing]
 class Trainer:
     """A net in training for `epochs` epochs over the split `train`.
 
-    `spans` receives the time of augmenting and of stepping, `ran` the engines that augmented.
+    `spans` receives the time of augmenting and of stepping, `ran` the engines that augmented. With a `share` other processes
+    train the same net on their parts of each batch (`trials.sharing`).
     """
 
     def __init__(
-        self, model: nn.Module, train: Split, normaliser: Normaliser, recipe: Recipe, epochs: int, spans: Spans, ran: set[str]
+        self,
+        model: nn.Module,
+        train: Split,
+        normaliser: Normaliser,
+        recipe: Recipe,
+        epochs: int,
+        spans: Spans,
+        ran: set[str],
+        share: Share = ALONE,
     ) -> None:
         self._model, self._normaliser, self._recipe, self._spans = model, normaliser, recipe, spans
-        self._ran, self._classes = ran, len(train.classes)
+        self._ran, self._classes, self._share = ran, len(train.classes), share
         self._images = ImageStore(train.images, recipe.device)
         self._labels = torch.from_numpy(np.array(train.labels)).to(recipe.device)
         self._mean = WeightMean(model, recipe.ema_decay) if recipe.ema_decay else None
@@ -99,26 +109,33 @@ class Trainer:
         loss_sum = torch.zeros((), dtype=torch.float64, device=self._recipe.device)
         for block in _blocks(batches, max(1, self._images.block_images // self._recipe.batch_images)):
             with spans.timed("augment"):
-                ready = self._images.augmented(block, plan, self._normaliser, self._ran)
+                # Mixed images may have partners in another process's part.
+                mine = block if draw_mixing is not None else [index[self._share.part(len(index))] for index in block]
+                ready = self._images.augmented(mine, plan, self._normaliser, self._ran)
             with spans.timed("step"):
                 for index, images in zip(block, ready, strict=True):
                     labels = self._labels[torch.from_numpy(index).to(self._recipe.device)]
                     if draw_mixing is not None:
                         mixing = draw_mixing(len(index), (images.shape[2], images.shape[3]))
                         images, labels = mix_images(images, mixing), mix_labels(labels, self._classes, mixing)
-                    loss_sum += self._one_step(images, labels)
-        loss = float(loss_sum) / sum(map(len, batches))
+                        images = images[self._share.part(len(index))]
+                    loss_sum += self._one_step(images, labels[self._share.part(len(index))], len(index))
+        self._share.agree([self._model] if self._mean is None else [self._model, self._mean.model])
+        loss = float(self._share.add_up(loss_sum)) / sum(map(len, batches))
         if not math.isfinite(loss):
             raise NotFinite(f"training loss is {loss}")
         return loss
 
-    def _one_step(self, images: Tensor, labels: Tensor) -> Tensor:
-        """Take one optimiser step on normalised images; the batch's summed loss. Labels are classes, or shares of each class."""
+    def _one_step(self, images: Tensor, labels: Tensor, whole: int) -> Tensor:
+        """Take one optimiser step on normalised images of a batch of `whole`; their summed loss. Labels are classes, or shares of
+        each class.
+        """
         rate = learning_rate(self._step, self._steps, self._recipe)
         for group in self._optimiser.param_groups:
             group["lr"] = rate * group["learning_rate_factor"]
         self._optimiser.zero_grad(set_to_none=True)
-        loss_sum = self._gather_gradients(images, labels)
+        loss_sum = self._gather_gradients(images, labels, whole)
+        self._share.add_up_gradients(self._model)
         if self._recipe.gradient_clip:
             nn.utils.clip_grad_norm_(self._model.parameters(), self._recipe.gradient_clip)
         self._optimiser.step()
@@ -127,15 +144,15 @@ class Trainer:
         self._step += 1
         return loss_sum
 
-    def _gather_gradients(self, images: Tensor, labels: Tensor) -> Tensor:
-        """The gradients of the batch's mean loss, part by part where the recipe wishes that; the summed loss."""
+    def _gather_gradients(self, images: Tensor, labels: Tensor, whole: int) -> Tensor:
+        """Their part of the gradients of the batch's mean loss, in parts where the recipe wishes that; their summed loss."""
         parts = max(1, min(self._recipe.batch_parts, len(labels) // FEWEST_IMAGES))
         loss_sums = []
         for some, theirs in zip(images.tensor_split(parts), labels.tensor_split(parts), strict=True):
             with precision(self._recipe):
                 logits = self._model(some)
             loss = functional.cross_entropy(logits.float(), theirs, label_smoothing=self._recipe.label_smoothing)
-            torch.autograd.backward(loss if parts == 1 else loss * (len(theirs) / len(labels)))
+            torch.autograd.backward(loss if len(theirs) == whole else loss * (len(theirs) / whole))
             loss_sums.append(loss.detach() * len(theirs))
         return sum(loss_sums[1:], loss_sums[0])
 
