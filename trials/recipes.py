@@ -14,6 +14,7 @@ from searchspaces.recipe_fields import FIELDS, milestones
 from searchspaces.views import checked_views
 from trials.machine import cpu_multiplies_bfloat16
 from trials.models import check_model
+from trials.models.asked import read_model
 from trials.values import Recipe
 
 
@@ -54,6 +55,8 @@ def _check_fields(recipe: Recipe) -> None:
         raise BadInput(
             f"processes: {recipe.processes} for {recipe.batch_images} images; allowed is at most {most}, two images each"
         )
+    if recipe.processes > 1 and read_model(recipe.model).source == "own":
+        raise BadInput(f"processes: {recipe.processes}, but the net is a function of your own, which the others have not; give 1")
     if recipe.device == "cuda" and recipe.processes > max(1, torch.cuda.device_count()):
         raise BadInput(
             f"processes: {recipe.processes}, but {torch.cuda.device_count()} GPUs are visible; each needs one of its own"

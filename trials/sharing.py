@@ -57,7 +57,7 @@ class Share:
         if self.count == 1 or not gradients:
             return
         flat = self.add_up(torch.cat([gradient.reshape(-1) for gradient in gradients]))
-        for gradient, summed in zip(gradients, flat.split([gradient.numel() for gradient in gradients]), strict=True):
+        for gradient, summed in zip(gradients, torch.split(flat, [gradient.numel() for gradient in gradients]), strict=True):
             gradient.copy_(summed.view_as(gradient))
 
     def agree(self, nets: Iterable[nn.Module]) -> None:

@@ -119,22 +119,22 @@ class Trainer:
                         mixing = draw_mixing(len(index), (images.shape[2], images.shape[3]))
                         images, labels = mix_images(images, mixing), mix_labels(labels, self._classes, mixing)
                         images = images[self._share.part(len(index))]
-                    loss_sum += self._one_step(images, labels[self._share.part(len(index))], len(index))
+                    loss_sum += self._one_step(images, labels)
         self._share.agree([self._model] if self._mean is None else [self._model, self._mean.model])
         loss = float(self._share.add_up(loss_sum)) / sum(map(len, batches))
         if not math.isfinite(loss):
             raise NotFinite(f"training loss is {loss}")
         return loss
 
-    def _one_step(self, images: Tensor, labels: Tensor, whole: int) -> Tensor:
-        """Take one optimiser step on normalised images of a batch of `whole`; their summed loss. Labels are classes, or shares of
-        each class.
+    def _one_step(self, images: Tensor, labels: Tensor) -> Tensor:
+        """Take one optimiser step; the summed loss of the images: this process's part of a batch, normalised. Labels are the whole
+        batch's: classes, or shares of each class.
         """
         rate = learning_rate(self._step, self._steps, self._recipe)
         for group in self._optimiser.param_groups:
             group["lr"] = rate * group["learning_rate_factor"]
         self._optimiser.zero_grad(set_to_none=True)
-        loss_sum = self._gather_gradients(images, labels, whole)
+        loss_sum = self._gather_gradients(images, labels)
         self._share.add_up_gradients(self._model)
         if self._recipe.gradient_clip:
             nn.utils.clip_grad_norm_(self._model.parameters(), self._recipe.gradient_clip)
@@ -144,8 +144,9 @@ class Trainer:
         self._step += 1
         return loss_sum
 
-    def _gather_gradients(self, images: Tensor, labels: Tensor, whole: int) -> Tensor:
+    def _gather_gradients(self, images: Tensor, labels: Tensor) -> Tensor:
         """Their part of the gradients of the batch's mean loss, in parts where the recipe wishes that; their summed loss."""
+        whole, labels = len(labels), labels[self._share.part(len(labels))]
         parts = max(1, min(self._recipe.batch_parts, len(labels) // FEWEST_IMAGES))
         loss_sums = []
         for some, theirs in zip(images.tensor_split(parts), labels.tensor_split(parts), strict=True):

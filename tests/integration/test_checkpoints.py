@@ -14,6 +14,7 @@ from searchspaces.policy import Base, Batch, Branch, Choice, PadCrop, Policy, St
 from trials import checkpoints
 from trials.data import Prepared
 from trials.places import Location, RemoteFile
+from trials.recipes import default_recipe
 from trials.run import run_trial
 from trials.train import Trainer
 from trials.values import Epoch, TrialResult, TrialSpec
@@ -108,6 +109,16 @@ def test_one_that_was_to_stop_early_stops_there_after_all(spec: TrialSpec, tmp_p
     wanted = whole.figures(whole.run())
     assert len(wanted[0]) < 9
     assert killed.run(killed_after=2) is None and killed.figures(killed.run()) == wanted
+
+
+@pytest.mark.gpu
+def test_on_a_gpu_it_is_the_same(spec: TrialSpec, tmp_path: Path) -> None:
+    spec = dataclasses.replace(
+        spec, recipe=dataclasses.replace(default_recipe("cuda"), batch_images=32, ema_decay=0.9, dropout=0.2)
+    )
+    whole, killed = Attempts(spec, tmp_path / "whole"), Attempts(spec, tmp_path / "killed")
+    assert killed.run(killed_after=3) is None
+    assert killed.figures(killed.run()) == whole.figures(whole.run()) and killed.told == [3, 4]
 
 
 def test_behind_a_url_it_is_the_same(spec: TrialSpec, tmp_path: Path) -> None:

@@ -103,6 +103,15 @@ def test_parts_are_whole_and_alike() -> None:
         assert sum(Share(rank, count).is_mine(5) for rank in range(count)) == 1
 
 
+@pytest.mark.gpu
+@pytest.mark.skipif(torch.cuda.device_count() < 2, reason="needs two GPUs")
+def test_over_two_gpus_it_is_the_same_again(data: Prepared, tmp_path: Path) -> None:
+    spec = spec_of(data, POLICY, model=GROUPED, device="cuda")
+    (one, _), (two, _), (again, _) = (trained(spec, tmp_path, processes) for processes in (1, 2, 2))
+    assert two.epochs == again.epochs and two.weights_sha256 == again.weights_sha256
+    assert two.epochs[-1].train_loss == pytest.approx(one.epochs[-1].train_loss, rel=1e-3)
+
+
 def test_more_processes_than_images_allow_are_refused(data: Prepared) -> None:
     with pytest.raises(BadInput, match="processes: 16 for 31 images; allowed is at most 15"):
         check_recipe(spec_of(data, PLAIN, processes=16).recipe)
