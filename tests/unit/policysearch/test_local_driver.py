@@ -257,3 +257,10 @@ def test_workers_share_out_the_gpus_that_are_visible_in_turn(
     driver = LocalDriver(4, visible_gpus(), pack(partial(_seen, folder=str(tmp_path / "seen"))))
     driver.run(Source(ledger, list(tasks(ledger, 4))), lambda event: None)
     assert sorted(file.read_text() for file in (tmp_path / "seen").iterdir()) == ["3", "3", "GPU-5", "GPU-5"]
+
+
+def test_trials_over_several_gpus_get_groups_of_them() -> None:
+    from policysearch.wished import in_groups
+
+    assert in_groups(("0", "1", "GPU-2", "3", "4"), 2) == ("0,1", "GPU-2,3")
+    assert in_groups(("0", "1"), 1) == ("0", "1") and in_groups(("0",), 2) == ()
