@@ -127,8 +127,8 @@ class Trainer:
         return loss
 
     def _one_step(self, images: Tensor, labels: Tensor) -> Tensor:
-        """Take one optimiser step; the summed loss of the images: this process's part of a batch, normalised. Labels are the whole
-        batch's: classes, or shares of each class.
+        """Take one optimiser step; the summed loss of the images: this process's part of a batch, normalised. Labels are the
+        whole batch's: classes, or shares of each class.
         """
         rate = learning_rate(self._step, self._steps, self._recipe)
         for group in self._optimiser.param_groups:
