@@ -24,13 +24,14 @@ from policysearch.holding import held
 from policysearch.home import Home
 from policysearch.judgement import judge
 from policysearch.judging import Arm
-from policysearch.kept_weights import KeptWeights
+from policysearch.kept_weights import CONFIRMATION, WEIGHTS, KeptWeights, note_place, place_of
 from policysearch.ledger import SEARCHED, Claim, Figure, Ledger, StudyRecord, TrialRecord
 from policysearch.selection import best_trial
 from searchspaces.errors import BadInput, NoTrialSucceeded
 from searchspaces.limiting import limited_space, recorded_cut
 from searchspaces.policy_json import policy_from_dict
 from searchspaces.spaces import usual_base
+from trials.places import Location
 from trials.values import DataRef, Recipe
 
 DEFAULT_SEEDS = 5
@@ -61,10 +62,12 @@ def confirm_and_disclose(
         figure = None if claim is None else claim.figure
         if figure is None:
             setting = setting_for_test(home, ledger, study)
-            confirmation = _Confirmation(home, ledger, study, setting, directory, driver, hold.watching(listener))
+            note_place(ledger, study, None)
+            place = place_of(ledger, study, directory)
+            confirmation = _Confirmation(home, ledger, study, setting, place, driver, hold.watching(listener))
             figure = confirmation.disclosed(claim, seeds)
         write_policy(home, ledger, study)
-        KeptWeights(directory / "confirmation").sweep([figure.models[0]["trial_uid"]])
+        KeptWeights(place_of(ledger, study, directory) / CONFIRMATION).sweep([figure.models[0]["trial_uid"]])
     return figure
 
 
@@ -134,7 +137,7 @@ class _Confirmation:
     ledger: Ledger
     study: StudyRecord
     setting: Setting
-    directory: Path
+    place: Location
     driver: Driver
     listener: Listener
 
@@ -158,7 +161,7 @@ class _Confirmation:
         # Seed by seed, so that both sides have come equally far when it is stopped.
         pairs = [(arm, plans[arm.key][place]) for place in range(models) for arm in arms]
         self.listener(Event("stage", total=len(pairs), text="models for the test"))
-        weights = KeptWeights(self.directory / "confirmation")
+        weights = KeptWeights(self.place / CONFIRMATION)
         records = run_planned(
             [plan for _, plan in pairs],
             *(self.driver, self.ledger, self.study, self.setting, self.listener, weights.path),
@@ -185,8 +188,8 @@ class _Confirmation:
         found = []
         for model in claim.models:
             trial = self.ledger.trial(model["trial_uid"])
-            folder = "confirmation" if trial.role == "confirmation" else "weights"
-            path = KeptWeights(self.directory / folder).path(trial.trial_uid)
+            folder = CONFIRMATION if trial.role == "confirmation" else WEIGHTS
+            path = KeptWeights(self.place / folder).path(trial.trial_uid)
             found.append(Entrant(trial, path, model["label"], model["arm"]))
         return found
 

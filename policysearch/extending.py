@@ -6,18 +6,19 @@ which begins with all that its parent has finished and whose own look will count
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from policysearch.home import Home
-from policysearch.kept_weights import KeptWeights
+from policysearch.kept_weights import PLACE, WEIGHTS, KeptWeights, note_place, place_of
 from policysearch.ledger import Ledger, StudyRecord
 from policysearch.selection import winner
 from policysearch.study import Study
 from searchspaces.errors import BadInput, NoTrialSucceeded
 from searchspaces.json_text import canonical_json, one_line
-from searchspaces.whole_files import write_whole
 from trials.data.functions import is_function_name
+from trials.places import write_at
 
 MOST = 1_000_000
 
@@ -60,6 +61,7 @@ def extension(ledger: Ledger, home: Home, known: StudyRecord, more: str, wishes:
     record, notes = known, list[str]()
     while (claim := ledger.claim(record.uid)) is not None and claim.figure is not None:
         parent, record = record, _child(ledger, record, wishes)
+        note_place(ledger, record, ledger.facts(parent.uid).get(PLACE))
         _copy_weights(ledger, home, parent, record)
         notes.append(
             f"the test figure of {parent.name} has been disclosed, so it goes on as {record.name}, whose own look will count that"
@@ -102,8 +104,10 @@ def _copy_weights(ledger: Ledger, home: Home, parent: StudyRecord, child: StudyR
         old, new = winner(ledger.trials(parent.uid)), winner(ledger.trials(child.uid))
     except NoTrialSucceeded:
         return
-    source = KeptWeights(home.study_directory(parent.name) / "weights").path(old.trial_uid)
-    target = KeptWeights(home.study_directory(child.name) / "weights").path(new.trial_uid)
-    if old.number == new.number and source.exists() and not target.exists():
-        target.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(target, source.read_bytes())
+    source, target = (
+        KeptWeights(place_of(ledger, study, home.study_directory(study.name)) / WEIGHTS).path(trial.trial_uid)
+        for study, trial in ((parent, old), (child, new))
+    )
+    with suppress(OSError):
+        if old.number == new.number and source.exists() and not target.exists():
+            write_at(target, source.read_bytes())

@@ -17,6 +17,7 @@ from searchspaces.errors import BadInput
 from trials.data import Split, open_split, read_meta
 from trials.data.store import fingerprint
 from trials.failpoints import reach
+from trials.places import Location
 from trials.values import Recipe, Score
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ class Entrant:
     """
 
     trial: TrialRecord
-    weights_path: Path
+    weights_path: Location
     label: str
     arm: Side = "winner"
 

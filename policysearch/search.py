@@ -33,6 +33,7 @@ from policysearch.extending import extension
 from policysearch.holding import held
 from policysearch.home import Home
 from policysearch.judgement import Judgement, judge
+from policysearch.kept_weights import note_place, place_of, require_place
 from policysearch.ledger import SEARCHED, Figure, Ledger, StudyRecord, TrialRecord
 from policysearch.nets import check_net
 from policysearch.room import in_words, make_room
@@ -84,6 +85,7 @@ def search(study: Study, trials: int, listener: Listener, test: bool, extend: st
     deadline = None if study.max_hours is None else time.monotonic() + 3600 * study.max_hours
     home = Home.locate(study.home, study.storage).make()
     find_family(study.space_wish)  # before images are prepared, which may take long
+    require_place(study.checkpoints)
     check_net(study)
     enqueued = read_policies(study.enqueue)
     with _termination_interrupts(), home.keeping_kernels():
@@ -97,13 +99,16 @@ def search(study: Study, trials: int, listener: Listener, test: bool, extend: st
         )  # or refuse the wish before there is a study
         driver = driver_for(study, wish.setting)
         record, trials, notes = _study_in_ledger(study, wish, ledger, home, trials, extend)
+        note_place(ledger, record, study.checkpoints)
         if prepared is not None:
             ledger.note_fact(record.uid, "duplicates", dict(prepared.leaks))  # counts alone, for who tells of the study later
         with home.lock(record.name) as directory, held(ledger, record) as hold:
             course = Course(
                 *(study, home, ledger, record, wish.setting, prepared, directory, hold.watching(listener), trials, test),
                 *(_at_once(study, driver), deadline, frozenset(still_to_test(ledger.claim(record.uid)))),
+                place=place_of(ledger, record, directory),
             )
+            course.sweep_trainings()
             _tell_what_stands(course, notes)
             _run(course, driver)
             _conclude(course)
@@ -169,7 +174,8 @@ def _conclude(course: Course) -> None:
     """Keep the weights that may still be wanted, and write the policy, unless the budget is too short to recommend one."""
     ledger, record = course.ledger, course.record
     best = _best(course)
-    course.weights.sweep({best.trial_uid, *course.keep})
+    course.weights.sweep({best.trial_uid, *course.keep, *course.finalists})
+    course.sweep_trainings()
     if course.stopped == "budget":
         return
     for uid in sorted(course.keep) or [best.trial_uid]:

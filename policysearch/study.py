@@ -42,6 +42,7 @@ OBJECTIVE = "validation error of the last epoch"
 # What a recipe owes to the machine the study began on, not to a wish: no part of a study's name, and kept when the study goes on.
 MACHINE_PARTS = ("precision", "channels_last", "device")
 MOST_DIFFERENCES = 3
+MOST_GPUS = 64  # of a trial
 LONGEST_SPACE = 40  # letters of a study's made-up name
 
 
@@ -66,6 +67,9 @@ class Study:
 
     How images are read: `levels` (the window of 16-bit ones, "LOW:HIGH" or "full"; part of the identity), `columns` (a table's,
     such as "path=FILE,label=KIND") and `skip_bad` (leave out up to 1 % that can't be read).
+
+    `checkpoints` is where nets are kept, the best one's, the finalists' and those of trainings under way: a folder, or a URL
+    that fsspec can write to. Default: the place that the study has, at first its folder in the home. No part of the identity.
 
     `objective` is a function of your own that trains in place of ours (`policysearch.objective.Context` is what it gets); then
     `data` may be left out, and `channels` and `domain` say what images it has (3 and "photos" unless they are given). Its name is
@@ -117,6 +121,7 @@ class Study:
     columns: str | None = None
     levels: str | None = None
     skip_bad: bool = False
+    checkpoints: str | PathLike[str] | None = None
 
     def __post_init__(self) -> None:
         check_count("epochs", self.epochs, 1, 100_000)
@@ -140,8 +145,10 @@ class Study:
             length = getattr(self, limit)
             if length is not None and not length > 0:
                 raise BadInput(f"{limit} {length}: allowed is a number above 0; leave it out for no limit")
-        if self.gpus_per_trial is not None and not 0 < self.gpus_per_trial <= 1:
-            raise BadInput(f"gpus_per_trial {self.gpus_per_trial}: allowed is above 0, at most 1; 0.25 puts four trials on a GPU")
+        share = self.gpus_per_trial
+        if share is not None and not (0 < share <= 1 or (1 < share <= MOST_GPUS and share == int(share))):
+            allowed = f"above 0, at most 1 (0.25 puts four trials on a GPU), and whole numbers to {MOST_GPUS} (2: one over two)"
+            raise BadInput(f"gpus_per_trial {share}: allowed is {allowed}")
         stopping = read_early_stopping(self.early_stopping, self.epochs)
         if self.objective is not None and stopping.by != "epochs":
             raise BadInput(
@@ -157,6 +164,8 @@ class Study:
             raise BadInput("data: none given; give images, or an objective: a function of your own that trains")
         if self.objective is not None:
             name_of(self.objective)
+            if self.checkpoints is not None:
+                raise BadInput("checkpoints: your function's nets are its own, and it keeps them; leave it out, or the objective")
             if self.trim:
                 raise BadInput("trim: only our own net says which strengths keep the labels; leave it out, or the objective")
             if self.views != "identity":

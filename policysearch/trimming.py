@@ -7,7 +7,6 @@ nothing is left to search. `trials.label_keeping` has the rule by which a class 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from policysearch.ledger import Ledger, StudyRecord
@@ -21,6 +20,7 @@ from trials.data import Prepared, open_split, read_meta
 from trials.evaluate import load_model
 from trials.label_breaking import MOVES
 from trials.label_keeping import broken_in_words, kept_labels
+from trials.places import Location
 from trials.seeds import numpy_generator
 from trials.values import TrialSpec
 
@@ -35,7 +35,7 @@ POINTS_LOOKED_AT = 256
 
 
 def check_labels(
-    ledger: Ledger, study: StudyRecord, setting: "Setting", weights_path: Path, trim: bool, prepared: Prepared
+    ledger: Ledger, study: StudyRecord, setting: "Setting", weights_path: Location, trim: bool, prepared: Prepared
 ) -> tuple["Setting", tuple[str, ...]]:
     """The setting that the study goes on with, and sentences for the user on what breaks labels and what was cut.
 
@@ -117,7 +117,7 @@ def what_breaks(table: Mapping[str, Any]) -> tuple[str, ...]:
     return told or (f"labels: no op of the space or of the baselines breaks a class ({asked})",)
 
 
-def _look(ledger: Ledger, study: StudyRecord, setting: "Setting", weights_path: Path, prepared: Prepared) -> dict[str, Any]:
+def _look(ledger: Ledger, study: StudyRecord, setting: "Setting", weights_path: Location, prepared: Prepared) -> dict[str, Any]:
     plainest = next(iter(setting.baselines))
     trials = [trial for trial in ledger.trials(study.uid) if trial.role == "baseline" and trial.label == plainest]
     if not trials or trials[0].result is None or trials[0].result.weights_sha256 is None:

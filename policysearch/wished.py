@@ -3,7 +3,7 @@
 All of it can be asked again and gives the same; the ledger is only read. Refuses what would leave a study that nobody can finish.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -143,6 +143,9 @@ def _recipe(study: Study) -> Recipe:
     if study.objective is not None:
         return replace(Recipe(), **fixed, views=recipe_views(study.views))
     recipe = replace(default_recipe(fixed.get("device")), **fixed)
+    if recipe.device == "cuda" and study.gpus_per_trial is not None and study.gpus_per_trial > 1:
+        fixed = {**fixed, "processes": int(study.gpus_per_trial)}
+        recipe = replace(recipe, processes=fixed["processes"])
     return replace(recipe, **net_fields(study, fixed), views=recipe_views(study.views))
 
 
@@ -172,14 +175,23 @@ def driver_for(study: Study, setting: Setting) -> Driver:
         return RayDriver(study.workers, study.address, share, packed)
     from policysearch.drivers.local import LocalDriver, visible_gpus
 
-    gpus = visible_gpus() if share else ()
-    room = int(len(gpus) / share + 1e-9) if gpus else usable_cores()
-    return LocalDriver(min(study.workers or usable_cores(), usable_cores(), room), gpus, packed)
+    each = setting.recipe.processes if study.objective is None else max(1, int(share))
+    gpus = in_groups(visible_gpus(), each) if share else ()
+    room = int(len(gpus) * each / share + 1e-9) if gpus else usable_cores() // each
+    return LocalDriver(min(study.workers or usable_cores(), usable_cores(), max(1, room)), gpus, packed)
+
+
+def in_groups(gpus: Sequence[str], size: int) -> tuple[str, ...]:
+    """The GPUs in groups of `size`, as CUDA_VISIBLE_DEVICES names them: one for each trial that is shared out over so many."""
+    return tuple(",".join(gpus[start : start + size]) for start in range(0, len(gpus) - size + 1, size))
 
 
 def _share_of_a_gpu(study: Study, setting: Setting) -> float:
     if study.objective is None:
-        return (study.gpus_per_trial or GPUS_PER_TRIAL) if setting.recipe.device == "cuda" else 0.0
+        alone = study.gpus_per_trial or (GPUS_PER_TRIAL if setting.recipe.processes == 1 else 1.0)
+        return (
+            max(alone, float(setting.recipe.processes > 1) * setting.recipe.processes) if setting.recipe.device == "cuda" else 0.0
+        )
     import torch
 
     if study.address is not None and not torch.cuda.is_available():  # what the cluster's nodes have, this one can't tell

@@ -93,6 +93,14 @@ FIELDS: tuple[RecipeField, ...] = (
         high=1024,
     ),
     RecipeField(
+        "processes",
+        "whole",
+        "over how many GPUs of a machine (on a CPU: processes) one training is shared out (docs/hardware.md)",
+        unit="processes",
+        low=1,
+        high=64,
+    ),
+    RecipeField(
         "optimiser",
         "word",
         "sgd: Nesterov momentum (Sutskever et al. 2013), decay as an L2 penalty; adamw: Adam with decoupled decay"

@@ -55,7 +55,8 @@ class Study:
         data = DataRef(str(root / "data" / "bars-0"), "0" * 64)
         self.setting = Setting(build_space(family, 3, PHOTO_BASE), baselines(3, PHOTO_BASE), Recipe(), data, 3, 1)
         self.study = self.ledger.create_study("bars", {"test": "1", "recipe": asdict(self.setting.recipe)})
-        self.weights = KeptWeights(self.home.study_directory("bars") / "weights")
+        self.weights_folder = self.home.study_directory("bars") / "weights"
+        self.weights = KeptWeights(self.weights_folder)
         self.events: list[Event] = []
 
     def campaign(self, wanted: int, sampler: str = "random", listener: Listener | None = None, **more: Any) -> Campaign:

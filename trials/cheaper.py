@@ -20,6 +20,7 @@ from searchspaces.errors import BadInput
 from trials.data import Split
 from trials.data.joined import JoinedImages
 from trials.data.stratified import stratified_parts
+from trials.data.whole import WholeImages
 from trials.seeds import derive_seed
 from trials.values import TrialSpec
 
@@ -94,11 +95,13 @@ def _fewer(train: Split, share: float, seed: int) -> Split:
     count, fixed = images_of(share, len(train.labels)), derive_seed(seed, "fewer images")
     (rows,) = stratified_parts(train.labels, (count,), (1,), fixed)
     images = cast("Images", JoinedImages([train.images], rows))
-    return replace(train, images=images, labels=train.labels[rows], fingerprint=_name(train, f"{count} images {fixed}"))
+    whole = None if train.whole is None else WholeImages.joined([train.whole], rows)
+    name = _name(train, f"{count} images {fixed}")
+    return replace(train, images=images, labels=train.labels[rows], fingerprint=name, whole=whole)
 
 
 def _smaller(split: Split, share: float) -> Split:
-    """The images with that share of their pixels, antialiased: made for this training, in memory."""
+    """The images with that share of their pixels, antialiased: made for this training, in memory. Whole ones are cut to as many."""
     resolution = math.sqrt(share)
     check_enough("size", share, len(split.labels), len(split.classes), *split.images.shape[2:])
     height, width = (resized_side(side, resolution) for side in split.images.shape[2:])

@@ -8,7 +8,6 @@ logits that aren't finite: a net that gives them has no score.
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -20,8 +19,10 @@ from trials.data import Split
 from trials.machine import reproducible
 from trials.models import build_model
 from trials.pixels import ImageStore, Normaliser
+from trials.places import Location
 from trials.recipes import check_recipe
 from trials.seeds import torch_generator
+from trials.sharing import ALONE, Share
 from trials.values import Recipe, Score
 from trials.views import Show, showings
 from trials.weights import load_weights
@@ -34,7 +35,13 @@ class NotFinite(ArithmeticError):
 
 
 def score(
-    model: nn.Module, split: Split, recipe: Recipe, mean: Sequence[float], std: Sequence[float], views: str = IDENTITY
+    model: nn.Module,
+    split: Split,
+    recipe: Recipe,
+    mean: Sequence[float],
+    std: Sequence[float],
+    views: str = IDENTITY,
+    share: Share = ALONE,
 ) -> Score:
     """Score `model` (on the recipe's device) over `split`, in evaluation mode; the mode it came in is put back.
 
@@ -44,7 +51,7 @@ def score(
     NaN or infinite, BadInput for unknown views.
     """
     with evaluating(model), reproducible(recipe):
-        outputs = _outputs(model, split, recipe, Normaliser(mean, std, recipe), views)
+        outputs = _outputs(model, split, recipe, Normaliser(mean, std, recipe), views, share)
     return _score_of(outputs, torch.from_numpy(np.array(split.labels)))
 
 
@@ -60,7 +67,7 @@ def evaluating(model: nn.Module) -> Iterator[None]:
             module.training = True
 
 
-def load_model(weights_path: Path, sha256: str, channels: int, classes: int, recipe: Recipe) -> nn.Module:
+def load_model(weights_path: Location, sha256: str, channels: int, classes: int, recipe: Recipe) -> nn.Module:
     """The net that `weights_path` holds, in evaluation mode on the recipe's device.
 
     Raises BadInput when the file isn't the one hashed or holds another net, or this machine can't follow the recipe.
@@ -82,13 +89,13 @@ def precision(recipe: Recipe) -> torch.autocast:
     return torch.autocast(recipe.device, dtype=torch.bfloat16, enabled=recipe.precision == "bfloat16")
 
 
-def _outputs(model: nn.Module, split: Split, recipe: Recipe, normaliser: Normaliser, views: str) -> Tensor:
+def _outputs(model: nn.Module, split: Split, recipe: Recipe, normaliser: Normaliser, views: str, share: Share) -> Tensor:
     """What the net says of each image: the logits of one view, or the logarithms of the mean of several views' probabilities."""
     store = ImageStore(split.images, recipe.device)
     count = views_count(views)
     total: Tensor | None = None
     for show in showings(views, split.images.shape):
-        logits = _logits(model, store, len(split.labels), recipe, normaliser, show)
+        logits = _logits(model, store, (len(split.labels), len(split.classes)), recipe, normaliser, show, share)
         if not torch.isfinite(logits).all():
             raise NotFinite("the net's outputs on the scored images are not finite")
         if count == 1:
@@ -99,14 +106,19 @@ def _outputs(model: nn.Module, split: Split, recipe: Recipe, normaliser: Normali
     return total - math.log(count)
 
 
-def _logits(model: nn.Module, store: ImageStore, images: int, recipe: Recipe, normaliser: Normaliser, show: Show) -> Tensor:
+def _logits(
+    model: nn.Module, store: ImageStore, shape: tuple[int, int], recipe: Recipe, normaliser: Normaliser, show: Show, share: Share
+) -> Tensor:
     """Float32 logits (images, classes) on the CPU, of one view. Batches are always cut alike: rounding may depend on them."""
-    parts = []
+    logits = torch.zeros(shape)
     with torch.inference_mode(), precision(recipe):
-        for start in range(0, images, SCORE_BATCH_IMAGES):
-            index = np.arange(start, min(start + SCORE_BATCH_IMAGES, images))
-            parts.append(model(normaliser(show(store.take(index), index))).float().cpu())
-    return torch.cat(parts)
+        for number, start in enumerate(range(0, shape[0], SCORE_BATCH_IMAGES)):
+            if share.is_mine(number):
+                index = np.arange(start, min(start + SCORE_BATCH_IMAGES, shape[0]))
+                logits[index] = model(normaliser(show(store.take(index), index))).float().cpu()
+    if share.count > 1:
+        logits = share.add_up(logits.to(recipe.device)).cpu()  # of each image one process has the logits, and the others zeros
+    return logits
 
 
 def _score_of(logits: Tensor, labels: Tensor) -> Score:

@@ -18,7 +18,9 @@ POINTS = (
     "after_claim",  # the ledger knows the attempt; nothing is trained yet
     "after_suggest",  # a suggestion is known to its sampler alone
     "mid_epoch",
-    "checkpoint_half_written",
+    "training_half_written",  # what a killed training goes on from
+    "training_written",
+    "checkpoint_half_written",  # the weights of a trained net
     "checkpoint_renamed",
     "before_commit",
     "after_commit",  # the result is recorded; nobody has been told

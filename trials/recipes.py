@@ -14,6 +14,7 @@ from searchspaces.recipe_fields import FIELDS, milestones
 from searchspaces.views import checked_views
 from trials.machine import cpu_multiplies_bfloat16
 from trials.models import check_model
+from trials.models.asked import read_model
 from trials.values import Recipe
 
 
@@ -52,6 +53,17 @@ def _check_fields(recipe: Recipe) -> None:
         raise BadInput("weights_sha256: it goes with weights, and they with it; give both, or neither")
     if recipe.frozen_stages and not recipe.weights:
         raise BadInput(f"frozen_stages: {recipe.frozen_stages}, of a net that starts from chance; give weights, or freeze none")
+    if recipe.processes > 1 and recipe.batch_images < 2 * recipe.processes * recipe.batch_parts:
+        most = recipe.batch_images // (2 * recipe.batch_parts)
+        raise BadInput(
+            f"processes: {recipe.processes} for {recipe.batch_images} images; allowed is at most {most}, two images each"
+        )
+    if recipe.processes > 1 and read_model(recipe.model).source == "own":
+        raise BadInput(f"processes: {recipe.processes}, but the net is a function of your own, which the others have not; give 1")
+    if recipe.device == "cuda" and recipe.processes > max(1, torch.cuda.device_count()):
+        raise BadInput(
+            f"processes: {recipe.processes}, but {torch.cuda.device_count()} GPUs are visible; each needs one of its own"
+        )
     if recipe.batch_parts > 1 and recipe.batch_images < 2 * recipe.batch_parts:
         most = recipe.batch_images // 2
         raise BadInput(

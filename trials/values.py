@@ -45,6 +45,7 @@ class Recipe:
     patience_epochs: int = 0
     gradient_clip: float = 0.0
     batch_parts: int = 1
+    processes: int = 1
     weights: str = ""
     weights_sha256: str = ""
     frozen_stages: int = 0

@@ -6,28 +6,26 @@ Refuses a file that is missing, changed, or holds other tensors than the net has
 import hashlib
 import io
 from functools import partial
-from pathlib import Path
 
 import torch
 from torch import nn
 
 from searchspaces.errors import BadInput
-from searchspaces.whole_files import FOR_THE_OWNER, write_whole
 from trials.failpoints import reach
+from trials.places import Location, write_at
 
 
-def save_weights(model: nn.Module, path: Path) -> str:
-    """Write the net's state to `path` by temporary file, fsync and rename; returns the file's SHA-256 in hex."""
+def save_weights(model: nn.Module, path: Location) -> str:
+    """Write the net's state to `path`, whole or not at all (`trials.places`); returns the file's SHA-256 in hex."""
     buffer = io.BytesIO()
     torch.save({name: tensor.cpu() for name, tensor in model.state_dict().items()}, buffer)
     data = buffer.getvalue()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, data, FOR_THE_OWNER, halfway=partial(reach, "checkpoint_half_written"))
+    write_at(path, data, halfway=partial(reach, "checkpoint_half_written"))
     reach("checkpoint_renamed")
     return hashlib.sha256(data).hexdigest()
 
 
-def load_weights(model: nn.Module, path: Path, sha256: str) -> None:
+def load_weights(model: nn.Module, path: Location, sha256: str) -> None:
     """Put the weights of `path` into `model`. Raises BadInput when the file is missing, isn't the one hashed, or doesn't fit."""
     try:
         data = path.read_bytes()

@@ -119,6 +119,7 @@ five minutes; Ctrl-C stops it, and the same command goes on from there.
 @click.option("--address", metavar="ADDRESS", help="The Ray cluster to run on, such as auto.")
 @click.option("--workers", type=int, metavar="N", help="Trials at once (default: one a core).")
 @click.option("--gpus-per-trial", type=float, metavar="SHARE", help="The share of a GPU that a trial takes, such as 0.25.")
+@click.option("--checkpoints", metavar="DIR|URL", help="Where nets are kept, as fsspec names it (default: in the home).")
 @click.option("--study", "name", metavar="NAME", help="The study's name (default: made from the wishes).")
 @click.option("--seed", type=int, default=0, show_default=True, help="All randomness of the study derives from it.")
 @click.option("--test", is_flag=True, help="Open the test set at the end, once, for the verdict.")

@@ -10,14 +10,15 @@ from pathlib import Path
 from typing import Literal
 
 from policysearch.campaign import Setting
-from policysearch.course.planned import Planned, PlannedTraining
+from policysearch.course.planned import ALL_ROLES, Planned, PlannedTraining
 from policysearch.drivers import Event, Listener
 from policysearch.home import Home
-from policysearch.kept_weights import KeptWeights
+from policysearch.kept_weights import TRAINING, WEIGHTS, KeptWeights
 from policysearch.ledger import Ledger, Role, StudyRecord, TrialRecord
 from policysearch.study import Study
 from searchspaces.policy import Policy
 from trials.data import Prepared
+from trials.places import Location
 
 Stopped = Literal["time", "budget"]
 
@@ -27,7 +28,7 @@ class Course:
     """A study under way. `setting` is the trimmed one once labels have been looked at; `trials` are to be searched in all.
 
     `at_once` is how many trials run together; `deadline` a moment of `clock`, None for no limit. `stopped` says what ended it
-    before a verdict: the time, or a budget too short to compare policies.
+    before a verdict: the time, or a budget too short to compare policies. `place` is where nets are kept (None: `directory`).
     """
 
     study: Study
@@ -47,11 +48,25 @@ class Course:
     notes: list[str] = field(default_factory=list)
     plan_told: bool = False
     stopped: Stopped | None = None
+    place: Location | None = None
 
     @property
     def weights(self) -> KeptWeights:
-        """The weights of searched policies and baselines."""
-        return KeptWeights(self.directory / "weights")
+        """The weights of searched policies, baselines and finalists."""
+        return KeptWeights((self.place or self.directory) / WEIGHTS)
+
+    @property
+    def finalists(self) -> frozenset[str]:
+        """The finalists' trainings that are done: their weights are kept."""
+        rows = self.ledger.standings(self.record.uid, ("finalist",))
+        return frozenset(row.trial_uid for row in rows if row.status == "done")
+
+    def sweep_trainings(self) -> None:
+        """Delete what killed trainings would go on from, but of those that are not over. Only while no worker trains."""
+        folder = (self.place or self.directory) / TRAINING
+        if folder.exists():
+            rows = self.ledger.standings(self.record.uid, ALL_ROLES)
+            KeptWeights(folder).sweep(row.trial_uid for row in rows if row.status is None)
 
     @property
     def plainest_first(self) -> bool:

@@ -31,7 +31,7 @@ def train_finalists(course: Course) -> Stages[None]:
     runs = _seed_by_seed(course, [(arm, arm.overrides, "") for arm in arms])
     reserve = test_reserve_seconds(course)
     course.begin("finalists", len(runs))
-    yield (source := course.planned([plan for _, plan in runs], reserve=reserve))
+    yield (source := course.planned([plan for _, plan in runs], keep_weights=True, reserve=reserve))
     if not _is_over(course, source):
         return
     leading = _leading(runs, source, min(FEWEST_RUNS, course.study.finalist_seeds))
@@ -40,7 +40,7 @@ def train_finalists(course: Course) -> Stages[None]:
     free = [arm for arm in arms if arm.role == "baseline"]
     again = _seed_by_seed(course, [(arm, leading.overrides, f" with the recipe of {leading.label}") for arm in free])
     course.begin("baselines with the leader's recipe", len(again))
-    yield (source := course.planned([plan for _, plan in again], reserve=reserve))
+    yield (source := course.planned([plan for _, plan in again], keep_weights=True, reserve=reserve))
     _is_over(course, source)
 
 

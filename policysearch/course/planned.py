@@ -8,7 +8,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from policysearch.drivers import Driver, Event, Later, Listener, Task
@@ -19,6 +18,7 @@ from policysearch.spare_time import SpareTime
 from policysearch.specs import placed, training_in_words, trial_spec, trial_uid_for
 from searchspaces.policy import Policy
 from searchspaces.policy_json import digest
+from trials.places import Location
 from trials.values import TrialResult
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def run_planned(
     study: StudyRecord,
     setting: "Setting",
     listener: Listener,
-    weights_path: Callable[[str], Path],
+    weights_path: Callable[[str], Location],
     keep_weights: bool = False,
     deadline: float | None = None,
     clock: Callable[[], float] = time.monotonic,
@@ -91,7 +91,7 @@ class Planned:
         study: StudyRecord,
         setting: "Setting",
         listener: Listener,
-        weights_path: Callable[[str], Path],
+        weights_path: Callable[[str], Location],
         keep_weights: bool = False,
         deadline: float | None = None,
         clock: Callable[[], float] = time.monotonic,

@@ -21,7 +21,7 @@ def search_policies(course: Course) -> Stages[None]:
     deadline = None if course.deadline is None else course.deadline - reserve_seconds(course)
     campaign = Campaign(
         *(course.ledger, course.record, setting, sampler, course.weights, course.trials, course.listener),
-        *(deadline, course.keep, course.clock),
+        *(deadline, course.keep | course.finalists, course.clock),
     )
     enqueued = count_in(course.ledger.standings(course.record.uid), setting.enqueued)
     course.begin("search", enqueued + expected_trials(setting.early_stopping, course.trials))

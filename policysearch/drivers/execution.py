@@ -19,9 +19,12 @@ from pathlib import Path
 from typing import Any
 
 from policysearch.drivers import Task
+from policysearch.kept_weights import training_path
 from policysearch.ledger import LEASE_SECONDS, Ledger, Superseded
 from searchspaces.errors import BadInput
 from trials.failpoints import reach
+from trials.gpu_failures import is_gpu_failure
+from trials.places import location
 from trials.values import Epoch, TrialResult, TrialSpec
 
 NOTE_SECONDS = 1.0  # a note costs a sync of the disk, as long as an epoch of a small trial; people look once a second at most
@@ -43,11 +46,13 @@ def execute(
     clock: Callable[[], float] = time.monotonic,
     on_claim: Callable[[], None] = lambda: None,
     on_result: Callable[[TrialResult], None] = lambda result: None,
+    on_note: Callable[[str], None] = lambda text: None,
 ) -> TrialResult:
     """Run the task's trial, or `objective` in its place, and commit the result; what is returned is what the ledger holds.
 
     `on_claim` is told when the trial is this worker's, `on_epoch` of every epoch. Before that the ledger notes it, the first and
-    then at most one each `NOTE_SECONDS` of `clock`; the result has them all. `on_result` has the result before it is committed. A
+    then at most one each `NOTE_SECONDS` of `clock`; the result has them all. `on_result` has the result before it is committed,
+    `on_note` sentences for the user. A training that was killed goes on from its checkpoint, which goes with the result. A
     spec that this machine can't follow is a failed trial with the reason. Raises what stops the worker itself: LedgerAway;
     Superseded when another worker has the trial now.
     """
@@ -55,6 +60,7 @@ def execute(
         ledger = ledger_at(task.ledger_url)
         stored = ledger.result(task.trial_uid)
         if stored is not None:
+            _forget_training(task)
             return stored
         _require_sound_process()
         reach("before_claim")
@@ -62,12 +68,13 @@ def execute(
     reach("after_claim")
     on_claim()
     with _Lease(ledger, task.trial_uid, fence) as lease, _limited(task.limit_seconds):
-        result = _result(task, _Noting(ledger, lease, on_epoch, clock), objective)
+        result = _result(task, _Noting(ledger, lease, on_epoch, clock), objective, on_note)
         on_result(result)
     reach("before_commit")
     with _ledger_trouble():
         stored = ledger.commit_result(result, fence)
     reach("after_commit")
+    _forget_training(task)
     return stored
 
 
@@ -156,7 +163,9 @@ def _require_sound_process() -> None:
         torch.cuda.synchronize()
 
 
-def _result(task: Task, note: Callable[[Epoch], None], objective: Callable[..., Any] | None) -> TrialResult:
+def _result(
+    task: Task, note: Callable[[Epoch], None], objective: Callable[..., Any] | None, on_note: Callable[[str], None]
+) -> TrialResult:
     try:
         if objective is not None:
             from policysearch.objective import run_objective
@@ -165,16 +174,31 @@ def _result(task: Task, note: Callable[[Epoch], None], objective: Callable[..., 
             return run_objective(task.spec, objective, note, files)
         from trials.run import run_trial
 
-        return run_trial(TrialSpec.from_dict(task.spec), note, Path(task.weights_path))
+        checkpoint = training_path(task.weights_path, task.trial_uid)
+        return run_trial(TrialSpec.from_dict(task.spec), note, location(task.weights_path), checkpoint, on_note)
     except BadInput as refused:
         return TrialResult(task.trial_uid, "failed", error=str(refused))
     except MemoryError:
         return TrialResult(task.trial_uid, "failed", error=OUT_OF_MEMORY)
 
 
+def broke_its_process(result: TrialResult) -> bool:
+    """Whether nothing more can be run in the process that this result comes from: a GPU has failed in it."""
+    return result.error is not None and is_gpu_failure(result.error)
+
+
 def record_failure(task: Task, reason: str) -> TrialResult:
     """Commit a failed result for a trial whose workers were lost. A result that is already there stands, and is returned."""
-    return ledger_at(task.ledger_url).commit_result(TrialResult(task.trial_uid, "failed", error=reason))
+    stored = ledger_at(task.ledger_url).commit_result(TrialResult(task.trial_uid, "failed", error=reason))
+    _forget_training(task)
+    return stored
+
+
+def _forget_training(task: Task) -> None:
+    """Delete what a killed training would go on from: the trial is over. What can't be deleted is swept away later."""
+    if task.weights_path:
+        with suppress(OSError):
+            training_path(task.weights_path, task.trial_uid).unlink(missing_ok=True)
 
 
 def one_thread_each(environment: MutableMapping[str, str]) -> None:

@@ -157,11 +157,15 @@ class _Crew:
             worker.claimed_at = time.monotonic()
         elif kind == "epoch":
             self._listener(Event("epoch", worker.task.trial_uid, message["epoch"], message["wrong"], message["total"]))
+        elif kind == "note":
+            self._listener(Event("note", worker.task.trial_uid, text=message["text"]))
         elif kind == "lost":
             self._lose(worker, message["reason"], message["ledger"])
         elif kind == "late":
             self._elsewhere[worker.task.trial_uid], worker.task = worker.task, None
             self._supply()
+        elif message["broken"]:
+            self._replace(worker, worker.task)
         else:
             if message["status"] == "done" and worker.claimed_at is not None:  # what fails at once says nothing of the others
                 self._slowest = max(self._slowest, (time.monotonic() - worker.claimed_at) / _fewest_epochs(worker.task))
@@ -257,6 +261,12 @@ class _Crew:
         else:
             record_failure(task, f"its worker was lost {TRIES} times: {reason}")
             self._over(worker.place, task)
+
+    def _replace(self, worker: Worker, done: Task) -> None:
+        """The trial has its result, and the worker could run no other."""
+        self._listener(Event("note", done.trial_uid, text="a GPU failed in a trial; what comes next there runs in a new process"))
+        self._dismiss_one(worker)
+        self._over(worker.place, done)
 
     def _over(self, place: int, task: Task) -> None:
         """A trial has its result and its worker is gone."""

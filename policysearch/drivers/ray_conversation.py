@@ -116,6 +116,8 @@ class Conversation:
         if "epoch" in result:
             uid = self._tasks[trial_id].trial_uid
             self._listener(Event("epoch", uid, result["epoch"], result["wrong"], result["images"]))
+        elif "note" in result:
+            self._listener(Event("note", self._tasks[trial_id].trial_uid, text=result["note"]))
         elif "refused" in result:
             self._refused[trial_id] = result["refused"]
         elif "late" in result:

@@ -6,6 +6,7 @@ its task, which is then no failure of the trial. Nothing here imports torch; wha
 
 import importlib.metadata
 import json
+import os
 import platform
 import shutil
 import socket
@@ -18,15 +19,19 @@ from pathlib import Path
 from typing import Any
 
 from policysearch.drivers import Task
-from policysearch.drivers.execution import LedgerAway, execute, ledger_at
+from policysearch.drivers.execution import LedgerAway, broke_its_process, execute, ledger_at
 from policysearch.drivers.ray_depot import Parts, copy_of, holds, node_directory, placed, send_weights
+from policysearch.kept_weights import TRAINING
 from policysearch.ledger import Superseded
 from searchspaces.errors import BadInput
 from searchspaces.json_text import one_line
+from trials.places import is_url
 from trials.values import TrialResult
 
 HOLD_BACK_SECONDS = 5.0  # before a task is refused: or the worker that refuses would be the first to be given the next
 FREE_BYTES = 256 * 1024**2
+BROKEN = 70  # the exit code of a worker in whose process a GPU failed
+OLD_SECONDS = 7 * 86_400.0
 SAME = ("policysearch", "ray", "torch")
 
 
@@ -105,9 +110,12 @@ def run_task(config: dict[str, Any], common: Common) -> None:
     def report(epoch: Any) -> None:
         tune.report({"epoch": epoch.number, "wrong": epoch.wrong, "images": epoch.total})
 
+    def note(text: str) -> None:
+        tune.report({"note": one_line(text, 400)})
+
     task = Task(**json.loads(config["task"]))
     try:
-        _carry_out(task, common, report)
+        _carry_out(task, common, report, note)
     except (Refused, LedgerAway) as refusal:
         time.sleep(HOLD_BACK_SECONDS)
         tune.report({"refused": f"node {node_name()}: {one_line(str(refusal), 400)}"})
@@ -115,7 +123,7 @@ def run_task(config: dict[str, Any], common: Common) -> None:
         tune.report({"late": True})
 
 
-def _carry_out(task: Task, common: Common, report: Any) -> None:
+def _carry_out(task: Task, common: Common, report: Any, note: Any) -> None:
     if common.versions:
         require_fit(tuple(sorted(common.versions.items())), common.only_host)
     objective = None if common.objective is None else _unpacked(common.objective)
@@ -128,7 +136,8 @@ def _carry_out(task: Task, common: Common, report: Any) -> None:
                 send_weights(file, file.name, FromDepot(common.depot).take_weights)
             file.unlink(missing_ok=True)
 
-    execute(task, report, objective, on_result=send)
+    if broke_its_process(execute(task, report, objective, on_result=send, on_note=note)):
+        os._exit(BROKEN)  # Tune keeps processes; the new one that it starts for this trial finds the result there
 
 
 @lru_cache(maxsize=1)
@@ -176,11 +185,20 @@ def _here(task: Task, common: Common) -> tuple[Task, bool]:
             raise Refused(f"the data can't be had from the driver's node ({type(error).__name__})") from error
         if directory != data["directory"]:
             task = replace(task, spec={**task.spec, "data": {**data, "directory": directory}})
-    if not task.weights_path or Path(common.mark).is_dir():
+    if not task.weights_path or is_url(task.weights_path) or Path(common.mark).is_dir():
         return task, False
+    _sweep(node_directory() / TRAINING)
     folder = node_directory() / "weights"
     folder.mkdir(exist_ok=True)
     return replace(task, weights_path=str(folder / Path(task.weights_path).name)), True
+
+
+def _sweep(folder: Path) -> None:
+    """Delete what trainings here have left that nobody went on from for long: their trials are over by now, elsewhere."""
+    for file in folder.glob("*"):
+        with suppress(OSError):
+            if time.time() > file.stat().st_mtime + OLD_SECONDS:
+                file.unlink()
 
 
 def survey(common: Common, ledger_url: str, data: Mapping[str, str] | None) -> str | None:

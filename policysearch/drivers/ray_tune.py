@@ -18,6 +18,7 @@ from policysearch.drivers.execution import usable_cores
 from policysearch.drivers.ray_cluster import Address, answers, environment, joined, open_door, own_cluster
 from policysearch.drivers.ray_conversation import Conversation
 from searchspaces.errors import PolicysearchError
+from trials.places import is_url
 
 if TYPE_CHECKING:
     from policysearch.drivers.ray_conduct import Plan
@@ -88,7 +89,7 @@ class RayDriver:
         from policysearch.drivers.ray_conduct import Plan
         from policysearch.drivers.ray_node import versions
 
-        weights = str(Path(first.weights_path).parent) if first.weights_path else None
+        weights = str(Path(first.weights_path).parent) if _is_on_disk(first) else None
         data: Any = first.spec.get("data")
         host, found = socket.gethostname(), versions()
         shares = self.gpus_per_trial
@@ -133,12 +134,17 @@ def _lost_head(address: Address) -> PolicysearchError:
     )
 
 
+def _is_on_disk(task: Task) -> bool:
+    return bool(task.weights_path) and not is_url(task.weights_path)
+
+
 @contextmanager
 def _directory_for_tune(first: Task) -> Iterator[str]:
     """A directory beside the study's weights, gone afterwards. Only its owner may read it: it holds the ledger's address."""
-    study = Path(first.weights_path).parent.parent if first.weights_path else Path(tempfile.gettempdir())
-    for left in study.glob("ray-*") if first.weights_path else ():
+    study = Path(first.weights_path).parent.parent if _is_on_disk(first) else Path(tempfile.gettempdir())
+    for left in study.glob("ray-*") if _is_on_disk(first) else ():
         shutil.rmtree(left, ignore_errors=True)
+    study.mkdir(parents=True, exist_ok=True)
     directory = tempfile.mkdtemp(prefix="ray-", dir=study)
     try:
         yield directory

@@ -91,7 +91,7 @@ class PassingOn(tune.Callback):
 
     def on_trial_result(self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any) -> None:
         """As `Conversation.reported` says."""
-        said = {name: result[name] for name in ("epoch", "wrong", "images", "refused", "late") if name in result}
+        said = {name: result[name] for name in ("epoch", "wrong", "images", "refused", "late", "note") if name in result}
         self._conversation.keeping(self._conversation.reported, trial.trial_id, said)
 
     def on_trial_recover(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:

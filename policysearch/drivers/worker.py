@@ -1,9 +1,9 @@
 """A worker of the local driver: `python -m policysearch.drivers.worker`.
 
 Takes lines of JSON from standard input: first {"objective": TEXT or null}, what its trials run in place of a training, then
-tasks. Answers in lines of JSON on standard output: `ready`, `claimed` (the trial is this worker's), `epoch`, `done` (the result
-is in the ledger), `late` (another worker has the trial now) or `lost` (there is no result, and why; `ledger` says whether that is
-the ledger's trouble).
+tasks. Answers in lines of JSON on standard output: `ready`, `claimed` (the trial is this worker's), `epoch`, `note` (a sentence
+for the user), `done` (the result is in the ledger; `broken` says whether this process can't go on), `late` (another worker has
+the trial now) or `lost` (there is no result, and why; `ledger` says whether that is the ledger's trouble).
 
 It never outlives its driver: when standard input ends or the parent is gone it exits at once, even in the middle of a trial. It
 ignores Ctrl-C, which is the driver's to decide about. Nothing but the answers can reach standard output.
@@ -75,7 +75,7 @@ def _watch(tasks: "queue.SimpleQueue[dict[str, Any]]", parent: int) -> NoReturn:
 
 def _serve(values: dict[str, Any], objective: Callable[..., Any] | None, answers: TextIO) -> None:
     from policysearch.drivers import Task
-    from policysearch.drivers.execution import LedgerAway, execute
+    from policysearch.drivers.execution import LedgerAway, broke_its_process, execute
     from policysearch.ledger import Superseded
 
     def claimed() -> None:
@@ -84,8 +84,11 @@ def _serve(values: dict[str, Any], objective: Callable[..., Any] | None, answers
     def tell(epoch: Any) -> None:
         _answer(answers, {"kind": "epoch", "epoch": epoch.number, "wrong": epoch.wrong, "total": epoch.total})
 
+    def note(text: str) -> None:
+        _answer(answers, {"kind": "note", "text": text})
+
     try:
-        result = execute(Task(**values), tell, objective, on_claim=claimed)
+        result = execute(Task(**values), tell, objective, on_claim=claimed, on_note=note)
     except Superseded:
         _answer(answers, {"kind": "late"})
     except LedgerAway as away:
@@ -93,7 +96,7 @@ def _serve(values: dict[str, Any], objective: Callable[..., Any] | None, answers
     except Exception as error:  # whatever it is, the driver must hear of it rather than wait
         _answer(answers, {"kind": "lost", "reason": f"{type(error).__name__}: {error}", "ledger": False})
     else:
-        _answer(answers, {"kind": "done", "status": result.status})
+        _answer(answers, {"kind": "done", "status": result.status, "broken": broke_its_process(result)})
         reach("after_report")
 
 

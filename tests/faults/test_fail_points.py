@@ -19,7 +19,7 @@ from policysearch.drivers import Task
 from policysearch.home import Home
 from policysearch.kept_weights import KeptWeights
 from policysearch.ledger import Ledger, TrialRecord, sqlite_url
-from searchspaces.policy import Policy
+from searchspaces.policy import Base, Policy
 from searchspaces.policy_json import digest
 from trials.data import Source, prepare
 from trials.failpoints import POINTS, VARIABLE
@@ -27,6 +27,7 @@ from trials.recipes import default_recipe
 from trials.values import DataRef, TrialSpec
 
 IN_TRAINING = ("mid_epoch", "checkpoint_half_written", "checkpoint_renamed", "before_commit", "after_commit")
+AT_AN_EPOCHS_END = ("training_half_written", "training_written")
 IN_THE_GATE = ("gate_claimed", "gate_evaluated")
 pytestmark = pytest.mark.timeout(900)  # many processes are started, one after the other
 NAME = "bars"
@@ -54,7 +55,7 @@ def test_every_point_is_in_the_code_once_and_met_by_a_test() -> None:
     code = "\n".join(path.read_text() for room in packages for path in (ROOT / room).rglob("*.py"))
     placed = re.findall(r'reach(?:\(|, )"(\w+)"', code)
     assert sorted(placed) == sorted(POINTS)
-    met = {*IN_TRAINING, *IN_THE_GATE, *IN_WORKERS, *IN_DRIVERS, "mirrored_not_marked", "report_half_written"}
+    met = {*IN_TRAINING, *AT_AN_EPOCHS_END, *IN_THE_GATE, *IN_WORKERS, *IN_DRIVERS, "mirrored_not_marked", "report_half_written"}
     assert met == set(POINTS)
 
 
@@ -79,6 +80,50 @@ def test_a_training_killed_there_is_recorded_once_with_the_weights_that_were_rec
     assert weights.is_sound("uid", trial.result.weights_sha256)
     assert left_lying(tmp_path / "weights") == []
     assert ledger.late_results(study.uid) == ()
+
+
+def told(task: str, failpoint: str = "") -> list[str]:
+    """Carry out a task in a process of its own that keeps every epoch; what it said."""
+    environment = os.environ | UNCOMPILED | {VARIABLE: failpoint}
+    command = [sys.executable, str(Path(__file__).with_name("at_points.py")), "careful", task]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == (-signal.SIGKILL if failpoint else 0), done.stderr
+    return done.stdout.splitlines()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("place", ["disk", "url"])
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_training_killed_at_epochs_ends_goes_on_there_and_ends_as_one_that_was_not(
+    precision: Any, place: str, tmp_path: Path
+) -> None:
+    data = prepare(Source(str(write_bars(tmp_path / "bars.npz"))), tmp_path)
+    ledger = Ledger.open(sqlite_url(tmp_path / "ledger.sqlite"))
+    recipe = replace(default_recipe("cpu"), batch_images=32, precision=precision)
+    study, tasks = ledger.create_study(NAME, {}), list[str]()
+    folder = f"{'file://' if place == 'url' else ''}{tmp_path}/nets"
+    for seed, uid in ((0, "whole"), (1, "killed")):  # both the same but for the name; the ledger wants other points
+        spec = TrialSpec(uid, Policy(Base(hflip=0.5)), recipe, DataRef(str(data.directory), data.fingerprint), 0, 4)
+        ledger.add_trial(study.uid, seed, "trial", uid, {}, str(seed), "", spec.to_dict())
+        tasks.append(json.dumps(Task(spec.to_dict(), ledger.url, f"{folder}/weights/{uid}.pt").to_dict()))
+
+    whole, killed = tasks
+    assert told(whole) == ["1", "2", "3", "4"]
+    assert told(killed, "training_written=kill") == ["1"]
+    assert [file.name for file in (tmp_path / "nets" / "training").iterdir()] == ["killed.pt"]
+    goes_on = "a training that was begun before goes on after epoch 1"
+    assert told(killed, "training_half_written=kill") == [goes_on, "2"], "killed while it kept epoch 2"
+    assert len(left_lying(tmp_path / "nets")) == 1
+    assert told(killed) == [goes_on, "2", "3", "4"]
+    one, other = ledger.result("whole"), ledger.result("killed")
+    assert one is not None and other is not None and one.status == "done"
+    assert (other.epochs, other.score, other.weights_sha256) == (one.epochs, one.score, one.weights_sha256)
+    assert ledger.trial("killed").attempts == 3 and KeptWeights(tmp_path / "nets" / "weights").is_sound(
+        "killed", one.weights_sha256
+    )
+    assert [path.name for path in (tmp_path / "nets" / "training").glob("[!.]*")] == [], "the result is there"
+    KeptWeights(tmp_path / "nets" / "training").sweep([])
+    assert left_lying(tmp_path / "nets") == []
 
 
 def searched(root: Path) -> tuple[Home, tuple[TrialRecord, ...]]:

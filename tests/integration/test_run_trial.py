@@ -324,6 +324,20 @@ def test_no_epochs_are_refused(spec: TrialSpec) -> None:
         run(spec, budget_epochs=0)
 
 
+@pytest.mark.parametrize("kind", [RuntimeError, torch.AcceleratorError])
+def test_a_gpu_that_fails_ends_the_trial_with_its_reason(
+    kind: type[RuntimeError], spec: TrialSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = "CUDA error: device-side assert triggered\nCUDA kernel errors might be asynchronously reported\n"
+
+    def fail(*_: object) -> None:
+        raise kind(said)
+
+    monkeypatch.setattr(Trainer, "_one_step", fail)
+    result = run(spec)
+    assert result.error == "epoch 1 of 3: the GPU failed: CUDA error: device-side assert triggered"
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
 def test_a_gpu_recipe_is_refused_where_there_is_none(spec: TrialSpec) -> None:
     with pytest.raises(BadInput, match="no usable GPU"):

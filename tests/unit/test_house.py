@@ -46,6 +46,7 @@ HOMES = {
     "cloudpickle": ("policysearch/packing.py",),
     "datasets": ("trials/data/hugging.py",),
     "pyarrow": ("trials/data/tables.py",),
+    "fsspec": ("trials/places.py",),
 }
 VAGUE_NAMES = {"utils", "util", "helpers", "helper", "common", "base", "manager", "misc"}
 SEEDED_NUMPY = {"default_rng", "Generator", "BitGenerator", "SeedSequence", "PCG64", "Philox"}

@@ -25,7 +25,7 @@ def labels(study: Study) -> list[str]:
 
 
 def kept(study: Study) -> set[str]:
-    return {file.stem for file in study.weights.path("x").parent.iterdir()}
+    return {file.stem for file in study.weights_folder.iterdir()}
 
 
 def test_baselines_come_first_and_trials_are_in_the_ledger_before_they_are_given_out(tmp_path: Path) -> None:
@@ -172,7 +172,7 @@ def test_what_a_killed_search_left_is_swept_away(tmp_path: Path) -> None:
         study.finish(campaign, task, wrong)
     Path(tasks[0].weights_path).write_bytes(b"not yet deleted when the search was killed")
     Path(tasks[3].weights_path).write_bytes(b"renamed, but the result was never committed")
-    study.weights.path("x").with_name(".x.pt.abc").write_bytes(b"half written")
+    (study.weights_folder / ".x.pt.abc").write_bytes(b"half written")
     study.campaign(1)
     assert kept(study) == {tasks[1].trial_uid}
 

@@ -65,7 +65,7 @@ def test_only_trials_of_the_full_number_of_epochs_win_and_keep_their_weights(tmp
     errors = {1: 5, 3: 6, 9: 40}
     while isinstance(task := campaign.next_task(), Task):
         study.finish(campaign, task, errors[task.spec["budget_epochs"]] + study.ledger.trial(task.trial_uid).number % 3)
-        kept = {file.stem for file in study.weights.path("x").parent.iterdir()}
+        kept = {file.stem for file in study.weights_folder.iterdir()}
         assert kept == {winner(study.ledger.trials(study.study.uid), 9).trial_uid}
     assert winner(study.ledger.trials(study.study.uid)).budget_epochs == 9
 

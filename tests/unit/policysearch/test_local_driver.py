@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from policysearch.drivers import LATER, Event, Later, Task
-from policysearch.drivers.local import LocalDriver
+from policysearch.drivers.local import LocalDriver, visible_gpus
 from policysearch.ledger import Ledger, sqlite_url
 from policysearch.packing import pack
 from trials.values import Counts, TrialResult
@@ -204,3 +204,63 @@ def test_an_objective_that_can_not_be_had_ends_the_search_with_its_reason(ledger
     driver = LocalDriver(1, objective="not a packed function")
     with pytest.raises(PolicysearchError, match="can't start"):
         driver.run(Source(ledger, list(tasks(ledger, 1))), lambda event: None)
+
+
+def _poisoned(context: Any, notes: str) -> tuple[int, int]:
+    """As on a GPU: once a kernel has failed, nothing can be run in that process any more."""
+    import os
+    import sys
+    from pathlib import Path
+
+    with Path(notes).open("a") as file:
+        file.write(f"{os.getpid()}\n")
+    if getattr(sys, "poisoned", False):
+        raise RuntimeError("CUDA error: an illegal memory access was encountered")
+    if len(Path(notes).read_text().split()) == 1:
+        sys.poisoned = True  # type: ignore[attr-defined]
+        raise RuntimeError("CUDA error: device-side assert triggered")
+    return 3, 10
+
+
+def test_a_gpu_that_fails_ends_that_trial_alone_and_the_next_runs_in_a_new_process(ledger: Ledger, tmp_path: Path) -> None:
+    source = Source(ledger, list(tasks(ledger, 3)))
+    events = run(source, partial(_poisoned, notes=str(tmp_path / "pids")))
+    results = [ledger.result(uid) for uid in "abc"]
+    assert [result.status for result in results if result] == ["failed", "done", "done"]
+    assert results[0] is not None and "CUDA error: device-side assert triggered" in (results[0].error or "")
+    assert [ledger.trial(uid).attempts for uid in "abc"] == [1, 1, 1]
+    first, second, third = (tmp_path / "pids").read_text().split()
+    assert first != second == third
+    assert [event.text for event in events if event.kind == "note"] == [
+        "a GPU failed in a trial; what comes next there runs in a new process"
+    ]
+    assert source.happened[-1] == "finished c"
+
+
+def _seen(context: Any, folder: str) -> tuple[int, int]:
+    """Which GPUs the trial may use, while the others run."""
+    import os
+    import time
+    from pathlib import Path
+
+    (Path(folder) / f"{context.directory.name}").write_text(os.environ["CUDA_VISIBLE_DEVICES"])
+    while len(list(Path(folder).iterdir())) < 4:
+        time.sleep(0.02)
+    return 3, 10
+
+
+def test_workers_share_out_the_gpus_that_are_visible_in_turn(
+    ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-5,3")
+    (tmp_path / "seen").mkdir()
+    driver = LocalDriver(4, visible_gpus(), pack(partial(_seen, folder=str(tmp_path / "seen"))))
+    driver.run(Source(ledger, list(tasks(ledger, 4))), lambda event: None)
+    assert sorted(file.read_text() for file in (tmp_path / "seen").iterdir()) == ["3", "3", "GPU-5", "GPU-5"]
+
+
+def test_trials_over_several_gpus_get_groups_of_them() -> None:
+    from policysearch.wished import in_groups
+
+    assert in_groups(("0", "1", "GPU-2", "3", "4"), 2) == ("0,1", "GPU-2,3")
+    assert in_groups(("0", "1"), 1) == ("0", "1") and in_groups(("0",), 2) == ()

@@ -89,9 +89,9 @@ def test_its_rows_are_no_candidates_of_the_search_and_their_numbers_go_on_from_a
 def test_weights_are_kept_where_they_are_wanted_and_dropped_elsewhere(study: Study) -> None:
     plans = finalists(study)
     run(study, Pretended(study), plans[:2])
-    assert not list(study.weights.path("x").parent.iterdir())
+    assert not list(study.weights_folder.iterdir())
     run(study, Pretended(study), plans[2:], keep_weights=True)
-    assert len(list(study.weights.path("x").parent.iterdir())) == 2
+    assert len(list(study.weights_folder.iterdir())) == 2
 
 
 def test_what_would_end_too_late_is_not_begun_and_comes_back_empty(study: Study) -> None:

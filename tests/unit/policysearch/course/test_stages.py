@@ -40,10 +40,10 @@ def test_weights_of_baselines_stay_until_the_search_knows_the_best_and_those_of_
     made = Underway(tmp_path)
     made.run(train_baselines(made.course()), wrong=lambda label: 10 if label == "none" else 20)
     kept = {trial.trial_uid for trial in made.study.ledger.trials(made.study.study.uid)}
-    assert {file.stem for file in made.study.weights.path("x").parent.iterdir()} == kept
+    assert {file.stem for file in made.study.weights_folder.iterdir()} == kept
     made.study.campaign(4)
     (best,) = (trial for trial in made.study.ledger.trials(made.study.study.uid) if trial.label == "none")
-    assert [file.stem for file in made.study.weights.path("x").parent.iterdir()] == [best.trial_uid]
+    assert [file.stem for file in made.study.weights_folder.iterdir()] == [best.trial_uid]
 
 
 def test_a_finalist_is_scored_on_images_of_its_own(tmp_path: Path) -> None:
