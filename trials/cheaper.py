@@ -101,7 +101,7 @@ def _fewer(train: Split, share: float, seed: int) -> Split:
 
 
 def _smaller(split: Split, share: float) -> Split:
-    """The images with that share of their pixels, antialiased: made for this training, in memory. Whole ones are cut to as many."""
+    """The images with that share of their pixels, antialiased, in memory for this training; whole ones are cut to as many."""
     resolution = math.sqrt(share)
     check_enough("size", share, len(split.labels), len(split.classes), *split.images.shape[2:])
     height, width = (resized_side(side, resolution) for side in split.images.shape[2:])
