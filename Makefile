@@ -7,7 +7,7 @@ KILLS ?= 1000
 BIN := .venv/bin
 PIP_INSTALL := -m pip install --no-input --disable-pip-version-check -c constraints.txt
 SEARCH_ONLY := albumentations cloudpickle ray mlflow optuna sqlalchemy click rich matplotlib platformdirs yaml
-EVERYTHING := .[search,dev,postgres,timm]
+EVERYTHING := .[search,dev,postgres,timm,datasets]
 
 .PHONY: help demo test slow soak core lowest docs constraints clean
 
