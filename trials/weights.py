@@ -5,10 +5,12 @@ Refuses a file that is missing, changed, or holds other tensors than the net has
 
 import hashlib
 import io
+from collections import OrderedDict
+from collections.abc import Mapping
 from functools import partial
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from searchspaces.errors import BadInput
 from trials.failpoints import reach
@@ -38,6 +40,13 @@ def load_weights(model: nn.Module, path: Location, sha256: str) -> None:
         )
     state = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     try:
-        model.load_state_dict(state)
+        model.load_state_dict(of_the_nets_version(model, state))
     except RuntimeError as error:
         raise BadInput(f"weights {path}: they belong to another net; give the recipe they were trained with") from error
+
+
+def of_the_nets_version(model: nn.Module, state: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+    """The state with the versions of the net's modules, which some (torchvision's mnasnet) refuse to load without."""
+    found = OrderedDict(state)
+    vars(found)["_metadata"] = vars(model.state_dict()).get("_metadata")
+    return found

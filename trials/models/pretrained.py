@@ -21,6 +21,7 @@ from searchspaces.json_text import one_line
 from trials.models import torchvision
 from trials.models.adapting import first_convolution, for_channels, head_name
 from trials.models.asked import Asked
+from trials.weights import of_the_nets_version
 
 TORCHVISION = "torchvision"
 _WRAPPERS = ("state_dict", "model", "model_state_dict")
@@ -72,7 +73,8 @@ def start_from(model: nn.Module, state: State, channels: int, classes: int, thin
 
     `thing` is what a message calls the weights.
     """
-    model.load_state_dict(fitted(model, state, channels, classes, thing), strict=False)
+    ready = fitted(model, state, channels, classes, thing)
+    model.load_state_dict(of_the_nets_version(model, ready), strict=False)
 
 
 def fitted(model: nn.Module, state: State, channels: int, classes: int, thing: str) -> dict[str, Tensor]:
