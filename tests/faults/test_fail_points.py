@@ -92,8 +92,7 @@ def told(task: str, failpoint: str = "") -> list[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("place", ["disk", "url"])
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize(("precision", "place"), [("float32", "disk"), (default_recipe("cpu").precision, "url")])
 def test_a_training_killed_at_epochs_ends_goes_on_there_and_ends_as_one_that_was_not(
     precision: Any, place: str, tmp_path: Path
 ) -> None:
