@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 
-from searchspaces import export, families, ops, registry
+from searchspaces import domains, export, families, ops, registry
 from searchspaces.errors import BadInput
 from searchspaces.export import exporter_table, find_exporter
 from searchspaces.registry import Door
+from trials.models import building
 
 ROOT = Path(__file__).parents[3]
-DOORS: tuple[Door[Any], ...] = (ops.DOOR, families.DOOR, export.DOOR)
+DOORS: tuple[Door[Any], ...] = (ops.DOOR, families.DOOR, export.DOOR, domains.DOOR)
 OP = """
 from searchspaces.ops.op import Op, Parameter
 OPS = (Op({name!r}, (Parameter("amount", "0 or 1", 0, 0, 1, whole=True),), "tone", lambda images, *given: images, "here"),)
@@ -57,7 +58,8 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install
 
 def test_the_metadata_names_our_own_places() -> None:
     named = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["entry-points"]
-    assert named == {door.group: {"searchspaces": door.ours} for door in DOORS}
+    doors = {door.group: {"searchspaces": door.ours} for door in DOORS}
+    assert named == doors | {building.DOOR.group: {"trials": building.DOOR.ours}}
 
 
 def test_a_module_and_a_package_whose_modules_are_all_looked_at(install: Install) -> None:

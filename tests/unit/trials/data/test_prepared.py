@@ -45,6 +45,7 @@ def test_layout_and_meta(make_npz: MakeNpz, tmp_path: Path) -> None:
     assert {path.name for path in heldout_of(prepared).iterdir()} == {"meta.json", "test_images.npy", "test_labels.npy"}
     meta = read_meta(prepared.directory)
     wishes = {"train_images": None, "val_images": None, "seed": 3, "groups": None, "duplicates": "drop-exact"}
+    wishes |= {"columns": None, "levels": None, "skip_bad": False}
     assert meta["wishes"] == wishes
     assert meta["counts"] == {"train": 12, "val": 6}
     assert meta["classes"] == ["0", "1", "2"]
