@@ -140,7 +140,7 @@ def test_other_wishes_under_a_name_are_refused_with_the_wish(typed: Type, tmp_pa
 def test_wishes_that_can_not_be(refused: Callable[..., None], tmp_path: Path) -> None:
     data = write_bars(tmp_path / "bars.npz")
     refused(2, ("nowhere", "neither a folder"), "search", "--data", tmp_path / "nowhere")
-    refused(2, ("--data", "empty", "a .npz file"), "search", "--data", "")
+    refused(2, ("--data", "empty", "a .npz"), "search", "--data", "")
     refused(2, ("'auto'", "ray start"), "search", "--data", data, "--driver", "ray", "--address", "auto")
     refused(2, ("space", "'frob'", "randaugment"), "search", "--data", data, "--space", "frob")
     refused(2, ("trials", "0", "1 to"), "search", "--data", data, "--trials", 0)
