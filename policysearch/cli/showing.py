@@ -103,7 +103,7 @@ def _error_or_state(trial: Mapping[str, Any]) -> str:
 
 def _line(name: str, text: str, hang: int = 0, wrap: bool = True) -> None:
     """A name in its column, and what is said of it, the lines of which stand under one another."""
-    before = f"  {name:<{NAME}}"
+    before = f"  {name:<{NAME - 1}} "
     if not wrap:
         return click.echo(before + text)
     filled = textwrap.fill(text, WIDTH, initial_indent=before, subsequent_indent=" " * (NAME + 2 + hang), break_on_hyphens=False)
