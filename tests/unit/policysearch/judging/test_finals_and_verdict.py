@@ -19,7 +19,8 @@ from policysearch.judging import (
     summarised,
 )
 from policysearch.judging import Tested as Look
-from policysearch.judging.crossing import Bits
+from policysearch.judging.crossing import Bits, crossed_interval
+from policysearch.judging.quantiles import t_quantile
 from policysearch.judging.verdict import mean_error
 
 NOISE = Noise(0.17, 0.0, 0.155, 0.004**2)
@@ -97,6 +98,18 @@ def test_the_crossed_variance_is_that_of_many_worlds() -> None:
         means.append(right.mean())
         told.append(crossed_variance([right])[0])
     assert float(np.mean(told)) == pytest.approx(float(np.var(means)), rel=0.2)
+
+
+@pytest.mark.parametrize("seeds", [2, 3, 5])
+def test_the_interval_is_as_wide_as_students_t_makes_it_of_few_seeds(seeds: int) -> None:
+    generator = np.random.default_rng(1)
+    hard, of_seed = generator.normal(size=2000), 0.15 * generator.normal(size=(2 * seeds, 1))
+    right = hard + of_seed + generator.normal(size=(2 * seeds, 2000)) < 0.8
+    sides = [right[:seeds], right[seeds:]]
+    _, low, high = crossed_interval(sides[0], sides[1], 0.025, np.random.default_rng(2), 4000)
+    variance, degrees = crossed_variance(sides)
+    assert (high - low) / 2 == pytest.approx(t_quantile(0.975, degrees) * math.sqrt(variance), rel=0.1)
+    assert t_quantile(0.975, degrees) > 2.0
 
 
 def _tested(winner: int, baseline: int, looks: int = 0, level: float = 0.025) -> Look:

@@ -63,6 +63,12 @@ def test_errors_are_shrunk_towards_the_mean_of_all_and_those_of_fewer_images_mor
     assert found["450"] < 0.45
 
 
+def test_the_shortlist_goes_by_the_shrunk_errors_and_not_by_the_recorded_ones() -> None:
+    candidates = [Candidate(arm(f"{wrong}"), wrong, 10_000) for wrong in (1500, 2500, 3500, 4500)]
+    candidates.append(Candidate(arm("lucky"), 7, 50))  # 14 %, of 50 images
+    assert [found.arm.label for found in shortlist(candidates, 2, NOISE)] == ["1500", "lucky"]
+
+
 def test_where_all_is_noise_the_order_is_still_that_of_the_errors() -> None:
     candidates = [Candidate(arm(f"{wrong}", ops=wrong), wrong, 1000) for wrong in (262, 260, 261)]
     assert [found.arm.label for found in shortlist(candidates, 3, NOISE)] == ["260", "261", "262"]
