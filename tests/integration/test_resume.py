@@ -282,7 +282,7 @@ def test_an_interrupted_look_at_the_test_set_is_finished_for_the_model_it_claime
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGKILL])
 def test_a_ray_search_stops_too_and_goes_on_with_the_other_driver(tmp_path: Path, stop: signal.Signals) -> None:
     (tmp_path / "script.py").write_text(SCRIPT)
     home = Home(tmp_path / "home")
