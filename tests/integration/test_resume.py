@@ -129,7 +129,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
     (folder / "script.py").write_text(SCRIPT)
     data = write_bars(folder / "bars.npz", train=900, val=300)
     home = Home(folder / "home")
-    wishes = {"data": str(data), "epochs": 12, "workers": 1, "home": str(home.root), "name": NAME} | SEARCH_ALONE
+    wishes = {"data": str(data), "epochs": 8, "workers": 1, "home": str(home.root), "name": NAME} | SEARCH_ALONE
 
     killed = start(wishes, folder)
     killed.until("finished", 3)  # a rehearsal and two trials
