@@ -165,6 +165,7 @@ print(load_policy("striped.json").written("shout"))
 """
 
 
+@pytest.mark.slow
 def test_its_policies_are_files_transforms_and_its_own_form(python: Run, tmp_path: Path) -> None:
     ran = python("-c", POLICY)
     assert ran.returncode == 0, ran.stderr

@@ -266,6 +266,7 @@ def test_a_claim_ends_with_a_figure_even_if_a_net_has_nothing_finite_to_say(stag
     assert stage.ledger.facts(stage.study.uid) == {heldout.SILENT: {sick.trial.trial_uid: 300}}
 
 
+@pytest.mark.slow
 def test_racing_processes_that_are_killed_never_make_two_figures(stage: Stage) -> None:
     report = race(stage, races=2, processes=12, seed=5)
     assert report["two_figures"] == report["claims_without_a_figure"] == report["wrong_figures"] == 0

@@ -187,6 +187,7 @@ def test_the_command_line_can_not_extend_what_it_has_not(searched: Path, capsys:
     assert "by_level" in error and 'name="own", ...).extend("+50")' in error and error.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_python_extends_it(tmp_path: Path) -> None:
     own(tmp_path).run(trials=2)
     before = trials_of(tmp_path)

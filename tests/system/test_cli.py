@@ -128,6 +128,7 @@ def result_of(out: str) -> str:
     return out[out.index("The best policy found") : out.index("Where things are")]
 
 
+@pytest.mark.slow
 def test_other_wishes_under_a_name_are_refused_with_the_wish(typed: Type, tmp_path: Path) -> None:
     data = write_bars(tmp_path / "bars.npz")
     wishes = ("search", "--data", data, "--trials", 1, "--study", "bars", *SEARCH_ALONE_OPTIONS)
