@@ -11,14 +11,13 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from os import PathLike, fspath
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from searchspaces.errors import BadInput
-from searchspaces.json_text import MAX_BYTES, one_line, shown
+from searchspaces.json_text import one_line, shown
 from searchspaces.parameters import Categorical, Parameter, Real, Value, When
 from searchspaces.recipe_fields import FIELDS, SEPARATOR, USUAL, RecipeField, Setting, find_field, milestones
-from searchspaces.yaml_text import parse_yaml
+from searchspaces.yaml_text import read_yaml_mapping
 
 if TYPE_CHECKING:
     from searchspaces.space import SearchSpace
@@ -173,15 +172,7 @@ def _said(wished: object) -> str:
 
 
 def _read_file(path: str) -> dict[str, Any]:
-    thing = f"file {path}"
-    try:
-        with Path(path).open("rb") as file:
-            content = parse_yaml(file.read(MAX_BYTES + 1), thing)
-    except OSError as error:
-        raise BadInput(f"{thing}: {error.strerror or error}; give the path of a YAML file that can be read") from None
-    if not isinstance(content, dict):
-        raise BadInput(f"{thing}: {shown(content)}; allowed is a mapping from fields to values, ranges or choices")
-    return content
+    return read_yaml_mapping(path, f"file {path}", "from fields to values, ranges or choices")
 
 
 def _read_text(text: str) -> dict[str, Any]:

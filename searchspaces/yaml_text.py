@@ -9,6 +9,8 @@ library constructs nothing.
 import math
 import re
 from collections.abc import Iterator
+from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from searchspaces.errors import BadInput
@@ -39,6 +41,18 @@ def parse_yaml(data: bytes, thing: str) -> Any:
         place = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         problem = getattr(error, "problem", None) or str(error)
         raise BadInput(f"{thing}: not YAML{place}: {one_line(problem, 120)}") from None
+
+
+def read_yaml_mapping(path: str | PathLike[str], thing: str, of_what: str) -> dict[str, Any]:
+    """What a YAML file holds, a mapping `of_what`. `thing` names it; BadInput where it can't be read or is no such mapping."""
+    try:
+        with Path(path).open("rb") as file:
+            content = parse_yaml(file.read(MAX_BYTES + 1), thing)
+    except OSError as error:
+        raise BadInput(f"{thing}: {error.strerror or error}; give the path of a YAML file that can be read") from None
+    if not isinstance(content, dict):
+        raise BadInput(f"{thing}: {shown(content)}; allowed is a mapping {of_what}")
+    return content
 
 
 class _Reader:

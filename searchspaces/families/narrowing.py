@@ -10,13 +10,12 @@ from difflib import get_close_matches
 from functools import partial
 from hashlib import sha256
 from os import PathLike, fspath
-from pathlib import Path
 from typing import Any
 
 from searchspaces.errors import BadInput
 from searchspaces.families.family import MOVES, Family
 from searchspaces.families.narrowed import narrowed
-from searchspaces.json_text import MAX_BYTES, canonical_json, shown
+from searchspaces.json_text import canonical_json, shown
 from searchspaces.ops import find_op
 from searchspaces.parameters import Categorical, Parameter, Value
 from searchspaces.policy import Base
@@ -24,7 +23,7 @@ from searchspaces.recipe_fields import FIELDS, find_field
 from searchspaces.recipe_wishes import conditioned, searched_part
 from searchspaces.space import RECIPE, SearchSpace
 from searchspaces.views import SEARCHED, named_views
-from searchspaces.yaml_text import parse_yaml
+from searchspaces.yaml_text import read_yaml_mapping
 
 VIEWS = SEARCHED.removeprefix(RECIPE)
 KEYS = ("space", "parameters", "forbid", "recipe")
@@ -49,13 +48,7 @@ class Wishes:
 def read_space_file(path: str | PathLike[str]) -> dict[str, Any]:
     """A space file's content as plain values, checked; `find_family` takes them as it takes the path."""
     thing = f"space file {fspath(path)}"
-    try:
-        with Path(path).open("rb") as file:
-            content = parse_yaml(file.read(MAX_BYTES + 1), thing)
-    except OSError as error:
-        raise BadInput(f"{thing}: {error.strerror or error}; give the path of a YAML file that can be read") from None
-    if not isinstance(content, dict):
-        raise BadInput(f"{thing}: {shown(content)}; allowed is a mapping with the keys {', '.join(KEYS)}")
+    content = read_yaml_mapping(path, thing, f"with the keys {', '.join(KEYS)}")
     narrowed_family(content, thing)
     return content
 
