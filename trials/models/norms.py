@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from searchspaces.families.option import one_of
+from trials.models.norm_relu import BatchNormReLU, GroupNormReLU
 
 BATCH, GROUP = "batch", "group"
 GROUP_CHANNELS = 16
@@ -36,8 +37,8 @@ def convolution(inputs: int, outputs: int, norm: str, size: int = 3, stride: int
 
 
 def normalisation(channels: int, norm: str) -> nn.Module:
-    """The layer that follows a convolution."""
-    return nn.GroupNorm(groups_of(channels), channels) if norm == GROUP else nn.BatchNorm2d(channels)
+    """The layer that follows a convolution, or comes before one, with its ReLU."""
+    return GroupNormReLU(groups_of(channels), channels) if norm == GROUP else BatchNormReLU(channels)
 
 
 def groups_of(channels: int) -> int:
@@ -47,8 +48,8 @@ def groups_of(channels: int) -> int:
 
 
 def block(inputs: int, outputs: int, norm: str) -> tuple[nn.Module, ...]:
-    """A 3x3 convolution, its normalisation and a ReLU."""
-    return convolution(inputs, outputs, norm), normalisation(outputs, norm), nn.ReLU(inplace=True)
+    """A 3x3 convolution, its normalisation and a ReLU; the third keeps the names that weights had with a ReLU of its own."""
+    return convolution(inputs, outputs, norm), normalisation(outputs, norm), nn.Identity()
 
 
 def initialise_as_he(module: nn.Module, generator: torch.Generator) -> None:

@@ -7,7 +7,6 @@ from dataclasses import replace
 from functools import partial
 
 from torch import Tensor, nn
-from torch.nn import functional
 
 from searchspaces.errors import BadInput
 from searchspaces.families.option import Option, whole_number
@@ -33,9 +32,9 @@ class WideBlock(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """(images, outputs, height / stride, width / stride), sides rounded up."""
-        ready = functional.relu(self.norm1(images))
+        ready = self.norm1(images)
         kept: Tensor = images if self.shortcut is None else self.shortcut(ready)
-        inner = self.dropout(functional.relu(self.norm2(self.conv1(ready))))
+        inner = self.dropout(self.norm2(self.conv1(ready)))
         added: Tensor = self.conv2(inner)
         return kept + added
 
@@ -60,7 +59,7 @@ class WideResNet(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits (images, classes) of float images (images, channels, height, width)."""
-        features = functional.relu(self.norm(self.group3(self.group2(self.group1(self.stem(images))))))
+        features = self.norm(self.group3(self.group2(self.group1(self.stem(images)))))
         logits: Tensor = self.head(features.mean(dim=(2, 3)))
         return logits
 

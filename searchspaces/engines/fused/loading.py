@@ -22,6 +22,7 @@ from typing import Any
 from searchspaces.engines.fused import keeping
 from searchspaces.engines.fused.generating import ENTRY, Generated, generated
 
+WHAT = "the augmentation kernels, about half a minute"
 _log = logging.getLogger(__name__)
 _lock = Lock()
 _loaded: dict[str, "Kernels"] = {}
@@ -57,34 +58,48 @@ def _load_once() -> Kernels:
 def load(made: Generated, home: Path) -> Kernels:
     """The kernels of a generated module, kept under `home` or in a directory of this process where `home` can't be written to."""
     begun = time.perf_counter()
-    key = keeping.key_of(made.text)
+    found = load_module(made.text, home, WHAT)
+    return Kernels(getattr(found.module, ENTRY), made.numbers, found.directory, found.compiled, time.perf_counter() - begun)
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A compiled module; `compiled`: whether by this process; `directory`: where it is kept."""
+
+    module: Any
+    directory: Path
+    compiled: bool
+
+
+def load_module(text: str, home: Path, what: str) -> Loaded:
+    """The module of a generated text, kept as `load` says; `what` tells the log what is compiled, and how long that takes."""
+    key = keeping.key_of(text)
     directory = home / key
     compiled = False
-    if not keeping.is_sound(directory, made.text):
-        directory, compiled = _build(directory, made.text)
+    if not keeping.is_sound(directory, text):
+        directory, compiled = _build(directory, text, what)
     elif not os.access(directory / "__pycache__", os.W_OK):
         directory = _borrowed(directory)
-    module = _import(f"policysearch_kernels_{key}", directory, made.text)
-    return Kernels(getattr(module, ENTRY), made.numbers, directory, compiled, time.perf_counter() - begun)
+    return Loaded(_import(f"policysearch_kernels_{key}", directory, text), directory, compiled)
 
 
-def _build(directory: Path, text: str) -> tuple[Path, bool]:
+def _build(directory: Path, text: str, what: str) -> tuple[Path, bool]:
     """A sound directory with the module compiled, and whether this process compiled it."""
     try:
         keeping.make_directory(directory)
         with keeping.locked(directory):
             if keeping.is_sound(directory, text):
                 return directory, False  # somebody else has, while this process waited for the lock
-            _compile(directory, text)
+            _compile(directory, text, what)
     except OSError as error:
         _log.warning("kernels can't be kept in %s (%s); set $%s to a directory of yours", directory, error, keeping.VARIABLE)
         directory = _private_directory()
-        _compile(directory, text)
+        _compile(directory, text, what)
     return directory, True
 
 
-def _compile(directory: Path, text: str) -> None:
-    _log.warning("compiling the augmentation kernels, once for this machine: about half a minute; kept in %s", directory)
+def _compile(directory: Path, text: str, what: str) -> None:
+    _log.warning("compiling %s, once for this machine; kept in %s", what, directory)
     begun = time.perf_counter()
     keeping.write_module(directory, text)
     _import(f"policysearch_kernels_{directory.name}", directory, text)

@@ -1,5 +1,7 @@
 """The optimisers' steps by hand: AdamW's decay is no part of its gradients, SGD's is; biases are left alone by both."""
 
+from copy import deepcopy
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -68,3 +70,21 @@ def test_sgd_by_hand_with_nesterovs_momentum() -> None:
 
 def test_sgd_without_momentum_is_plain() -> None:
     assert stepped(Recipe(peak_learning_rate=0.1, momentum=0.0, weight_decay=0.0), [2.0, 1.0])[0] == pytest.approx(0.7)
+
+
+@pytest.mark.parametrize("optimiser", ["sgd", "adamw"])
+def test_stepping_all_weights_together_gives_the_same_numbers(optimiser: str) -> None:
+    generator = torch.Generator().manual_seed(0)
+    together = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.Linear(8, 5))
+    each = deepcopy(together)
+    recipe = Recipe(optimiser=optimiser, peak_learning_rate=0.1, weight_decay=0.01)
+    one, other = make_optimiser(together, recipe), make_optimiser(each, recipe)
+    for group in other.param_groups:
+        group["foreach"] = False
+    for _ in range(20):
+        for weight, same in zip(together.parameters(), each.parameters(), strict=True):
+            weight.grad = torch.randn(weight.shape, generator=generator)
+            same.grad = weight.grad.clone()
+        one.step()
+        other.step()
+    assert all(torch.equal(weight, same) for weight, same in zip(together.parameters(), each.parameters(), strict=True))
