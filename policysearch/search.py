@@ -9,7 +9,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -41,10 +41,12 @@ from policysearch.samplers import make_sampler
 from policysearch.selection import best_trial
 from policysearch.study import Study
 from policysearch.wished import Wished, driver_for, prepared_images, wished
+from searchspaces.engines.choosing import fused_here
 from searchspaces.engines.fused.keeping import anything_kept
 from searchspaces.errors import BadInput, NoTrialSucceeded, PolicysearchError
 from searchspaces.families import find_family
 from searchspaces.words import counted
+from trials.compiling import compiled_beside
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -109,8 +111,8 @@ def search(study: Study, trials: int, listener: Listener, test: bool, extend: st
                 place=place_of(ledger, record, directory),
             )
             course.sweep_trainings()
-            _tell_what_stands(course, notes)
-            _run(course, driver)
+            with _kernels_compiled_beside(course, _tell_what_stands(course, notes)):
+                _run(course, driver)
             _conclude(course)
         if test and course.stopped is None and time_for_test(course):
             confirm_and_disclose(home, ledger, record, driver, listener, study.finalist_seeds)
@@ -155,8 +157,8 @@ def _main_part(course: Course) -> Stages[None]:
         yield from train_finalists(course)
 
 
-def _tell_what_stands(course: Course, notes: tuple[str, ...]) -> None:
-    """That the study stands, what is to be said of its wishes, and what earlier runs have finished."""
+def _tell_what_stands(course: Course, notes: tuple[str, ...]) -> bool:
+    """Say that the study stands, what its wishes mean, what earlier runs have finished; whether its kernels are missing."""
     over = [row for row in course.ledger.standings(course.record.uid, ALL_ROLES) if row.status and row.role != "rehearsal"]
     left = plan_left(course, lambda epochs: 0.0)
     epochs = left.epochs + sum(row.budget_epochs for row in over)
@@ -166,8 +168,15 @@ def _tell_what_stands(course: Course, notes: tuple[str, ...]) -> None:
     if over:
         course.listener(Event("note", text=f"finished before, and not run again: {counted(len(over), 'trial')}"))
     ours = course.setting.objective is None and course.setting.recipe.device == "cpu"
-    if ours and left.trainings and not anything_kept():
+    missing = bool(ours and left.trainings and not anything_kept())
+    if missing:
         course.listener(Event("note", text=COMPILING))
+    return missing
+
+
+def _kernels_compiled_beside(course: Course, missing: bool) -> AbstractContextManager[None]:
+    """Workers take some seconds to start, and need the kernels of ops before those of nets: neither has to wait."""
+    return compiled_beside() if missing and course.study.address is None and fused_here() else nullcontext()
 
 
 def _conclude(course: Course) -> None:
