@@ -10,6 +10,7 @@ from contextlib import contextmanager
 
 import torch
 
+from searchspaces.engines.choosing import fused_here
 from trials.values import Recipe
 
 
@@ -23,6 +24,7 @@ def environment(recipe: Recipe) -> dict[str, str]:
         "device": torch.cuda.get_device_name() if on_gpu else cpu_name(),
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
         "threads": str(torch.get_num_threads()),
+        "norms": "compiled" if recipe.device == "cpu" and recipe.precision == "bfloat16" and fused_here() else "torch",
     }
 
 
