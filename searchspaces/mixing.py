@@ -15,6 +15,7 @@ from torch import Tensor
 
 from searchspaces.errors import BadInput
 from searchspaces.framing import Batch
+from searchspaces.sending import sent
 
 Shares: TypeAlias = Float64[np.ndarray, "images"]
 Whole: TypeAlias = Int64[np.ndarray, "images"]
@@ -63,9 +64,9 @@ def mix_images(images: Pixels, mixing: Mixing) -> Pixels:
             f"images: {images.dtype} of shape {tuple(images.shape)}; allowed are floats, {len(mixing)} images x channels x height"
             " x width: mix them after they are normalised"
         )
-    opacity = torch.from_numpy(mixing.opacity).to(images).view(-1, 1, 1, 1)
+    opacity = sent(mixing.opacity, images.device).to(images.dtype).view(-1, 1, 1, 1)
     own = torch.where(_inside(mixing.window, images), torch.zeros_like(opacity), opacity)
-    partners = images[torch.from_numpy(mixing.partner).to(images.device)]
+    partners = images[sent(mixing.partner, images.device)]
     return images * own + partners * (1 - own)
 
 
@@ -80,8 +81,8 @@ def mix_labels(labels: Tensor, classes: int, mixing: Mixing) -> Tensor:
     if len(labels) and labels.device.type == "cpu" and not (int(labels.min()) >= 0 and int(labels.max()) < classes):
         raise BadInput(f"labels: {int(labels.min())} to {int(labels.max())}; allowed are 0 to {classes - 1}")
     own = torch.nn.functional.one_hot(labels, classes).to(torch.float32)
-    share = torch.from_numpy(mixing.share).to(own).view(-1, 1)
-    mixed: Tensor = own * share + own[torch.from_numpy(mixing.partner).to(labels.device)] * (1 - share)
+    share = sent(mixing.share, labels.device).to(own.dtype).view(-1, 1)
+    mixed: Tensor = own * share + own[sent(mixing.partner, labels.device)] * (1 - share)
     return mixed
 
 
@@ -100,7 +101,7 @@ def _windows(shares: Shares, sides: tuple[int, int], middles: np.ndarray) -> Win
 
 def _inside(window: Windows, images: Pixels) -> Tensor:
     """Which pixels lie in each image's window, bool (images, 1, height, width)."""
-    left, upper, right, lower = torch.from_numpy(window).to(images.device).T.reshape(4, -1, 1, 1)
+    left, upper, right, lower = sent(window, images.device).T.reshape(4, -1, 1, 1)
     rows = torch.arange(images.shape[2], device=images.device).view(1, -1, 1)
     columns = torch.arange(images.shape[3], device=images.device).view(1, 1, -1)
     inside: Tensor = ((columns >= left) & (columns < right) & (rows >= upper) & (rows < lower)).unsqueeze(1)

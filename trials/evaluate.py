@@ -110,15 +110,14 @@ def _logits(
     model: nn.Module, store: ImageStore, shape: tuple[int, int], recipe: Recipe, normaliser: Normaliser, show: Show, share: Share
 ) -> Tensor:
     """Float32 logits (images, classes) on the CPU, of one view. Batches are always cut alike: rounding may depend on them."""
-    logits = torch.zeros(shape)
+    # Gathered on the device: to fetch each batch's would be to wait for it.
+    logits = torch.zeros(shape, device=recipe.device)
     with torch.inference_mode(), precision(recipe):
         for number, start in enumerate(range(0, shape[0], SCORE_BATCH_IMAGES)):
             if share.is_mine(number):
                 index = np.arange(start, min(start + SCORE_BATCH_IMAGES, shape[0]))
-                logits[index] = model(normaliser(show(store.take(index), index))).float().cpu()
-    if share.count > 1:
-        logits = share.add_up(logits.to(recipe.device)).cpu()  # of each image one process has the logits, and the others zeros
-    return logits
+                logits[start : start + len(index)] = model(normaliser(show(store.take(index), index))).float()
+    return share.add_up(logits).cpu()  # of each image one process has the logits, and the others zeros
 
 
 def _score_of(logits: Tensor, labels: Tensor) -> Score:

@@ -1,9 +1,11 @@
 """The way from a split's uint8 images to what a net sees: picked by row, augmented, normalised, on the recipe's device.
 
-Holds no randomness and changes no stored image. On the CPU images stay where they are mapped; a GPU gets them all once. Random
-resized crops are taken from the whole images where such are kept, on the CPU: a GPU then gets each batch cropped (`frames`).
+Holds no randomness and changes no stored image. On the CPU images stay where they are mapped; a GPU gets them all once where
+they fit beside the net, else those of each block as they are needed, and no result depends on which. Random resized crops are
+taken from the whole images where such are kept, on the CPU: a GPU then gets each batch cropped (`frames`).
 """
 
+import math
 import os
 from collections.abc import Iterable, Sequence
 
@@ -14,6 +16,7 @@ from torch import Tensor
 from searchspaces.arrays import ImageBatch, Images
 from searchspaces.engines import apply, apply_normalised
 from searchspaces.plan import Plan
+from searchspaces.sending import sent
 from trials.data.joined import JoinedImages
 from trials.data.whole import WholeImages
 from trials.frames import framed
@@ -21,6 +24,10 @@ from trials.values import Recipe
 
 MOST_THREADS = 8  # that crop for a GPU; on a CPU a trial has one
 BLOCK_IMAGES = 1024  # augmented at once on a GPU: an op's overhead is then shared by many
+BLOCK_BYTES = 2**25  # and at most so many, but for one batch: an op's working arrays are some twenty times as large
+STORE_SHARE = 0.5
+"""Images are put into a GPU's memory where they take at most this share of what is free: the rest is for the net, its activations
+and the trials beside."""
 
 
 class ImageStore:
@@ -32,19 +39,31 @@ class ImageStore:
     def __init__(self, images: Images, device: str, whole: WholeImages | None = None) -> None:
         self._images: Images | JoinedImages = images
         self._whole = whole
+        self._device = torch.device(device)
         self._room: Tensor | None = None
-        self._on_device = torch.from_numpy(np.array(images)).to(device) if device != "cpu" else None
+        size_bytes = math.prod(images.shape)
+        kept = self._is_gpu and fits(size_bytes, free_bytes(self._device))
+        self._on_device = torch.from_numpy(np.array(images)).to(device) if kept else None
+
+    @property
+    def is_on_gpu(self) -> bool:
+        """Whether the images lie in a GPU's memory, all of them."""
+        return self._on_device is not None
+
+    @property
+    def _is_gpu(self) -> bool:
+        return self._device.type != "cpu"
 
     def take(self, index: np.ndarray) -> ImageBatch:
-        """A copy of the images at `index`, in its order."""
+        """A copy of the images at `index`, in its order, on the device."""
         if self._on_device is None:
-            return torch.from_numpy(np.asarray(self._images[index]))
-        return self._on_device[torch.from_numpy(index).to(self._on_device.device)]
+            return sent(np.asarray(self._images[index]), self._device)
+        return self._on_device.index_select(0, sent(index, self._device))
 
     @property
     def block_images(self) -> int:
         """How many images are best augmented at once: on a GPU enough to share an op's overhead, on a CPU a batch."""
-        return 0 if self._on_device is None else BLOCK_IMAGES
+        return block_images(math.prod(self._images.shape[1:])) if self._is_gpu else 0
 
     def augmented(self, batches: Sequence[np.ndarray], plan: Plan, normaliser: "Normaliser", ran: set[str]) -> Iterable[Tensor]:
         """For each index in `batches` its images, augmented by their rows of the plan (in image order) and normalised.
@@ -52,18 +71,22 @@ class ImageStore:
         On a CPU all of that is one pass over each image, and what comes back is written over by the next call. The names of the
         engines that augmented are added to `ran`. A plan with a `whole_step` is for a store that has whole images.
         """
-        if self._on_device is None:
+        if not self._is_gpu:
             sizes = [len(batch) for batch in batches]
             rooms = torch.split(self._room_for(sum(sizes), normaliser), sizes) if plan.resolution == 1 else [None] * len(sizes)
             given = zip(batches, rooms, strict=True)
             return [normaliser.augmented(*self._given(index, plan.rows(index), ran), room, ran) for index, room in given]
+        return self.together(batches, plan, normaliser, ran)
+
+    def together(self, batches: Sequence[np.ndarray], plan: Plan, normaliser: "Normaliser", ran: set[str]) -> Iterable[Tensor]:
+        """`augmented`, the way of a GPU: all the batches at once."""
         index = np.concatenate(batches)
         rows = plan.rows(index)
         if rows.whole_step is None:
             levels = apply(self.take(index), rows, ran=ran)
         else:
             crops = self._framed(index, rows, ran, min(MOST_THREADS, os.cpu_count() or 1))
-            levels = apply(crops.to(self._on_device.device), rows.after_whole(), ran=ran)
+            levels = apply(sent(crops.numpy(), self._device), rows.after_whole(), ran=ran)
         return map(normaliser, torch.split(levels, [len(batch) for batch in batches]))
 
     def _given(self, index: np.ndarray, plan: Plan, ran: set[str]) -> tuple[Images, np.ndarray, Plan]:
@@ -88,6 +111,22 @@ class ImageStore:
         if self._room is None or len(self._room) < images:
             self._room = normaliser.room(images, self._images.shape[1:])
         return self._room[:images]
+
+
+def fits(size_bytes: int, free_bytes: int) -> bool:
+    """Whether images of so many bytes are to be put into a device's memory of which so many are free."""
+    return size_bytes <= STORE_SHARE * free_bytes
+
+
+def block_images(image_bytes: int) -> int:
+    """How many images of so many bytes a GPU augments at once."""
+    return max(1, min(BLOCK_IMAGES, BLOCK_BYTES // max(1, image_bytes)))
+
+
+def free_bytes(device: torch.device) -> int:
+    """What a GPU has free, with what this process has taken and does not use."""
+    unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    return int(torch.cuda.mem_get_info(device)[0]) + unused
 
 
 class Normaliser:

@@ -46,6 +46,7 @@ from trials.weights import save_weights
 
 # How torch says that memory ran out, where it has no error of that kind: its CPU allocator, CUDA itself, cuBLAS and cuDNN, C++.
 _NO_MEMORY = ("can't allocate memory", "out of memory", "_ALLOC_FAILED", "bad_alloc")
+_NOT_DETERMINISTIC = "does not have a deterministic implementation"  # the kernel's name comes first
 
 
 class NotKept(Exception):
@@ -283,6 +284,8 @@ def _reason(failure: Exception) -> str:
         return str(failure)
     if isinstance(failure, MemoryError | torch.OutOfMemoryError) or any(words in str(failure) for words in _NO_MEMORY):
         return "out of memory; give smaller batches or images"
+    if _NOT_DETERMINISTIC in str(failure):
+        return f"the net can't be trained on a GPU with the same result each time ({str(failure).split()[0]}); take another model"
     if is_gpu_failure(str(failure)):
         return f"the GPU failed: {one_line(str(failure).splitlines()[0], 200)}"
     raise failure

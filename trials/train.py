@@ -15,6 +15,7 @@ from torch.nn import functional
 
 from searchspaces.mixing import Mixing, mix_images, mix_labels
 from searchspaces.plan import Plan
+from searchspaces.sending import sent
 from trials.averaging import WeightMean
 from trials.data import Split
 from trials.dropout import HeadDropout
@@ -113,7 +114,7 @@ class Trainer:
                 ready = self._images.augmented(mine, plan, self._normaliser, self._ran)
             with spans.timed("step"):
                 for index, images in zip(block, ready, strict=True):
-                    labels = self._labels[torch.from_numpy(index).to(self._recipe.device)]
+                    labels = self._labels[sent(index, self._labels.device)]
                     if draw_mixing is not None:
                         mixing = draw_mixing(len(index), (images.shape[2], images.shape[3]))
                         images, labels = mix_images(images, mixing), mix_labels(labels, self._classes, mixing)

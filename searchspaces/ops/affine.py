@@ -70,7 +70,7 @@ def _resampled(
 
 def _source(row: tuple[PerImage, PerImage, PerImage], x: Tensor, y: Tensor, side: int) -> Tensor:
     """One source coordinate in pixels, 0 the first one's centre: torchvision's `_affine_grid`, then torch's grid_sample."""
-    half = torch.tensor(0.5 * side, dtype=torch.float32, device=x.device)
+    half = torch.full((), 0.5 * side, dtype=torch.float32, device=x.device)
     a, b, c = ((entry.to(torch.float32) / half).view(-1, 1, 1) for entry in row)
     grid = (x * a + y * b).add_(c)
     return grid.add_(1.0).mul_(half).sub_(0.5)

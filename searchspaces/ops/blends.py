@@ -43,7 +43,7 @@ def contrast(images: ImageBatch, values: PerImageValues, setting: Setting) -> Im
     grey = images if images.shape[1] == 1 else _grey(images)
     # The sum is one of whole numbers, exact in float64 in any order; torchvision's float32 sum is exact up to 256 x 256 pixels.
     total = grey.sum(dim=(1, 2, 3), dtype=torch.float64).to(torch.float32)
-    mean = total / torch.tensor(grey[0].numel() if len(grey) else 1, dtype=torch.float32, device=images.device)
+    mean = total / torch.full((), max(1, grey.shape[1:].numel()), dtype=torch.float32, device=images.device)
     factor = values[:, :1]
     return through_tables(images, truncated(_fused(ramp(values) * factor.to(torch.float32), mean.view(-1, 1), factor)))
 

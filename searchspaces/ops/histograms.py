@@ -23,12 +23,13 @@ def autocontrast(images: ImageBatch, values: PerImageValues, setting: Setting) -
 
 def equalize(images: ImageBatch, values: PerImageValues, setting: Setting) -> ImageBatch:
     """Each channel's histogram made as even as a map of levels can, by PIL's rule; a channel with too few levels stays."""
-    # Whole numbers below 2 ** 53, for which float64 gives the same floors as integers do, and sooner.
-    counts = _counts(images).to(torch.float64)
+    counts = _counts(images)
+    # Integers, for torch adds up floats on a GPU in no fixed order and refuses to where that is asked of it; and a GPU divides by
+    # multiplying, which is not exact. The last quotient may be one of float64: below 2 ** 53 its floor is the same, and sooner.
     below = counts.cumsum(2) - counts
     brightest = images.amax(dim=(2, 3)).unsqueeze(2).long()
-    step = (below.gather(2, brightest) / 255).floor_()
-    tables = truncated((below + (step / 2).floor_()) / step.clamp(min=1))
+    step = below.gather(2, brightest).div_(255, rounding_mode="floor")
+    tables = truncated((below + (step >> 1)).to(torch.float64) / step.clamp(min=1))
     return _unless(step == 0, images, values, tables)
 
 
@@ -42,8 +43,7 @@ def _counts(images: ImageBatch) -> Tensor:
 
 def _unless(stays: Tensor, images: ImageBatch, values: PerImageValues, tables: Tensor) -> ImageBatch:
     """The images through their tables, (images, channels, 256), but for channels that stay (images, channels, 1) and amount 0."""
-    tables[(stays | (values[:, :1, None] == 0)).squeeze(2)] = ramp(values).to(torch.uint8)
-    return through_tables(images, tables)
+    return through_tables(images, torch.where(stays | (values[:, :1, None] == 0), ramp(values).to(torch.uint8), tables))
 
 
 def autocontrast_fused(image: Any, out: Any, values: Any, fill: int, bilinear: bool, seed: int, scratch: Any) -> None:

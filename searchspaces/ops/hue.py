@@ -29,9 +29,7 @@ def hue(images: ImageBatch, values: PerImageValues, setting: Setting) -> ImageBa
     turned = _to_rgb(_wrapped(angle + turn), saturation, value)
     # torchvision's way back from [0, 1] to whole levels; it isn't always the way it came, so unturned images are kept.
     levels = turned.mul_(256.0 - 1e-3).to(torch.uint8)
-    still = values[:, 0] == 0
-    levels[still] = images[still]
-    return levels
+    return torch.where(values[:, 0].view(-1, 1, 1, 1) == 0, images, levels)
 
 
 def _to_hsv(shares: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -45,7 +45,7 @@ def _window(start: PerImage, share: PerImage, side: int) -> tuple[Tensor, Tensor
 def _nearest_places(pixels: Tensor, side: int) -> Tensor:
     """Which pixel of its window each place of a side takes, in torch's float32 (it tells where a place is half-way)."""
     places = torch.arange(side, dtype=torch.float32, device=pixels.device) + 0.5
-    step = pixels.to(torch.float32) / torch.tensor(side, dtype=torch.float32, device=pixels.device)
+    step = pixels.to(torch.float32) / torch.full((), side, dtype=torch.float32, device=pixels.device)
     return torch.minimum((places * step).floor_().long(), pixels - 1)
 
 

@@ -60,10 +60,7 @@ def vflip(images: ImageBatch, values: PerImageValues, setting: Setting) -> Image
 
 
 def _mirrored(images: ImageBatch, values: PerImageValues, axis: int) -> ImageBatch:
-    flipped = images.flip(axis)
-    off = values[:, 0] == 0
-    flipped[off] = images[off]
-    return flipped
+    return torch.where(values[:, 0].view(-1, 1, 1, 1) == 0, images, images.flip(axis))
 
 
 def _moved(images: ImageBatch, right: Tensor | None, down: Tensor | None, fill: int) -> ImageBatch:

@@ -338,6 +338,17 @@ def test_a_gpu_that_fails_ends_the_trial_with_its_reason(
     assert result.error == "epoch 1 of 3: the GPU failed: CUDA error: device-side assert triggered"
 
 
+def test_a_net_that_a_gpu_can_train_in_no_fixed_order_is_a_failed_trial(spec: TrialSpec, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise RuntimeError("adaptive_avg_pool2d_backward_cuda does not have a deterministic implementation, but you set ...")
+
+    monkeypatch.setattr(Trainer, "_one_step", refuse)
+    assert run(spec).error == (
+        "epoch 1 of 3: the net can't be trained on a GPU with the same result each time (adaptive_avg_pool2d_backward_cuda);"
+        " take another model"
+    )
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
 def test_a_gpu_recipe_is_refused_where_there_is_none(spec: TrialSpec) -> None:
     with pytest.raises(BadInput, match="no usable GPU"):

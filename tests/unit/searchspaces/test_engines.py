@@ -56,6 +56,7 @@ def test_any_policy_gives_what_its_steps_give_one_by_one(policy: Policy, images:
     batch = noise(images)
     plan = drawn(policy, batch, seed=images)
     assert torch.equal(apply(batch, plan), one_by_one(batch, plan))
+    assert torch.equal(resized(grouped.rearranged(batch.clone(), plan), plan.resolution), one_by_one(batch, plan))  # as on a GPU
 
 
 @given(policies(channels=1), st.permutations(range(8)))

@@ -10,7 +10,7 @@ from searchspaces.draw import draw
 from searchspaces.engines import FUSED, apply
 from searchspaces.families.fixed import baselines
 from searchspaces.policy import Base
-from trials.pixels import ImageStore, Normaliser
+from trials.pixels import BLOCK_BYTES, BLOCK_IMAGES, ImageStore, Normaliser, block_images, fits
 from trials.values import Recipe
 
 RECIPE = Recipe()
@@ -66,3 +66,28 @@ def test_augmented_batches_are_what_taking_applying_and_normalising_give_to_the_
         wanted = normaliser(apply(store.take(index), plan.rows(index)))
         assert torch.equal(batch, wanted)
         assert batch.stride() == wanted.stride()
+
+
+def test_images_go_to_a_gpu_where_half_of_what_is_free_is_left() -> None:
+    assert fits(0, 0) and fits(40, 80)
+    assert not fits(41, 80) and not fits(1, 0)
+
+
+def test_blocks_of_a_gpu_have_many_small_images_or_few_large_ones() -> None:
+    assert block_images(3 * 32 * 32) == BLOCK_IMAGES
+    assert block_images(3 * 224 * 224) == BLOCK_BYTES // (3 * 224 * 224) < 300
+    assert block_images(2 * BLOCK_BYTES) == 1
+
+
+@pytest.mark.parametrize("resolution", [1.0, 0.6])
+def test_the_way_of_a_gpu_gives_what_that_of_a_cpu_does(resolution: float) -> None:
+    """From the host, as where the images don't fit; the device is this CPU."""
+    images = np.random.default_rng(1).integers(0, 256, (20, 3, 14, 9), dtype=np.uint8)
+    images.flags.writeable = False
+    store, normaliser = ImageStore(images, "cpu"), Normaliser([0.43] * 3, [0.21] * 3, RECIPE)
+    plan = draw(baselines(3, Base(hflip=0.5))["trivialaugment-wide"], images.shape, np.random.default_rng(2))
+    plan = dataclasses.replace(plan, resolution=resolution)
+    batches = [np.array([7, 2, 2, 19]), np.array([0])]
+    there, here = (list(way(batches, plan, normaliser, set())) for way in (store.together, store.augmented))
+    assert all(torch.equal(one, other) for one, other in zip(there, here, strict=True))
+    assert not store.is_on_gpu
