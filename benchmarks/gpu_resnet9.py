@@ -9,7 +9,7 @@ chance), they are repeated up to `--images`, for speed depends on their number a
 taken) epochs are timed whole; then one more with the device waited for at each end of drawing, augmenting, stepping and scoring,
 which is where the time goes. GPU use and memory are what `nvidia-smi` says ten times a second while all trials are at it (use:
 the share of time in which any kernel runs). `--train-epochs` trains a whole trial on the images given, for its validation error.
-Prints JSON. Ends with exit code 2 where there is no GPU.
+Prints a line of JSON for each. Ends with exit code 2 where there is no GPU.
 """
 
 import argparse
@@ -45,11 +45,13 @@ def main() -> int:
         images, labels = _images(given, Path(folder))
         _save(Path(folder), images, labels)
         job = {"folder": folder, "images": given.images, "epochs": given.epochs, "device": given.device}
-        counts = [int(count) for count in given.at_once.split(",")]
-        runs = [_measured({**job, "model": net}, count) for net in given.nets.split(",") for count in counts]
-        whole = _trained(given, Path(folder)) if given.train_epochs else None
-    name = torch.cuda.get_device_name() if given.device == "cuda" else "cpu"
-    print(json.dumps({"gpu": name, "torch": torch.__version__, "runs": runs, "trained": whole}, indent=2))
+        name = torch.cuda.get_device_name() if given.device == "cuda" else "cpu"
+        print(json.dumps({"gpu": name, "torch": torch.__version__}), flush=True)
+        if given.train_epochs:
+            print(json.dumps(_trained(given, Path(folder))), flush=True)
+        for net in given.nets.split(","):
+            for count in map(int, given.at_once.split(",")):
+                print(json.dumps(_measured({**job, "model": net}, count)), flush=True)
     return 0
 
 

@@ -157,7 +157,9 @@ def _by_value(modules: list[ModuleType]) -> Iterator[None]:
     import cloudpickle
 
     known = cloudpickle.list_registry_pickle_by_value()
-    new = [module for module in modules if module.__name__ not in known and sys.modules.get(module.__name__) is module]
+    # By name: a module that is loaded under a second name stands in the list twice.
+    named = {module.__name__: module for module in modules if sys.modules.get(module.__name__) is module}
+    new = [module for name, module in named.items() if name not in known]
     for module in new:
         cloudpickle.register_pickle_by_value(module)
     try:
