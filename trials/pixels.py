@@ -23,7 +23,7 @@ from trials.frames import framed
 from trials.values import Recipe
 
 MOST_THREADS = 8  # that crop for a GPU; on a CPU a trial has one
-BLOCK_IMAGES = 1024  # augmented at once on a GPU: an op's overhead is then shared by many
+BLOCK_IMAGES = 8192  # augmented at once on a GPU: an op's overhead is then shared by many
 BLOCK_BYTES = 2**25  # and at most so many, but for one batch: an op's working arrays are some twenty times as large
 STORE_SHARE = 0.5
 """Images are put into a GPU's memory where they take at most this share of what is free: the rest is for the net, its activations

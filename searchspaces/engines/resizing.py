@@ -1,7 +1,7 @@
 """The last step of every engine: images brought to the resolution they are trained at.
 
 Bilinear with antialiasing, along the rows first, then along the columns, rounded to whole levels each time: torchvision's resize.
-The same for every engine; a GPU's may be one level off, and in a few pixels two. It looks at one image at a time, so an image comes
+The same for every engine; a GPU's may be one level off, and in a few pixels two. It looks at one image at a time, so one comes
 out the same in any batch.
 """
 

@@ -66,7 +66,7 @@ def test_floats_off_the_cpu_are_within_one_level() -> None:
     floats = resizing._in_floats(resizing._in_floats(images.to(torch.float32), (50, 31)), (38, 31))
     off = (resized(images, 0.75).to(torch.float32) - floats).abs()
     assert off.max() <= 1
-    assert (off > 0).to(torch.float32).mean() < 0.03
+    assert (off > 0).to(torch.float32).mean() < 0.05
 
 
 def test_it_is_torchvisions_resize() -> None:
@@ -111,4 +111,4 @@ def test_on_a_gpu_it_is_within_two_levels() -> None:
     off = (resized(images.to("cuda"), 0.7).cpu().int() - resized(images, 0.7).int()).abs()
     assert off.max() <= 2
     assert (off > 1).to(torch.float32).mean() < 1e-3
-    assert (off > 0).to(torch.float32).mean() < 0.03
+    assert (off > 0).to(torch.float32).mean() < 0.05
