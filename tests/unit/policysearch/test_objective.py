@@ -358,3 +358,15 @@ def test_packing_leaves_no_trace() -> None:
     before = set(cloudpickle.list_registry_pickle_by_value())
     assert unpack(pack(lambda value: value + 1))(1) == 2
     assert set(cloudpickle.list_registry_pickle_by_value()) == before
+
+
+def test_a_module_of_ones_own_may_be_loaded_under_two_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "twice_named.py").write_text("def train(context):\n    return 1, 2\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    import twice_named  # type: ignore[import-not-found]
+
+    monkeypatch.setitem(sys.modules, "another_name", twice_named)
+    try:
+        assert unpack(pack(twice_named.train))(None) == (1, 2)
+    finally:
+        del sys.modules["twice_named"]
