@@ -35,10 +35,11 @@ class Contender:
 
 @dataclass(frozen=True)
 class Contenders:
-    """`before` is the free baseline, `after` what is held against it; either may be missing."""
+    """`before` is the free baseline, `after` what is held against it; either may be missing. `won` is the one that won."""
 
     before: Contender | None
     after: Contender | None
+    won: Contender | None
 
 
 def contenders(view: StudyView, ledger: Ledger) -> Contenders:
@@ -46,14 +47,15 @@ def contenders(view: StudyView, ledger: Ledger) -> Contenders:
     judgement = view.judgement
     won = judgement.winner_trial or view.best_trial
     if won is None:
-        return Contenders(None, None)
+        return Contenders(None, None, None)
     title = "the winner" if judgement.finalists else "the best policy found"
     if won.role == "baseline":
         searched = _best_searched(view, ledger)
         after = None if searched is None else Contender(searched, "the best of those searched")
-        return Contenders(Contender(won, f"{title}, a free baseline"), after)
-    free = _best_baseline(view, ledger, won)
-    return Contenders(None if free is None else Contender(free, "the best free baseline"), Contender(won, title))
+        before = Contender(won, f"{title}, a free baseline")
+        return Contenders(before, after, before)
+    free, best = _best_baseline(view, ledger, won), Contender(won, title)
+    return Contenders(None if free is None else Contender(free, "the best free baseline"), best, best)
 
 
 def _best_baseline(view: StudyView, ledger: Ledger, won: TrialRecord) -> TrialRecord | None:

@@ -50,7 +50,7 @@ WIDE, NARROW = Shape(8.0, 4.2, 3), Shape(4.1, 4.2, 1)
 
 @dataclass(frozen=True)
 class Style:
-    """How a policy is drawn in every figure: colour, marker, dashes, and whether the marker is filled (a searched policy's is)."""
+    """How a policy is drawn in every figure: colour, marker, dashes, and whether its marker is filled (of a searched one)."""
 
     colour: str
     marker: str

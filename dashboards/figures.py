@@ -8,7 +8,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
-from dashboards.drawing import FAINT, GREY, INK, NARROW, WIDE, Shape, axes_of, palette, short, style_of, svg
+from dashboards.drawing import FAINT, GREY, INK, LONGEST_NAME, NARROW, WIDE, Shape, axes_of, palette, short, style_of, svg
 from dashboards.findings import FinalistRow, finalist_rows
 from dashboards.queries import Row, StudyView
 from policysearch.judging.in_words import percent
@@ -16,6 +16,7 @@ from policysearch.judging.in_words import percent
 __all__ = ["NARROW", "WIDE", "Shape", "comparison_svg", "curves_svg", "finalists_svg"]
 
 CURVES_DRAWN = 100
+LONGEST_ON_PHONES = 27  # letters of a name beside a row
 POINTS_DRAWN = 200  # of a curve: a thousand epochs are more than a page has pixels for
 ENDS = {  # how a curve is drawn that did not go all the way: its line, the mark at its end, and what the legend says
     "failed": ("solid", "x", "failed"),
@@ -41,7 +42,7 @@ def comparison_svg(view: StudyView, shape: Shape) -> str:
             axes.plot(error, place, style.marker, **look)
             beside: Any = {"textcoords": "offset points", "va": "center", "weight": "bold" if is_best else "normal"}
             axes.annotate(percent(row.error), (error, place), (8, 0), **beside)
-        _name_rows(axes, [row.name for row in rows])
+        _name_rows(axes, [row.name for row in rows], shape)
         axes.margins(x=0.12)
         axes.set_xlabel("validation error, %")
         told = "; ".join(f"{row.name} {percent(row.error or 0.0)}" for row in rows)
@@ -60,17 +61,18 @@ def finalists_svg(view: StudyView, shape: Shape) -> str:
             weight = "bold" if won else "normal"
             above: Any = {"textcoords": "offset points", "ha": "center", "va": "bottom", "weight": weight, "fontsize": 9}
             axes.annotate(percent(row.mean), (mean, place), (0, 6), **above)
-        _name_rows(axes, [row.name for row in finalists])
+        _name_rows(axes, [row.name for row in finalists], shape)
         axes.set_ylim(-0.6, len(finalists) - 0.25)
         axes.margins(x=0.06)
         axes.grid(axis="x", color=FAINT, linewidth=0.8)
-        axes.set_xlabel("mean error, % (line: 95 % interval)")
+        axes.set_xlabel("mean error, % (line: 95 % interval)" if shape.legend_columns > 1 else "mean error, %")
         return svg(figure, f"Mean error of each finalist with its 95 % interval, in percent: {_told(finalists)}")
 
 
-def _name_rows(axes: Axes, names: Sequence[str]) -> None:
-    """Names at the left, the first on top, without an axis line."""
-    axes.set_yticks(range(len(names)), [short(name) for name in reversed(names)])
+def _name_rows(axes: Axes, names: Sequence[str], shape: Shape) -> None:
+    """Names at the left, the first on top, without an axis line; on a phone in fewer letters."""
+    letters = LONGEST_NAME if shape.legend_columns > 1 else LONGEST_ON_PHONES
+    axes.set_yticks(range(len(names)), [short(name, letters) for name in reversed(names)])
     axes.set_ylim(-0.6, len(names) - 0.4)
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)

@@ -70,7 +70,7 @@ class Galleries:
 
 def galleries(found: Contenders, home: Home, largest_px: int) -> Galleries | None:
     """The pictures, none wider than `largest_px`; None when the training images are gone or a trainer's own."""
-    main = found.after or found.before
+    main = found.won
     data = None if main is None else main.trial.spec["data"]
     if main is None or data is None:
         return None
@@ -106,9 +106,7 @@ def _pictures(row: Sequence[Tile], one: Contender, number: int, classes: Sequenc
         yield Picture(data_uri(tile.pixels, largest_px), tile.caption, alt)
 
 
-def op_pictures(
-    policy: Policy, images: Images, classes: Sequence[str], largest_px: int
-) -> tuple[tuple[OpPictures, ...], int]:
+def op_pictures(policy: Policy, images: Images, classes: Sequence[str], largest_px: int) -> tuple[tuple[OpPictures, ...], int]:
     """Each op of the policy's branches alone, at both ends of the strengths that the policy draws; and how many are left out."""
     ends = ends_of_ops(policy)
     shown = dict(list(ends.items())[:MOST_OPS])
@@ -116,7 +114,7 @@ def op_pictures(
     for name, values in shown.items():
         pictures = [
             Picture(
-                data_uri(pixels, largest_px), (_strength(find_op(name), row),), f"{classes[place]}: {name} {_strength(find_op(name), row)}"
+                data_uri(pixels, largest_px), (strength := _strength(find_op(name), row),), f"{classes[place]}: {name} {strength}"
             )
             for place, image in enumerate(images)
             for row, pixels in zip(values, _applied(name, values, image, policy), strict=True)
@@ -139,7 +137,7 @@ def ends_of_ops(policy: Policy) -> dict[str, tuple[Values, ...]]:
 
 
 def _drawable(op: Op, choice: Choice) -> Iterator[Values]:
-    """The extreme rows of values of a choice: the strength at its ends, mirrored where a sign is drawn, the others at their last."""
+    """A choice's extreme rows of values: the strength at its ends, mirrored where a sign is drawn; the others at their end."""
     others = tuple(distribution.ends[-1] for distribution in choice.values[1:])
     for end in choice.values[0].ends:
         yield (end, *others)
@@ -174,7 +172,7 @@ def _strength(op: Op, values: Values) -> str:
 
 def drawn_scene(found: Contenders, channels: int, largest_px: int) -> tuple[tuple[OpPictures, ...], int] | None:
     """The winner's ops on a drawn picture, for a study whose images are its trainer's own; None where they don't fit it."""
-    main = found.after or found.before
+    main = found.won
     if main is None or channels not in (1, 3):
         return None
     picture = scene()[:, :channels]

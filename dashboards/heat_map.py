@@ -9,6 +9,7 @@ import math
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -143,15 +144,12 @@ def _steps(parameter: Mapping[str, Any], met: Sequence[Any]) -> tuple[Step, ...]
 def _ranges(low: float, high: float, log: bool) -> tuple[Step, ...]:
     ends = np.geomspace(low, high, RANGES + 1) if log else np.linspace(low, high, RANGES + 1)
     bounds = [float(end) for end in ends[:-1]] + [math.nextafter(float(high), math.inf)]  # the last range holds the highest value
-    pairs = zip(bounds[:-1], bounds[1:], strict=True)
-    return tuple(Step(f"{one:.3g} to {other:.3g}", one, other) for one, other in pairs)
+    return tuple(Step(f"{one:.3g} to {other:.3g}", one, other) for one, other in pairwise(bounds))
 
 
 def _cell(points: Sequence[tuple[Mapping[str, Any], Row]], across: tuple[str, Step], down: tuple[str, Step]) -> Cell:
     met = [
-        row
-        for point, row in points
-        if all(name in point and step.holds(point[name]) for name, step in (across, down) if name)
+        row for point, row in points if all(name in point and step.holds(point[name]) for name, step in (across, down) if name)
     ]
     done = [row for row in met if row.error is not None]
     errors = tuple(row.error for row in done if row.error is not None)
@@ -178,7 +176,9 @@ def heat_map_svg(grid: Grid, shape: Shape) -> str:
         axes.spines[["left", "bottom"]].set_visible(False)
         axes.set_xlabel(WORDS.get(grid.across, grid.across))
         axes.set_ylabel(WORDS.get(grid.down, grid.down) if len(grid.rows) > 1 else "")
-        return svg(figure, f"Validation error in percent by {grid.across}{f' and {grid.down}' if grid.down else ''}: {_told(grid)}")
+        return svg(
+            figure, f"Validation error in percent by {grid.across}{f' and {grid.down}' if grid.down else ''}: {_told(grid)}"
+        )
 
 
 def _draw_cell(axes: Axes, at: tuple[int, int], cell: Cell, place: float | None, letters: float) -> None:
@@ -207,8 +207,8 @@ def heat_map_words(grid: Grid) -> str:
     """What the figure shows, and what it leaves out."""
     axes = f"{WORDS.get(grid.down, grid.down)} and {WORDS.get(grid.across, grid.across)}" if grid.down else grid.across
     told = [
-        f"Validation error in percent over {axes}: each cell the mean of its trials of all the study’s epochs; dark is low, the thick"
-        " frame is the lowest, and what was not tried is empty."
+        f"Validation error in percent over {axes}: each cell the mean of its trials of all the study’s epochs; dark is low, the"
+        " thick frame is the lowest, and what was not tried is empty."
     ]
     if {grid.across, grid.down} != {OPS, LEVEL} and grid.down:
         told.append("The space has more parameters or others: these two matter most.")

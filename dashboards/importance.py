@@ -68,7 +68,9 @@ def _told(found: Importance) -> str:
 def importance_words(found: Importance) -> str:
     """What the two methods ask, whether they agree, and how far so few trials carry."""
     first = {
-        method: max((name for name in found.names if found.shares[name][method] is not None), key=_share(found, method), default="")
+        method: max(
+            (name for name in found.names if found.shares[name][method] is not None), key=_share(found, method), default=""
+        )
         for method in LOOKS
     }
     leaders = dict.fromkeys(name for name in first.values() if name)
@@ -83,7 +85,8 @@ def importance_words(found: Importance) -> str:
     few = " So few are a hint, not a measurement." if found.trials < ENOUGH else ""
     return (
         f"From {counted(found.trials, 'searched trial')}. {FANOVA} asks how much of the error’s ups and downs over the space a"
-        f" parameter explains; {PED_ANOVA}, Optuna’s default, asks how the best tenth differ from all in it. {agree}{unknown}{few}"
+        f" parameter explains; {PED_ANOVA}, Optuna’s default, asks how the best tenth differ from all in it."
+        f" {agree}{unknown}{few}"
     )
 
 

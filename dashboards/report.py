@@ -104,10 +104,12 @@ def _content(view: StudyView, home: Home, ledger: Ledger) -> dict[str, Any]:
 
 def _pictures(view: StudyView, home: Home, found: Contenders, largest_px: int) -> dict[str, Any]:
     """What the policies do to images: the study's own, or the drawn scene where they are its trainer's."""
-    main, identity = found.after or found.before, view.study.identity
+    main, identity = found.won, view.study.identity
     own = main is not None and main.trial.spec["data"] is not None
     styles = palette(view)
-    colours = {kind: style_of(styles, one.label).colour for kind, one in (("before", found.before), ("after", found.after)) if one}
+    colours = {
+        kind: style_of(styles, one.label).colour for kind, one in (("before", found.before), ("after", found.after)) if one
+    }
     return {
         "gallery": galleries(found, home, largest_px),
         "own_images": own,
