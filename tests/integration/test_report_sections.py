@@ -289,3 +289,12 @@ def _own(ledger: Ledger, made: StudyInLedger, number: int, params: dict[str, Any
     ledger.start_attempt(trial.trial_uid)
     ledger.commit_result(TrialResult(trial.trial_uid, "done", (), CountsAlone(20 + number, 100), None, {"total": 5.0}, {}, ""))
     return trial
+
+
+def test_a_page_that_would_be_too_large_has_smaller_pictures(
+    judged: StudyInLedger, html: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dashboards.report.PICTURES_PX", (28, 14))
+    monkeypatch.setattr("dashboards.report.LARGEST_BYTES", len(html.encode()) - 1)
+    smaller = report(judged, tmp_path / "smaller.html")
+    assert len(smaller) < len(html) and Page(smaller).words == Page(html).words
