@@ -68,7 +68,7 @@ def test_the_report_at_desk_and_phone_width(
     assert [url for url in asked if not url.startswith("data:")] == [report.as_uri()]
     assert said == []
     assert page.evaluate("document.documentElement.scrollWidth") <= width  # wide things scroll by themselves, not the page
-    assert page.locator(drawing).count() == 2
+    assert page.locator(drawing).count() == 5  # the search, heat map, importance, classes, curves
     for figure in page.locator(drawing).all():
         box = figure.locator("svg").bounding_box()
         assert box is not None and box["x"] > 0 and box["x"] + box["width"] <= width
