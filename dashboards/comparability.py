@@ -1,11 +1,12 @@
 """What keeps studies from being compared, in words: other images, splits, nets, recipes, budgets, test images, baselines.
 
-Looks at identities alone. What may differ between studies that are compared (space, sampler, how much was searched) it leaves alone.
+Looks at identities alone. Of space, sampler and how much was searched it says nothing: these may differ between studies.
 """
 
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from dashboards.making import SPLITS
 from dashboards.transfer import Side
 from policysearch.judging.in_words import listed
 from searchspaces.json_text import canonical_json
@@ -120,7 +121,7 @@ def _each(sides: Sequence[Side], path: tuple[str, ...], say: Any) -> str:
 
 
 def _counts(splits: dict[str, int]) -> str:
-    return ", ".join(f"{count:,} {name}" for name, count in sorted(splits.items(), key=lambda split: -split[1]) if count)
+    return ", ".join(f"{splits[name]:,} {name}" for name in SPLITS if splits.get(name))
 
 
 def _image(image: dict[str, Any]) -> str:

@@ -152,9 +152,10 @@ def winners_elsewhere(sides: Sequence[Side], shared: Sequence[Shared]) -> tuple[
 
 def _ranked(side: Side, found: Found, key: str) -> str:
     behind = found.error - min(policy.error for policy in side.errors.values())
-    gap = f", {percent(behind)} points behind the first" if behind > 0 else ""
-    namesake = "" if found.key == key else ", by name"
-    return f"number {found.rank} of the {found.of} policies of {side.title}{gap}{namesake}"
+    beside = [f"{percent(behind)} points behind the first"] if behind > 0 else []
+    beside += ["the same by name only"] if found.key != key else []
+    told = f" ({'; '.join(beside)})" if beside else ""
+    return f"number {found.rank} of the {found.of} policies of {side.title}{told}"
 
 
 def _found(side: Side, key: str) -> Found:

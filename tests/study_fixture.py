@@ -64,7 +64,8 @@ def _prepared_once() -> Path:
 class StudyInLedger:
     """A home with a ledger and one study, to which trials can be added."""
 
-    def __init__(self, root: Path, name: str = "sample-randaugment-0f3a9c21") -> None:
+    def __init__(self, root: Path, name: str = "sample-randaugment-0f3a9c21", changed: Mapping[str, Any] | None = None) -> None:
+        """`changed` are parts of the study's identity that are other than the sample's own."""
         root.mkdir(parents=True, exist_ok=True)
         self.home = Home(root)
         self.ledger = Ledger.open(self.home.ledger_url)
@@ -77,7 +78,9 @@ class StudyInLedger:
         data = DataRef(str(self.prepared.directory), self.prepared.fingerprint)
         self.setting = Setting(self.space, policies, Recipe(), data, SEED, EPOCHS)
         wishes = Study("sample", space="randaugment", epochs=EPOCHS, seed=SEED, name=name)
-        self.study: StudyRecord = self.ledger.create_study(name, wishes.identity(self.prepared, self.setting))
+        self.study: StudyRecord = self.ledger.create_study(
+            name, wishes.identity(self.prepared, self.setting) | dict(changed or {})
+        )
         self.generator = np.random.default_rng(SEED)
         self.difficulty = self.generator.normal(size=VAL_IMAGES)  # some images are hard for every policy
 

@@ -101,10 +101,10 @@ def print_comparison(comparison: "Comparison") -> None:
 def _print_columns(comparison: "Comparison") -> None:
     """A column a study, the questions on the left."""
     width = (WIDTH - NAME) // len(comparison.sides) - 2
-    _heading(_row("", [textwrap.wrap(side.title, width, break_on_hyphens=False) for side in comparison.sides], width))
+    _heading(_row("", [_wrapped(side.title, width) for side in comparison.sides], width))
     for name, cells in comparison.questions:
         texts = ([cell.text] if name == IN_WORDS else cell for cell in cells)
-        filled = [[line for text in cell if text for line in textwrap.wrap(text, width)] for cell in texts]
+        filled = [[line for text in cell if text for line in _wrapped(text, width)] for cell in texts]
         click.echo(_row(name, filled, width))
 
 
@@ -114,6 +114,12 @@ def _print_winners(comparison: "Comparison") -> None:
     for side, cell in zip(comparison.sides, dict(comparison.questions)[IN_WORDS], strict=True):
         if cell.below:
             _paragraph(f"{cell.text} ({side.title}): {cell.below}")
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    """The text in lines; no percent sign is parted from its number."""
+    tied = text.replace(" %", "\N{NO-BREAK SPACE}%")
+    return [line.replace("\N{NO-BREAK SPACE}", " ") for line in textwrap.wrap(tied, width, break_on_hyphens=False)]
 
 
 def _row(name: str, columns: Sequence[list[str]], width: int) -> str:
