@@ -175,4 +175,4 @@ def _heading(text: str) -> None:
 
 
 def _paragraph(text: str) -> None:
-    click.echo(textwrap.fill(text, WIDTH, initial_indent="  ", subsequent_indent="  "))
+    click.echo(textwrap.fill(text, WIDTH, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False))
