@@ -39,7 +39,7 @@ def _content(comparison: Comparison) -> dict[str, Any]:
         "differing": comparison.differing or (SAME,),
         "questions": comparison.questions,
         "in_words": IN_WORDS,
-        "differences": _both(partial(differences_svg, sides)),
+        "differences": _both(partial(differences_svg, sides)) if any(map(_has_difference, sides)) else None,
         "figures": [(side.title, *_own(side)) for side in sides],
         "orders": _both(partial(orders_svg, shared, sides)) if shared else None,
         "orders_left_out": max(0, len(shared) - MOST_SHARED),
@@ -49,6 +49,10 @@ def _content(comparison: Comparison) -> dict[str, Any]:
         "agreements": [agreement.sentence for agreement in comparison.agreements],
         "winners": comparison.winners,
     }
+
+
+def _has_difference(side: Side) -> bool:
+    return side.view.judgement.verdict.difference is not None
 
 
 def _own(side: Side) -> tuple[list[tuple[str, str]] | None, str]:

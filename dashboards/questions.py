@@ -120,7 +120,7 @@ QUESTIONS: dict[str, Callable[[Side], Cell]] = {
     "winner": _winner,
     "its error": _its_error,
     "best baseline": _baseline,
-    "the winner is": _difference,
+    "difference": _difference,
     "test error": _test,
     "images": _images,
     "net": _net,
