@@ -22,6 +22,8 @@ from typing import Any
 
 from PIL import Image
 
+from policysearch.tracking.links import WHAT_TO_CLICK
+
 WIDTH_PX = 1200
 MOST_BYTES = 200_000
 MARGIN_PX = 24
@@ -55,7 +57,7 @@ def main() -> None:
             photograph(browser, page.as_uri(), COMPARISON, asked.output)
         if asked.mlflow:
             command("mirror", asked.study, "--home", asked.home)
-            with mlflow_ui(asked.home) as links:
+            with mlflow_ui(asked.study, asked.home) as links:
                 photograph_mlflow(browser, links, asked.output)
 
 
@@ -103,15 +105,15 @@ def _box(page: Any, selector: str) -> dict[str, float] | None:
 
 
 @contextmanager
-def mlflow_ui(home: Path) -> Iterator[list[str]]:
-    """The addresses that `policysearch ui` prints, while it runs."""
-    run = [sys.executable, "-u", "-m", "policysearch", "ui", "--home", str(home)]
+def mlflow_ui(study: str, home: Path) -> Iterator[list[str]]:
+    """The addresses that `policysearch ui STUDY` prints, while it runs."""
+    run = [sys.executable, "-u", "-m", "policysearch", "ui", study, "--home", str(home)]
     with subprocess.Popen(run, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
         links = list[str]()
         for line in server.stdout:
             links += re.findall(r"http://\S+", line)
-            if "Ctrl-C" in line:
+            if WHAT_TO_CLICK in line:
                 break
         try:
             yield links

@@ -26,6 +26,7 @@ from dashboards.comparing import compare
 from dashboards.gallery import write_pictures
 from dashboards.report import write_report
 from policysearch.judgement import judge
+from policysearch.tracking.links import WHAT_TO_CLICK
 from policysearch.tracking.mirror import mirror_study
 from policysearch.tracking.target import PATIENCE, locate
 
@@ -168,9 +169,9 @@ def ui(made: StudyInLedger) -> Iterator[Ui]:
         for name, value in PATIENCE.items():
             patch.setenv(name, value)
         assert mirror_study(made.ledger, made.name, locate(made.home.root), made.home.study_directory(made.name)).behind == 0
-        command = [sys.executable, "-u", "-m", "policysearch", "ui", "--home", str(made.home.root)]
+        command = [sys.executable, "-u", "-m", "policysearch", "ui", made.name, "--home", str(made.home.root)]
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
-            said = _said_until(process, "Ctrl-C")
+            said = _said_until(process, WHAT_TO_CLICK)
             links = re.findall(r"http://127\.0\.0\.1:\S+", "".join(said))
             runs, comparison = (next(link for link in links if part in link) for part in ("/runs?", "/compare-runs?"))
             yield Ui(runs.partition("/#/")[0], runs, comparison)
