@@ -214,7 +214,7 @@ def test_mlflow_lists_the_runs_best_first_and_has_their_pictures(
     assert names[0] == "randaugment ops=2 level=15"  # the lowest error first
     assert {"baseline: none", "baseline: flip+crop"} <= set(names)
     for parameter in ("policy.ops", "policy.level"):
-        assert page.get_by_role("columnheader", name=parameter).is_visible()
+        assert page.get_by_role("columnheader", name=parameter).first.is_visible()
     page.screenshot(path=screens / "mlflow-runs-desk.png")
     page.get_by_role("link", name="randaugment ops=2 level=15").click()
     page.get_by_role("tab", name="Artifacts").click()
@@ -241,7 +241,7 @@ def test_mlflow_compares_the_policies_by_their_parameters(browser: Any, ui: Ui, 
     if place == "desk":  # on a phone MLflow doesn't draw it
         axes = page.locator(".parcoords .axis-title")
         axes.first.wait_for(timeout=PATIENT_MS)
-        assert {"policy.level", "policy.ops", "final/val_error"} <= set(axes.all_inner_texts())
+        assert {"policy.level", "policy.ops", "final/val_error"} <= set(axes.all_text_contents())
     assert page.get_by_text("randaugment ops=2 level=15").first.is_visible()
     assert page.get_by_text("Something went wrong").count() == 0
     watched.close(ui.address, screens / f"mlflow-compare-{place}.png")
