@@ -27,6 +27,7 @@ from policysearch.tracking.links import WHAT_TO_CLICK
 WIDTH_PX = 1200
 MOST_BYTES = 200_000
 MARGIN_PX = 24
+PATIENT_MS = 120_000
 # What is photographed of each page: from the top of the first element to the bottom of the last one that is there.
 REPORT = {
     "verdict": ("header",),
@@ -81,10 +82,17 @@ def chromium() -> Iterator[Any]:
         browser.close()
 
 
+def opened(browser: Any, address: str) -> Any:
+    """A page on a screen of the pictures' width; a machine that is busy has two minutes to show it."""
+    page = browser.new_page(viewport={"width": WIDTH_PX, "height": 900})
+    page.set_default_timeout(PATIENT_MS)
+    page.goto(address)
+    return page
+
+
 def photograph(browser: Any, address: str, sections: Mapping[str, tuple[str, ...]], output: Path) -> None:
     """A picture of each section that the page has, as `output/NAME.png`; those it lacks are named."""
-    page = browser.new_page(viewport={"width": WIDTH_PX, "height": 900})
-    page.goto(address)
+    page = opened(browser, address)
     for name, selectors in sections.items():
         boxes = [box for selector in selectors if page.locator(selector).count() and (box := _box(page, selector))]
         if not boxes:
@@ -124,9 +132,8 @@ def mlflow_ui(study: str, home: Path) -> Iterator[list[str]]:
 def photograph_mlflow(browser: Any, links: list[str], output: Path) -> None:
     """The table of runs and the comparison, as a person has them on opening the links."""
     for name, part, awaited in (("mlflow-runs", "/runs?", "matching runs"), ("mlflow-compare", "compare-runs", "Comparing")):
-        page = browser.new_page(viewport={"width": WIDTH_PX, "height": 900})
-        page.goto(next(link for link in links if part in link))
-        page.get_by_text(awaited).first.wait_for(timeout=120_000)
+        page = opened(browser, next(link for link in links if part in link))
+        page.get_by_text(awaited).first.wait_for()
         page.get_by_label("Close").last.click()  # MLflow's assistant, which takes a third of the window
         page.wait_for_timeout(3000)  # the drawing of lines has no end to wait for
         keep(page.screenshot(), output / f"{name}.png")

@@ -81,6 +81,7 @@ class Watched:
 
     def __init__(self, browser: Any, width: int) -> None:
         self.page = browser.new_page(viewport={"width": width, "height": 1000})
+        self.page.set_default_timeout(PATIENT_MS)
         self.said, self.asked = list[str](), list[str]()
         self.page.on("console", self._hear)
         self.page.on("pageerror", lambda error: self.said.append(str(error)))
@@ -209,7 +210,7 @@ def test_mlflow_lists_the_runs_best_first_and_has_their_pictures(
     watched = Watched(browser, WIDTHS["desk"])
     page = watched.page
     page.goto(ui.runs)
-    page.get_by_text("17 matching runs").wait_for(timeout=PATIENT_MS)
+    page.get_by_text("17 matching runs").wait_for()
     names = page.locator("a[href*='/runs/']").all_inner_texts()
     assert names[0] == "randaugment ops=2 level=15"  # the lowest error first
     assert {"baseline: none", "baseline: flip+crop"} <= set(names)
@@ -220,9 +221,9 @@ def test_mlflow_lists_the_runs_best_first_and_has_their_pictures(
     page.get_by_role("tab", name="Artifacts").click()
     page.get_by_text("augmented.png").click()
     picture = page.locator("img[src^='blob:'], img[src*='augmented']").first
-    picture.wait_for(timeout=PATIENT_MS)
+    picture.wait_for()
     wide = Image.open(next((made.home.study_directory(made.name) / "pictures").glob("*.png"))).width
-    page.wait_for_function(f"[...document.images].some(i => i.naturalWidth === {wide})", timeout=PATIENT_MS)
+    page.wait_for_function(f"[...document.images].some(i => i.naturalWidth === {wide})")
     watched.close(ui.address, screens / "mlflow-picture-desk.png")
 
 
@@ -232,15 +233,15 @@ def test_mlflow_compares_the_policies_by_their_parameters(browser: Any, ui: Ui, 
     watched = Watched(browser, WIDTHS[place])
     page = watched.page
     page.goto(ui.comparison)
-    page.get_by_role("heading", name=re.compile("Comparing 10 Runs")).wait_for(timeout=PATIENT_MS)
+    page.get_by_role("heading", name=re.compile("Comparing 10 Runs")).wait_for()
     if place == "phone":  # MLflow's two panels leave no room for anything else
         for panel in ("Toggle sidebar", "Close"):
             page.get_by_label(panel).first.click()
     for chosen in ("policy.level", "policy.ops", "final/val_error"):
-        page.get_by_text(chosen, exact=True).first.wait_for(timeout=PATIENT_MS)
+        page.get_by_text(chosen, exact=True).first.wait_for()
     if place == "desk":  # on a phone MLflow doesn't draw it
         axes = page.locator(".parcoords .axis-title")
-        axes.first.wait_for(timeout=PATIENT_MS)
+        axes.first.wait_for()
         assert {"policy.level", "policy.ops", "final/val_error"} <= set(axes.all_text_contents())
     assert page.get_by_text("randaugment ops=2 level=15").first.is_visible()
     assert page.get_by_text("Something went wrong").count() == 0
