@@ -1,10 +1,10 @@
 """Makes the README's and docs/looking.md's pictures from a finished study: docs/images/verdict.png, gallery.png, ...
 
-    python benchmarks/readme_pictures.py STUDY --home DIR [--beside HOME:STUDY] [--mlflow] [-o docs/images]
+    python benchmarks/readme_pictures.py STUDY --home DIR [--beside HOME:STUDY] [--mlflow] [--optuna] [-o docs/images]
 
 The report is written to a folder of its own and opened in headless Chromium, 1,200 px wide, and sections of it are photographed;
-with --beside the page of `policysearch compare` too, with --mlflow two views of MLflow's UI. No picture is over 200 kB: colours
-are reduced until it isn't. The study is only read (--mlflow brings its mirror up to date, as `policysearch mirror` does).
+with --beside the page of `policysearch compare` too, with --mlflow two views of MLflow's UI, with --optuna optuna-dashboard. No
+picture is over 200 kB: colours are reduced until it isn't. The study is only read (--mlflow brings its mirror up to date).
 """
 
 import argparse
@@ -12,11 +12,14 @@ import io
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
+import time
+import urllib.request
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +49,7 @@ def main() -> None:
     parser.add_argument("--home", type=Path, required=True)
     parser.add_argument("--beside", metavar="[HOME:]STUDY", help="Also the page that compares the study with this one.")
     parser.add_argument("--mlflow", action="store_true", help="Also MLflow's table of runs and its comparison.")
+    parser.add_argument("--optuna", action="store_true", help="Also the study as optuna-dashboard opens it.")
     parser.add_argument("-o", "--output", type=Path, default=Path("docs/images"))
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, chromium() as browser:
@@ -60,6 +64,11 @@ def main() -> None:
             command("mirror", asked.study, "--home", asked.home)
             with mlflow_ui(asked.study, asked.home) as links:
                 photograph_mlflow(browser, links, asked.output)
+        if asked.optuna:
+            storage = f"sqlite:///{Path(folder) / 'optuna.db'}"
+            command("optuna", asked.study, "--home", asked.home, "--to", storage)
+            with optuna_dashboard(storage) as address:
+                photograph_optuna(browser, address, asked.study, asked.output)
 
 
 def command(*words: object) -> str:
@@ -138,6 +147,34 @@ def photograph_mlflow(browser: Any, links: list[str], output: Path) -> None:
         page.wait_for_timeout(3000)  # the drawing of lines has no end to wait for
         keep(page.screenshot(), output / f"{name}.png")
         page.close()
+
+
+@contextmanager
+def optuna_dashboard(storage: str) -> Iterator[str]:
+    """The address at which optuna-dashboard shows a storage, while it runs."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    program = Path(sys.executable).with_name("optuna-dashboard")
+    with subprocess.Popen([program, storage, "--host", "127.0.0.1", "--port", str(port)]) as server:
+        while server.poll() is None:
+            with suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/dashboard/", timeout=5):
+                break
+            time.sleep(0.3)
+        try:
+            yield f"http://127.0.0.1:{port}/dashboard/"
+        finally:
+            server.terminate()
+
+
+def photograph_optuna(browser: Any, address: str, study: str, output: Path) -> None:
+    """The study's history and what its parameters matter."""
+    page = opened(browser, address)
+    page.get_by_text(study).first.click()
+    page.get_by_text("Hyperparameter Importance").first.wait_for()
+    page.wait_for_timeout(3000)
+    keep(page.screenshot(), output / "optuna-dashboard.png")
+    page.close()
 
 
 def keep(png: bytes, path: Path) -> None:
