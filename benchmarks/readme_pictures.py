@@ -35,7 +35,7 @@ PATIENT_MS = 120_000
 REPORT = {
     "verdict": ("header",),
     "gallery": (".gallery",),
-    "heat-map": ("#heat-map",),
+    "heat-map": ("figure:has(svg[aria-label^='Validation error in percent by'])",),
 }
 COMPARISON = {"compare": ("header", "#comparable", "#came-to")}
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
