@@ -85,6 +85,8 @@ def ui(study: str | None, port: int | None, opens: bool | None, home: str | None
 
     def ready(address: str) -> None:
         """Say where to look, and look there."""
+        if record is None:
+            click.echo(f"  links to one study's runs: {spoken('ui STUDY', home)}")
         first = address if record is None else _print_links(place, record, address, home)
         if wanted and not (has_display() and webbrowser.open(first)):
             click.echo(f"no browser can be opened here; open {first}")

@@ -42,11 +42,12 @@ def log_winner(store: Store, ledger: Ledger, study: StudyRecord, net: WinnerNet,
         return _write(store, ledger, study, net, policy, judgement)
     if found.tags.get(WON_TAG) != "yes":
         store.client.set_logged_model_tags(found.model_id, {WON_TAG: "yes"})
+    _show_beside(store, store.run_id(net.trial.trial_uid), found.model_id)
     return str(found.model_id)
 
 
 def _write(store: Store, ledger: Ledger, study: StudyRecord, net: WinnerNet, policy: Path, judgement: "Judgement") -> str:
-    from mlflow.entities import LoggedModelOutput, Metric
+    from mlflow.entities import Metric
 
     assert judgement.winner is not None
     client, run_id = store.client, store.run_id(net.trial.trial_uid)
@@ -58,12 +59,23 @@ def _write(store: Store, ledger: Ledger, study: StudyRecord, net: WinnerNet, pol
     with tempfile.TemporaryDirectory() as folder:
         write_model(net, study, policy, Path(folder) / "model", run_id=run_id, model_id=model.model_id)
         client.log_model_artifacts(model.model_id, str(Path(folder) / "model"))
+    _show_beside(store, run_id, model.model_id)
     if run_id is not None:
-        client.log_outputs(run_id, [LoggedModelOutput(model.model_id, step=0)])
         told = [Metric(p.key, p.value, p.milliseconds, p.step, model_id=model.model_id) for p in _errors(ledger, study, net)]
         client.log_batch(run_id, told)
     client.finalize_logged_model(model.model_id, READY)
     return str(model.model_id)
+
+
+def _show_beside(store: Store, run_id: str | None, model_id: str) -> None:
+    """See that the run of the net's training names the model: a rebuilt run is another than the model was made for."""
+    from mlflow.entities import LoggedModelOutput
+
+    if run_id is None:
+        return
+    outputs = store.client.get_run(run_id).outputs
+    if model_id not in {output.model_id for output in (outputs.model_outputs if outputs else ())}:
+        store.client.log_outputs(run_id, [LoggedModelOutput(model_id, step=0)])
 
 
 def register(store: Store, model_id: str, name: str) -> str:

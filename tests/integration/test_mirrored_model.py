@@ -1,7 +1,6 @@
 """The winner as an MLflow model, against a real store: what it predicts, and that it is there once whatever happens."""
 
 import json
-import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -130,9 +129,19 @@ def test_it_is_registered_when_asked_and_once(made: StudyInLedger) -> None:
     (version,) = client.search_model_versions("name='animals'")
     assert version.source == model.artifact_location and version.run_id == model.source_run_id
     rebuilt = mirror(made, rebuild=True)
-    assert rebuilt.view is not None and rebuilt.view.model_id != model.model_id
-    kept = {each.model_id for each in models(made)[1]}
-    assert kept == {model.model_id, rebuilt.view.model_id}, "what is registered stays"
+    assert rebuilt.view is not None and rebuilt.view.model_id == model.model_id, "what is registered stays"
+    assert [each.model_id for each in models(made)[1]] == [model.model_id]
+    (run,) = client.search_runs([model.experiment_id], "tags.`policysearch.role` = 'trial'")
+    assert run.info.run_id != model.source_run_id
+    assert [output.model_id for output in run.outputs.model_outputs] == [model.model_id]
+
+
+def test_rebuilt_a_model_that_nobody_registered_is_made_anew(made: StudyInLedger) -> None:
+    add_best(made, seed=3, wrong=95)
+    first = mirror(made).view
+    rebuilt = mirror(made, rebuild=True).view
+    assert first is not None and rebuilt is not None and rebuilt.model_id not in (None, first.model_id)
+    assert first.model_id not in {model.model_id for model in models(made)[1]}
 
 
 def test_another_winner_stands_beside_the_one_before(made: StudyInLedger, tmp_path: Path) -> None:
@@ -147,8 +156,6 @@ def test_a_net_whose_file_is_gone_or_another_is_no_model(made: StudyInLedger) ->
     directory = made.home.study_directory(made.name)
     for path in (directory / WEIGHTS).iterdir():
         path.write_bytes(b"something else")
-    (made.home.root / "mlflow.db").unlink()
-    shutil.rmtree(made.home.root / "mlflow-artifacts")
-    stands = mirror(made)
+    stands = mirror(made, rebuild=True, register="birds")
     assert stands.behind == 0 and stands.view is not None and stands.view.model_id is None
-    assert models(made)[1] == []
+    assert stands.notes[-1] == "nothing is registered as 'birds': no net of the winner is kept here"
