@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from policysearch.ledger import Figure, Ledger, StudyRecord, TrialRecord
 from policysearch.ledger.records import SEARCHED
 from policysearch.tracking.attempts import Attempts
-from policysearch.tracking.links import View, shared_view
+from policysearch.tracking.links import COMPARED, View, shared_view
 from policysearch.tracking.models import clear_models, log_winner, register
 from policysearch.tracking.runs import best_of, study_run, trial_run
 from policysearch.tracking.store import Store
@@ -70,12 +70,21 @@ def _tell_tests(closing: Closing, attempts: Attempts, figure: Figure | None) -> 
 
 
 def _with_files(over: list[TrialRecord], judgement: "Judgement") -> list[TrialRecord]:
-    """The best of the search, and the winner."""
+    """The best of the search, all that a link may compare, and the winner.
+
+    MLflow's comparison has an error in place of its files where the first run has some and another has none.
+    """
     best = best_of([trial for trial in over if trial.role in SEARCHED], BEST_WITH_FILES)
-    judged = judgement.winner_trial
-    if judged is not None and all(trial.trial_uid != judged.trial_uid for trial in best):
-        best.append(judged)
-    return best
+    judged = [] if judgement.winner_trial is None else [judgement.winner_trial]
+    return list({trial.trial_uid: trial for trial in (*best, *_compared(over), *judged)}.values())
+
+
+def _compared(over: list[TrialRecord]) -> list[TrialRecord]:
+    """The searched trials of the lowest errors, as many as a link compares, and those that are equal to the last of them."""
+    scored = [(trial.result.score, trial) for trial in over if trial.role == "trial" and trial.result is not None]
+    errors = [(score.wrong / score.total, trial) for score, trial in scored if score is not None]
+    most = sorted(error for error, _ in errors)[:COMPARED]
+    return [trial for error, trial in errors if error <= most[-1]]
 
 
 def _attach(closing: Closing, trial: TrialRecord, judgement: "Judgement") -> None:

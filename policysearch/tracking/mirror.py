@@ -57,7 +57,7 @@ def mirror_study(
 
     While a search runs, `closing=False` copies the trials that finished since. At its end, `closing=True` looks at all trials
     anew (so that a store that was wiped is filled again), writes the study's summary, shares a view of it with the UI, gives the
-    best three their policy and, where `<study_directory>/pictures/<trial_uid>.png` exists, their picture, and logs the winner's
+    best ones their policy and, where `<study_directory>/pictures/<trial_uid>.png` exists, their picture, and logs the winner's
     net as a model. With `rebuild` all that MLflow has of the study is put away first and made anew; with `register` the winner's
     model becomes a version of the registered model of that name.
     """

@@ -131,7 +131,7 @@ def test_the_study_has_a_run_of_its_own_with_the_test_error_once_disclosed(made:
     assert summary.data.params["splits.train"] == "4000"
 
 
-def test_the_best_three_carry_their_policy_and_their_picture(made: StudyInLedger, tmp_path: Path) -> None:
+def test_the_best_carry_their_policy_and_their_picture(made: StudyInLedger, tmp_path: Path) -> None:
     from searchspaces.policy_json import digest, read_policy_file
 
     pictures = made.home.study_directory(made.name) / "pictures"
@@ -142,7 +142,8 @@ def test_the_best_three_carry_their_policy_and_their_picture(made: StudyInLedger
     mirror(made)  # a picture that was drawn later is added
     files = {run.info.run_name: [file.path for file in client(made).list_artifacts(run.info.run_id)] for run in runs(made)}
     assert files[best.info.run_name] == ["augmented.png", "policy.json"]
-    assert sum(bool(names) for names in files.values()) == 3
+    compared = [run for run in runs(made) if run.data.tags["policysearch.role"] == "trial" and run.info.status == "FINISHED"]
+    assert all("policy.json" in files[run.info.run_name] for run in compared), "MLflow compares files only if all have some"
     path = client(made).download_artifacts(best.info.run_id, "policy.json", str(tmp_path))
     assert digest(read_policy_file(path).policy) == best.data.tags["policysearch.digest"]
 
