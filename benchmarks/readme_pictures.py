@@ -29,13 +29,14 @@ from policysearch.tracking.links import WHAT_TO_CLICK
 
 WIDTH_PX = 1200
 MOST_BYTES = 200_000
-MARGIN_PX = 24
+MARGIN_PX = 12  # less than the lines around a section are away
 PATIENT_MS = 120_000
 # What is photographed of each page: from the top of the first element to the bottom of the last one that is there.
+HEAT_MAP = "figure:has(svg[aria-label^='Validation error in percent by'])"
 REPORT = {
     "verdict": ("header",),
     "gallery": (".gallery",),
-    "heat-map": ("figure:has(svg[aria-label^='Validation error in percent by'])",),
+    "heat-map": (f"h3:has(+ {HEAT_MAP})", HEAT_MAP),
 }
 COMPARISON = {"compare": ("header", "#comparable", "#came-to")}
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
