@@ -12,7 +12,6 @@ from policysearch.judging.in_words import listed
 from searchspaces.json_text import canonical_json
 
 SAME = "Images, splits, net, recipe and epochs are the same: errors can be compared across the studies."
-OWN = "their own trainer"
 SHOWN_HEX = 12
 MACHINE_PARTS = ("precision", "channels_last", "device")
 
@@ -31,8 +30,8 @@ def _images(sides: Sequence[Side]) -> Iterator[str]:
     names = [side.view.study.identity.get("data", {}).get("name") for side in sides]
     if None in names:
         own = [side.title for side, name in zip(sides, names, strict=True) if name is None]
-        trains = "trains" if len(own) == 1 else "train"
-        yield f"{listed(own)} {trains} by {OWN}, whose images nobody here knows: compare each winner with its own baselines."
+        trains = "trains by a trainer of its own" if len(own) == 1 else "train by trainers of their own"
+        yield f"{listed(own)} {trains}, whose images nobody here knows: compare each winner with its own baselines."
     if not _differ(sides, ("data", "fingerprint")):
         return
     which = _each(sides, ("data", "fingerprint"), lambda value: f"fingerprint {value[:SHOWN_HEX]}")

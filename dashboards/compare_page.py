@@ -46,7 +46,7 @@ def _content(comparison: Comparison) -> dict[str, Any]:
         "shared": shared[:SHARED_SHOWN],
         "shared_left_out": max(0, len(shared) - SHARED_SHOWN),
         "namesakes": any(not policy.exact for policy in shared),
-        "agreements": [agreement.sentence for agreement in comparison.agreements],
+        "agreements": [agreement.sentence for agreement in comparison.agreements if shared],
         "winners": comparison.winners,
     }
 

@@ -149,8 +149,9 @@ def marked(side: Side, mark: str) -> FinalistRow | None:
 
 
 def _free_in_search(view: StudyView) -> Row | None:
-    """The free baseline with the lowest error of the search, other than its best."""
-    known = [row for row in view.done if row.role == "baseline" and (view.best is None or row.uid != view.best.uid)]
+    """The free baseline with the lowest error of the search, other than the winner."""
+    won = view.judgement.winner_trial
+    known = [row for row in view.done if row.role == "baseline" and (won is None or row.uid != won.trial_uid)]
     return known[0] if known else None
 
 

@@ -94,7 +94,8 @@ def print_comparison(comparison: "Comparison") -> None:
         _print_winners(comparison)
     _heading("Which policies transfer")
     _print_shared(comparison.shared, comparison.sides)
-    for sentence in (*(agreement.sentence for agreement in comparison.agreements), *comparison.winners):
+    agreed = [agreement.sentence for agreement in comparison.agreements if comparison.shared]
+    for sentence in (*agreed, *comparison.winners):
         _paragraph(sentence)
 
 
@@ -110,10 +111,12 @@ def _print_columns(comparison: "Comparison") -> None:
 
 def _print_winners(comparison: "Comparison") -> None:
     """What the winners are: too many words for a column."""
-    _heading("The winners in words")
-    for side, cell in zip(comparison.sides, dict(comparison.questions)[IN_WORDS], strict=True):
-        if cell.below:
-            _paragraph(f"{cell.text} ({side.title}): {cell.below}")
+    told = zip(comparison.sides, dict(comparison.questions)[IN_WORDS], strict=True)
+    known = [f"{cell.text} ({side.title}): {cell.below}" for side, cell in told if cell.below]
+    if known:
+        _heading("The winners in words")
+    for words in known:
+        _paragraph(words)
 
 
 def _wrapped(text: str, width: int) -> list[str]:
