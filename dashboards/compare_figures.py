@@ -8,7 +8,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
-from dashboards.figures import BEST, FAINT, INK, Shape, _axes, _short, _svg
+from dashboards.drawing import FAINT, GREY, INK, WINNER, Shape, axes_of, short, svg
 from dashboards.transfer import NOTHING, Shared, Side, key_of
 from policysearch.judging.in_words import percent
 from policysearch.judging.values import Verdict
@@ -16,12 +16,13 @@ from policysearch.judging.values import Verdict
 MOST_SHARED = 14  # lines that can still be told apart
 PALE = "#6B6B6B"
 LETTERS = 9
+BEST = WINNER[0]
 
 
 def differences_svg(sides: Sequence[Side], shape: Shape) -> str:
     """By how many points each winner is better than its baseline, with the interval; right of the line is better."""
-    told = [(_short(side.title), side.view.judgement.verdict) for side in sides]
-    with _axes(Shape(shape.width, 0.95 + 0.5 * len(told), 1)) as (figure, axes):
+    told = [(short(side.title), side.view.judgement.verdict) for side in sides]
+    with axes_of(Shape(shape.width, 0.95 + 0.5 * len(told), 1)) as (figure, axes):
         axes.axvline(0, color=INK, linewidth=1, zorder=1)
         for place, (_, verdict) in enumerate(reversed(told)):
             _draw_difference(axes, place, verdict)
@@ -34,7 +35,7 @@ def differences_svg(sides: Sequence[Side], shape: Shape) -> str:
         axes.tick_params(axis="y", length=0)
         axes.spines["left"].set_visible(False)
         axes.set_xlabel("points better than its baseline")
-        return _svg(figure, f"How much better each winner is than its baseline: {'; '.join(map(_in_words, told))}")
+        return svg(figure, f"How much better each winner is than its baseline: {'; '.join(map(_in_words, told))}")
 
 
 def _draw_difference(axes: Axes, place: int, verdict: Verdict) -> None:
@@ -67,19 +68,19 @@ def orders_svg(shared: Sequence[Shared], sides: Sequence[Side], shape: Shape) ->
     """The shared policies in the order of each study, the lowest error on top: level lines keep their place, others don't."""
     shown = shared[:MOST_SHARED]
     places = _places(shown, len(sides))
-    with _axes(Shape(shape.width, 0.8 + 0.3 * len(shown), 1)) as (figure, axes):
+    with axes_of(Shape(shape.width, 0.8 + 0.3 * len(shown), 1)) as (figure, axes):
         for number, policy in enumerate(shown):
             _draw_order(axes, policy, {column: rows[number] for column, rows in enumerate(places) if number in rows}, sides)
         axes.set_xlim(-0.15, len(sides) - 0.85)
         axes.set_ylim(len(shown) + 0.6, 0.4)
-        axes.set_xticks(range(len(sides)), [_short(side.title) for side in sides])
+        axes.set_xticks(range(len(sides)), [short(side.title) for side in sides])
         axes.xaxis.set_ticks_position("top")
         axes.tick_params(length=0)
         axes.set_yticks([])
         for spine in axes.spines.values():
             spine.set_visible(False)
         names = ", ".join(policy.label for policy in shown)
-        return _svg(figure, f"The order of the shared policies in each study, the best on top; of {names}")
+        return svg(figure, f"The order of the shared policies in each study, the best on top; of {names}")
 
 
 def _places(shared: Sequence[Shared], columns: int) -> list[dict[int, int]]:
@@ -95,12 +96,12 @@ def _places(shared: Sequence[Shared], columns: int) -> list[dict[int, int]]:
 def _draw_order(axes: Axes, policy: Shared, rows: dict[int, int], sides: Sequence[Side]) -> None:
     """One policy's line, its name at the left end and its error at each study; winners in blue, "none" pale."""
     won = any(_won(policy, column, side) for column, side in enumerate(sides))
-    colour = BEST if won else "#BDBDBD" if policy.label == NOTHING else PALE
+    colour = BEST if won else GREY if policy.label == NOTHING else PALE
     columns = sorted(rows)
     style: Any = {"color": colour, "linewidth": 2.4 if won else 1.2, "linestyle": "-" if policy.exact else (0, (4, 1.6))}
     axes.plot(columns, [rows[column] for column in columns], marker="o", markersize=5, zorder=3 if won else 2, **style)
     text: Any = {"textcoords": "offset points", "fontsize": LETTERS, "color": BEST if won else INK}
-    name = f"{_short(policy.label)}  {percent(policy.found[columns[0]].error)}"
+    name = f"{short(policy.label)}  {percent(policy.found[columns[0]].error)}"
     axes.annotate(name, (columns[0], rows[columns[0]]), (-8, 0), ha="right", va="center", annotation_clip=False, **text)
     for column in columns[1:]:
         error = percent(policy.found[column].error)

@@ -57,10 +57,9 @@ def _has_difference(side: Side) -> bool:
 
 def _own(side: Side) -> tuple[list[tuple[str, str]] | None, str]:
     """A study's figure, wide and narrow, and what it shows: its finalists, else its search's best and baselines."""
-    if rows := finalist_rows(side.view):
-        return _both(
-            partial(finalists_svg, rows)
-        ), f"{finalists_heading(side.view)}. Dots were searched, squares are free baselines."
+    if finalist_rows(side.view):
+        said = "Filled marks were searched, open ones are free baselines."
+        return _both(partial(finalists_svg, side.view)), f"{finalists_heading(side.view)}. {said}"
     if side.view.best is None:
         return None, "No trial has succeeded yet."
     said = "The search: validation error of one training each, of its best policy and the free baselines. In the band two errors"

@@ -4,8 +4,6 @@ Everything comes from the facts of the study, but for the pictures, which are of
 values: names are escaped where they are set, in labels_kept.html.j2.
 """
 
-import base64
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from dashboards.contact_sheet import as_image
+from dashboards.embedding import data_uri
 from dashboards.gallery import is_switch, value_in_short
 from policysearch.home import Home
 from policysearch.ledger import Ledger, StudyRecord
@@ -27,7 +25,7 @@ from trials.label_readers import applied
 
 MOST_PICTURES = 12
 PICTURES_AN_OP = 3
-LARGEST_PX = 128
+LARGEST_PX = 96
 CLASSES_SHOWN = 12
 DARKEST = 62  # per cent of lightness where nothing is read right; ink stays legible on it, in print and in grey too
 
@@ -167,8 +165,4 @@ def _after(image: Images, op: str, value: float) -> Images:
 
 
 def _uri(image: Images) -> str:
-    picture = as_image(image[0])
-    picture.thumbnail((LARGEST_PX, LARGEST_PX))
-    file = io.BytesIO()
-    picture.save(file, format="PNG", optimize=True)
-    return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode('ascii')}"
+    return data_uri(image[0], LARGEST_PX)

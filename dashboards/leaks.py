@@ -4,19 +4,18 @@ Reads prepared data as it lies in the home; what is no longer there is left out,
 while there are any.
 """
 
-import base64
-import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from dashboards.contact_sheet import as_image
+from dashboards.embedding import data_uri
 from policysearch.home import Home
 from searchspaces.errors import BadInput
 from trials.data.pictures import Pictured, read_pictures
 from trials.data.store import read_meta
 
 SHOWN = 12
+LARGEST_PX = 96
 KINDS = {"exact": "the same to the pixel", "near": "nearly the same"}
 CURES = {
     "drop-exact": "exact copies dropped from training, near ones reported",
@@ -71,7 +70,7 @@ def _pairs(folders: Sequence[Path]) -> list[tuple[str, str, str]]:
 
 def _shown(pictured: Pictured) -> list[tuple[str, str, str]]:
     return [
-        (_data_uri(first), _data_uri(second), _caption(fact))
+        (data_uri(first, LARGEST_PX), data_uri(second, LARGEST_PX), _caption(fact))
         for first, second, fact in zip(pictured.first, pictured.second, pictured.facts, strict=True)
     ]
 
@@ -81,9 +80,3 @@ def _caption(fact: dict[str, Any]) -> str:
     one, other = fact["images"]
     gone = ", dropped" if fact["dropped"] else ""
     return f"{fact['splits'][0]}: {one}{gone}; {fact['splits'][1]}: {other}; {KINDS[fact['kind']]}"
-
-
-def _data_uri(pixels: Any) -> str:
-    file = io.BytesIO()
-    as_image(pixels).save(file, format="PNG", optimize=True)
-    return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode('ascii')}"

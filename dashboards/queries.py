@@ -7,6 +7,7 @@ what there is.
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from fractions import Fraction
 from typing import Any, Literal, TypeAlias, get_args
 
@@ -26,7 +27,8 @@ Status: TypeAlias = Literal["done", "failed", "unfinished", "waiting", "promoted
 class Row:
     """A trial as a person meets it. `error` is a share of the validation images, 0 to 1, None without a score.
 
-    One of fewer epochs than the study's own is never done: its policy was promoted to more epochs, or stopped.
+    One of fewer epochs than the study's own is never done: its policy was promoted to more epochs, or stopped. `params` are the
+    point of the space ({} for a policy that is none of it), `digest` is the policy's.
     """
 
     number: int
@@ -42,6 +44,8 @@ class Row:
     reason: str | None
     curve: tuple[tuple[int, float], ...]
     epochs: int
+    params: Mapping[str, Any]
+    digest: str
 
     @property
     def error(self) -> float | None:
@@ -93,7 +97,7 @@ class StudyView:
     """A study for people. `best` is None until a trial has succeeded; `claim` None while the test set is closed.
 
     `best` is the search's own; what the study came to is `judgement`'s. `calibration` are the trainings beside the search that
-    check the budget; `facts` are what the study has noted, by name.
+    check the budget; `facts` are what the study has noted, by name. `ended_at` is when its last training was over.
     """
 
     study: StudyRecord
@@ -106,6 +110,7 @@ class StudyView:
     costs: tuple[Cost, ...]
     calibration: tuple[Row, ...]
     facts: Mapping[str, Any]
+    ended_at: datetime | None
 
     @property
     def figure(self) -> Figure | None:
@@ -140,9 +145,10 @@ def read_study(ledger: Ledger, study_name: str) -> StudyView:
         names = ", ".join(known.name for known in ledger.studies()) or "none yet"
         raise BadInput(f"study {study_name!r}: not in this ledger; there are: {names}")
     trials = ledger.trials(study.uid)
-    costs = costs_of(ledger.standings(study.uid, get_args(Role)))
+    standings = ledger.standings(study.uid, get_args(Role))
+    costs, ended_at = costs_of(standings), _ended_at(standings)
     calibration = tuple(_row(trial, None) for trial in ledger.trials(study.uid, CALIBRATION))
-    beside = (ledger.claim(study.uid), judge(ledger, study), costs, calibration, ledger.facts(study.uid))
+    beside = (ledger.claim(study.uid), judge(ledger, study), costs, calibration, ledger.facts(study.uid), ended_at)
     short = short_trials(trials)
     rows = tuple(_row(trial, short.get(trial.trial_uid)) for trial in trials)
     try:
@@ -163,6 +169,12 @@ def costs_of(standings: Iterable[Standing]) -> tuple[Cost, ...]:
         if rows:
             found.append(Cost(stage, len(rows), failed, epochs, math.fsum(row.seconds or 0.0 for row in rows)))
     return tuple(found)
+
+
+def _ended_at(standings: Iterable[Standing]) -> datetime | None:
+    """When the last training that is over had its end."""
+    ends = [row.started_at + timedelta(seconds=row.seconds) for row in standings if row.started_at and row.seconds is not None]
+    return max(ends, default=None)
 
 
 def caveat(view: StudyView) -> str:
@@ -225,6 +237,8 @@ def _row(trial: TrialRecord, short: Literal["promoted", "stopped"] | None) -> Ro
         reason=result.error if result else None,
         curve=tuple((epoch.number, epoch.wrong / epoch.total) for epoch in result.epochs) if result else (),
         epochs=trial.budget_epochs,
+        params=trial.params,
+        digest=trial.digest,
     )
 
 

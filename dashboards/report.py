@@ -4,8 +4,6 @@ Everything in it comes from the ledger, but for the pictures, which are drawn fr
 are escaped wherever they stand; the page's content security policy lets nothing in or out.
 """
 
-import base64
-import io
 import json
 from collections.abc import Callable
 from functools import partial
@@ -14,8 +12,12 @@ from typing import Any, get_args
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from dashboards.contact_sheet import Tile, as_image
-from dashboards.figures import NARROW, WIDE, Shape, comparison_svg, curves_svg, finalists_svg
+from dashboards.classes import class_names, class_rows, classes_svg, classes_words
+from dashboards.command import again
+from dashboards.contenders import Contenders, confusions, contenders
+from dashboards.costs import cost_facts, cost_rows, cost_words
+from dashboards.drawing import NARROW, WIDE, Shape, palette, style_of
+from dashboards.figures import comparison_svg, curves_svg, finalists_svg
 from dashboards.findings import (
     advice,
     budget_rows,
@@ -29,7 +31,9 @@ from dashboards.findings import (
     stale_figure,
     sureness,
 )
-from dashboards.gallery import SEED, originals, tiles
+from dashboards.galleries import drawn_scene, galleries
+from dashboards.heat_map import heat_map, heat_map_svg, heat_map_words
+from dashboards.importance import importance_of, importance_svg, importance_words
 from dashboards.labels_kept import labels_section
 from dashboards.leaks import leaks_section
 from dashboards.making import making
@@ -39,28 +43,38 @@ from policysearch.judging.in_words import percent
 from policysearch.ledger import Ledger, Role, TrialRecord
 from searchspaces.errors import BadInput
 from searchspaces.json_text import pretty_json
-from searchspaces.policy_json import SCHEMA, policy_from_dict
+from searchspaces.policy_json import SCHEMA
 from searchspaces.whole_files import write_whole
 from trials.failpoints import reach
 
-IMAGES_SHOWN, DRAWS_SHOWN = 6, 4
-LARGEST_PICTURE_PX = 128
+LARGEST_BYTES = 5_000_000  # of the page
+PICTURES_PX = (128, 96, 64, 40)  # how large pictures may be, the largest with which the page is no larger than that
 TRIALS_SHOWN = 500
 
 
 def write_report(ledger: Ledger, home: Home, study_name: str, path: Path) -> None:
     """Write the report of a study to `path`, whole or not at all. BadInput for a study or a path that isn't there."""
     view = read_study(ledger, study_name)
-    page = _environment().get_template("report.html.j2").render(_content(view, home, ledger))
+    page = _page(view, home, ledger)
     try:
-        write_whole(path, page.encode("utf-8"), halfway=partial(reach, "report_half_written"))
+        write_whole(path, page, halfway=partial(reach, "report_half_written"))
     except OSError as error:
         raise BadInput(f"report {path}: can't be written ({error.strerror}); give another -o FILE") from error
 
 
+def _page(view: StudyView, home: Home, ledger: Ledger) -> bytes:
+    """The page with the largest pictures that it has room for."""
+    template, content = _environment().get_template("report.html.j2"), _content(view, home, ledger)
+    found, page = contenders(view, ledger), b""
+    for largest_px in PICTURES_PX:
+        page = template.render(content | _pictures(view, home, found, largest_px)).encode("utf-8")
+        if len(page) < LARGEST_BYTES:
+            break
+    return page
+
+
 def _content(view: StudyView, home: Home, ledger: Ledger) -> dict[str, Any]:
-    """What the page shows, ready to be set."""
-    won = view.judgement.winner_trial
+    """What the page shows but for its galleries, ready to be set."""
     ranked = [*view.done, *(row for row in view.rows if row.status != "done")]
     finalists = finalist_rows(view)
     return {
@@ -71,21 +85,64 @@ def _content(view: StudyView, home: Home, ledger: Ledger) -> dict[str, Any]:
         "advice": advice(view),
         "finalists": finalists,
         "finalists_heading": finalists_heading(view),
-        "finalists_figure": _both(partial(finalists_svg, finalists)) if finalists else None,
+        "finalists_figure": _both(partial(finalists_svg, view)) if finalists else None,
         "tests": rows_of_test(view),
         "stale": stale_figure(view),
         "sureness": sureness(view),
         "budget": budget_rows(view),
         "caveat": caveat(view),
         "comparison": _both(partial(comparison_svg, view)) if view.best else None,
-        "curves": _both(partial(curves_svg, view)) if any(row.curve for row in view.rows) else None,
-        "gallery": _gallery(won, home) if won else None,
-        "own_images": won is not None and won.spec["data"] is not None,
         "use": recommended(view),
         "files": _files(view, ledger, home.study_directory(view.study.name)),
         "rows": ranked[:TRIALS_SHOWN],
         "rows_left_out": max(0, len(ranked) - TRIALS_SHOWN),
         "labels": labels_section(ledger, home, view.study),
+        **_why(view, home, contenders(view, ledger), ledger),
+        **_cost_and_making(view, home, ledger),
+    }
+
+
+def _pictures(view: StudyView, home: Home, found: Contenders, largest_px: int) -> dict[str, Any]:
+    """What the policies do to images: the study's own, or the drawn scene where they are its trainer's."""
+    main, identity = found.won, view.study.identity
+    own = main is not None and main.trial.spec["data"] is not None
+    styles = palette(view)
+    colours = {
+        kind: style_of(styles, one.label).colour for kind, one in (("before", found.before), ("after", found.after)) if one
+    }
+    return {
+        "gallery": galleries(found, home, largest_px),
+        "own_images": own,
+        "pictured": main,
+        "scene": None if own else drawn_scene(found, identity["image"]["channels"], largest_px),
+        "colours": colours,
+    }
+
+
+def _why(view: StudyView, home: Home, found: Contenders, ledger: Ledger) -> dict[str, Any]:
+    """Why the winner won: the space's parameters, the classes, the curves; None for what the study has not got."""
+    weights = importance_of(view)
+    grid = heat_map(view, () if weights is None else weights.names)
+    counts = confusions(found, view, ledger)
+    rows = () if counts is None else class_rows(counts, class_names(view, home))
+    return {
+        "heat_map": None if grid is None else (_both(partial(heat_map_svg, grid)), heat_map_words(grid)),
+        "importance": None if weights is None else (_both(partial(importance_svg, weights)), importance_words(weights)),
+        "classes": rows,
+        "classes_figure": _both(partial(classes_svg, rows, found, view)) if rows else None,
+        "classes_words": classes_words(rows, found, counts.seeds) if counts and rows else [],
+        "contenders": found,
+        "curves": _both(partial(curves_svg, view)) if any(row.curve for row in view.rows) else None,
+    }
+
+
+def _cost_and_making(view: StudyView, home: Home, ledger: Ledger) -> dict[str, Any]:
+    searched = len({tuple(sorted(map(str, row.params.items()))) for row in view.rows if row.role == "trial"})
+    return {
+        "cost_words": cost_words(view),
+        "cost_facts": cost_facts(view),
+        "cost_rows": cost_rows(view),
+        "again": again(view.study, max(1, searched), view.claim is not None),
         "leaks": leaks_section(home, _data_directory(view)),
         "making": making(view, ledger.trials(view.study.uid, get_args(Role))),
     }
@@ -100,28 +157,6 @@ def _data_directory(view: StudyView) -> str | None:
 def _both(draw: Callable[[Shape], str]) -> list[tuple[str, str]]:
     """A figure as SVG, for desks and for phones."""
     return [("wide", draw(WIDE)), ("narrow", draw(NARROW))]
-
-
-def _gallery(best: TrialRecord, home: Home) -> list[tuple[str, list[tuple[str, Tile]]]] | None:
-    """Rows of tiles with their heads; None when the training images are gone."""
-    if best.spec["data"] is None:  # its trainer brings its own images
-        return None
-    try:
-        images, classes = originals(home.data_directory(best.spec["data"]["directory"]), IMAGES_SHOWN)
-    except BadInput:
-        return None
-    policy = policy_from_dict(best.spec["policy"])
-    rows = [("original", [Tile(image, (name,)) for image, name in zip(images, classes, strict=True)])]
-    rows += [(f"draw {number}", row) for number, row in enumerate(tiles(policy, images, SEED, DRAWS_SHOWN), start=1)]
-    return [(head, [(_data_uri(tile), tile) for tile in row]) for head, row in rows]
-
-
-def _data_uri(tile: Tile) -> str:
-    image = as_image(tile.pixels)
-    image.thumbnail((LARGEST_PICTURE_PX, LARGEST_PICTURE_PX))
-    file = io.BytesIO()
-    image.save(file, format="PNG", optimize=True)
-    return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode('ascii')}"
 
 
 def _files(view: StudyView, ledger: Ledger, study_directory: Path) -> list[tuple[str, str]]:

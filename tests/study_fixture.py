@@ -23,7 +23,7 @@ from searchspaces.policy import Policy
 from searchspaces.policy_json import digest, policy_from_dict
 from searchspaces.spaces import PHOTO_BASE, build_space
 from searchspaces.words import policy_in_words
-from trials.data import Source, prepare
+from trials.data import Source, open_split, prepare
 from trials.values import DataRef, Epoch, Recipe, Score, TrialResult, TrialSpec
 
 EPOCHS = 30
@@ -64,25 +64,33 @@ def _prepared_once() -> Path:
 class StudyInLedger:
     """A home with a ledger and one study, to which trials can be added."""
 
-    def __init__(self, root: Path, name: str = "sample-randaugment-0f3a9c21", changed: Mapping[str, Any] | None = None) -> None:
-        """`changed` are parts of the study's identity that are other than the sample's own."""
+    def __init__(
+        self,
+        root: Path,
+        name: str = "sample-randaugment-0f3a9c21",
+        source: Source = SAMPLE,
+        space: str = "randaugment",
+        wishes_kept: bool = False,
+        changed: Mapping[str, Any] | None = None,
+    ) -> None:
+        """`changed` are parts of the study's identity that are other than its source's own."""
         root.mkdir(parents=True, exist_ok=True)
         self.home = Home(root)
         self.ledger = Ledger.open(self.home.ledger_url)
         self.name = name
-        for kept in ("data", "heldout"):
+        for kept in ("data", "heldout") if source == SAMPLE else ():
             shutil.copytree(_prepared_once() / kept, root / kept, dirs_exist_ok=True)
-        self.prepared = prepare(SAMPLE, root)
-        self.space = build_space("randaugment", self.prepared.channels, PHOTO_BASE)
+        self.prepared = prepare(source, root)
+        self.val_images = self.prepared.counts["val"]
+        self.space = build_space(space, self.prepared.channels, PHOTO_BASE)
         policies = baselines(self.prepared.channels, PHOTO_BASE)
         data = DataRef(str(self.prepared.directory), self.prepared.fingerprint)
         self.setting = Setting(self.space, policies, Recipe(), data, SEED, EPOCHS)
-        wishes = Study("sample", space="randaugment", epochs=EPOCHS, seed=SEED, name=name)
-        self.study: StudyRecord = self.ledger.create_study(
-            name, wishes.identity(self.prepared, self.setting) | dict(changed or {})
-        )
+        wishes = Study(source.data, space=space, epochs=EPOCHS, seed=SEED, name=name)
+        identity = wishes.identity(self.prepared, self.setting) | dict(changed or {})
+        self.study: StudyRecord = self.ledger.create_study(name, identity, wishes.wishes() if wishes_kept else {})
         self.generator = np.random.default_rng(SEED)
-        self.difficulty = self.generator.normal(size=VAL_IMAGES)  # some images are hard for every policy
+        self.difficulty = self.generator.normal(size=self.val_images)  # some images are hard for every policy
 
     def add(
         self,
@@ -163,21 +171,28 @@ class StudyInLedger:
         """Give the trial a result with about that validation error."""
         self.ledger.start_attempt(trial.trial_uid)
         split = trial.spec["split"]
-        of_fold = np.random.default_rng(sum(split.encode())).normal(size=VAL_IMAGES)  # other images than those of the search
-        noisy = (self.difficulty if split == "search" else of_fold) + self.generator.normal(scale=0.5, size=VAL_IMAGES)
+        of_fold = np.random.default_rng(sum(split.encode())).normal(size=self.val_images)  # other images than those of the search
+        noisy = (self.difficulty if split == "search" else of_fold) + self.generator.normal(scale=0.5, size=self.val_images)
         right = noisy < np.quantile(noisy, 1 - error)
         wrong, last = int((~right).sum()), trial.budget_epochs
         result = TrialResult(
             trial_uid=trial.trial_uid,
             status="done",
-            epochs=(*(self._epoch(number, wrong, last) for number in range(1, last)), Epoch(last, 0.61, wrong, VAL_IMAGES)),
-            score=Score(tuple(right.tolist()), ((VAL_IMAGES - wrong, wrong), (0, 0)), 1.9 * wrong),
+            epochs=(*(self._epoch(number, wrong, last) for number in range(1, last)), Epoch(last, 0.61, wrong, self.val_images)),
+            score=Score(tuple(right.tolist()), self._confusion(right), 1.9 * wrong),
             span_seconds={"setup": 0.4, "augment": 9.5, "train": 31.0, "score": 2.0, "total": 43.1 + trial.number},
             environment=ENVIRONMENT,
             engine="torch-grouped",
             weights_sha256=f"{trial.number:064x}",
         )
         return self.ledger.commit_result(result)
+
+    def _confusion(self, right: np.ndarray) -> tuple[tuple[int, ...], ...]:
+        """Counts by the validation images' own classes; an image that is taken for another is taken for the next class."""
+        labels, classes = np.asarray(open_split(self.prepared.directory, "val").labels), len(self.prepared.classes)
+        counts = np.zeros((classes, classes), dtype=int)
+        np.add.at(counts, (labels, np.where(right, labels, (labels + 1) % classes)), 1)
+        return tuple(tuple(row) for row in counts.tolist())
 
     def fail(self, trial: TrialRecord, reason: str) -> TrialResult:
         """Give the trial a failed result, after four epochs."""
@@ -233,9 +248,9 @@ class StudyInLedger:
 
     def _epoch(self, number: int, last_wrong: int, last: int) -> Epoch:
         progress = number / last
-        error = last_wrong / VAL_IMAGES + 0.45 * (1 - progress) ** 2.2 + 0.03 * (1 - progress) * self.generator.normal()
-        wrong = min(VAL_IMAGES, max(1, round(VAL_IMAGES * error)))
-        return Epoch(number, float(0.6 + 1.6 * (1 - progress) ** 1.5), wrong, VAL_IMAGES)
+        error = last_wrong / self.val_images + 0.45 * (1 - progress) ** 2.2 + 0.03 * (1 - progress) * self.generator.normal()
+        wrong = min(self.val_images, max(1, round(self.val_images * error)))
+        return Epoch(number, float(0.6 + 1.6 * (1 - progress) ** 1.5), wrong, self.val_images)
 
 
 def whole_study(root: Path, searched: int = 12) -> StudyInLedger:

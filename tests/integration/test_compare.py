@@ -26,7 +26,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     second.add_baselines((0.2, 0.19, 0.15, 0.16, 0.14))
     second.add_searched(6, 0.13)
     recipe = {**first.study.identity["recipe"], "model": "resnet9", "peak_learning_rate": 0.1}
-    other = StudyInLedger(root, "other", {"recipe": recipe, "epochs": 90})
+    other = StudyInLedger(root, "other", changed={"recipe": recipe, "epochs": 90})
     other.add_baselines()
     for made in (first, second, other):
         made.ledger.close()
@@ -38,7 +38,7 @@ def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Another home, in a folder of a hostile name, with a study of other images that is also called `first`."""
     root = tmp_path_factory.mktemp("else") / "a<b>&'c"
     data = {"name": HOSTILE, "fingerprint": "f" * 64}
-    made = StudyInLedger(root, "first", {"data": data, "splits": {"train": 50, "val": 10, "test": 0}, "test": None})
+    made = StudyInLedger(root, "first", changed={"data": data, "splits": {"train": 50, "val": 10, "test": 0}, "test": None})
     made.add_baselines()
     made.finish(made.add("trial", HOSTILE, {}, made.space.decode({"ops": 3, "level": 21})), 0.1)
     made.ledger.close()

@@ -22,7 +22,7 @@ MAY_IMPORT = {
     "dashboards": ("dashboards", "searchspaces", "trials", "policysearch"),
 }
 # What a dashboard may know of policysearch: what is stored, and how it is judged; never what runs.
-READABLE = ("ledger", "home", "selection", "statistics", "judging", "judgement")
+READABLE = ("ledger", "home", "selection", "statistics", "judging", "judgement", "samplers.importance")
 
 HOMES = {
     "ray": ("policysearch/drivers/ray_", "policysearch/samplers/ray_variants.py", "searchspaces/render/ray.py"),
@@ -110,7 +110,7 @@ def imports_point_one_way(source: Source) -> Iterator[str]:
             continue
         if first not in MAY_IMPORT[room]:
             yield f"{source.path}:{line} imports {name}"
-        if room == "dashboards" and first == "policysearch" and rest.split(".")[0] not in READABLE:
+        if room == "dashboards" and first == "policysearch" and not f"{rest}.".startswith(tuple(f"{part}." for part in READABLE)):
             yield f"{source.path}:{line} reads {name}"
 
 
@@ -212,6 +212,7 @@ MORE_BREACHES = [
     (imports_point_one_way, "searchspaces/x.py", "from . import policy"),
     (imports_point_one_way, "dashboards/x.py", "from policysearch.drivers import local"),
     (imports_point_one_way, "dashboards/x.py", "import policysearch.search"),
+    (imports_point_one_way, "dashboards/x.py", "from policysearch.samplers.tpe import TpeSampler"),
     (heavy_libraries_have_one_home, "trials/x.py", "if TYPE_CHECKING:\n    import ray\nelse:\n    import ray"),
     (heavy_libraries_have_one_home, "searchspaces/export/loading.py", "import albumentations"),
     (heavy_libraries_have_one_home, "searchspaces/ops/x.py", "from numba import njit"),
@@ -230,6 +231,7 @@ MORE_BREACHES = [
 LAWFUL = [
     (imports_point_one_way, "policysearch/cli/x.py", "from dashboards.report import write"),
     (imports_point_one_way, "dashboards/x.py", "from policysearch.ledger import Ledger"),
+    (imports_point_one_way, "dashboards/x.py", "from policysearch.samplers.importance import importance"),
     (heavy_libraries_have_one_home, "policysearch/tracking/x.py", "import mlflow"),
     (heavy_libraries_have_one_home, "searchspaces/x.py", "if TYPE_CHECKING:\n    import optuna"),
     (torchvision_stays_out_of_the_workers, "searchspaces/ops/x.py", "def f() -> None:\n    import torchvision"),
