@@ -16,12 +16,15 @@ from policysearch.judging.values import Verdict
 MOST_SHARED = 14  # lines that can still be told apart
 PALE = "#6B6B6B"
 LETTERS = 9
+LETTERS_AN_INCH = 7.5
+FEW = 2  # studies whose names have room beside one another; of more every second one stands higher
 BEST = WINNER[0]
 
 
 def differences_svg(sides: Sequence[Side], shape: Shape) -> str:
     """By how many points each winner is better than its baseline, with the interval; right of the line is better."""
-    told = [(short(side.title), side.view.judgement.verdict) for side in sides]
+    room = int(LETTERS_AN_INCH * shape.width / 2)
+    told = [(short(side.title, room), side.view.judgement.verdict) for side in sides]
     with axes_of(Shape(shape.width, 0.95 + 0.5 * len(told), 1)) as (figure, axes):
         axes.axvline(0, color=INK, linewidth=1, zorder=1)
         for place, (_, verdict) in enumerate(reversed(told)):
@@ -34,7 +37,7 @@ def differences_svg(sides: Sequence[Side], shape: Shape) -> str:
         axes.grid(axis="x", color=FAINT, linewidth=0.8)
         axes.tick_params(axis="y", length=0)
         axes.spines["left"].set_visible(False)
-        axes.set_xlabel("points better than its baseline")
+        axes.set_xlabel("points better")
         return svg(figure, f"How much better each winner is than its baseline: {'; '.join(map(_in_words, told))}")
 
 
@@ -73,7 +76,9 @@ def orders_svg(shared: Sequence[Shared], sides: Sequence[Side], shape: Shape) ->
             _draw_order(axes, policy, {column: rows[number] for column, rows in enumerate(places) if number in rows}, sides)
         axes.set_xlim(-0.15, len(sides) - 0.85)
         axes.set_ylim(len(shown) + 0.6, 0.4)
-        axes.set_xticks(range(len(sides)), [short(side.title) for side in sides])
+        room = int(LETTERS_AN_INCH * shape.width / len(sides))
+        names = [short(side.title, 2 * room if len(sides) > FEW else room) for side in sides]
+        axes.set_xticks(range(len(sides)), [name + "\n" * (len(sides) > FEW and place % 2) for place, name in enumerate(names)])
         axes.xaxis.set_ticks_position("top")
         axes.tick_params(length=0)
         axes.set_yticks([])
