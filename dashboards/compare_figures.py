@@ -77,8 +77,8 @@ def orders_svg(shared: Sequence[Shared], sides: Sequence[Side], shape: Shape) ->
         axes.set_xlim(-0.15, len(sides) - 0.85)
         axes.set_ylim(len(shown) + 0.6, 0.4)
         room = int(LETTERS_AN_INCH * shape.width / len(sides))
-        names = [short(side.title, 2 * room if len(sides) > FEW else room) for side in sides]
-        axes.set_xticks(range(len(sides)), [name + "\n" * (len(sides) > FEW and place % 2) for place, name in enumerate(names)])
+        titles = [short(side.title, 2 * room if len(sides) > FEW else room) for side in sides]
+        axes.set_xticks(range(len(sides)), [name + "\n" * (len(sides) > FEW and place % 2) for place, name in enumerate(titles)])
         axes.xaxis.set_ticks_position("top")
         axes.tick_params(length=0)
         axes.set_yticks([])
