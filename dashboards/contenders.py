@@ -95,8 +95,8 @@ def confusions(found: Contenders, view: StudyView, ledger: Ledger) -> Counts | N
     finalists = ledger.trials(view.study.uid, FINALISTS)
     again = [_again(finalists, one.trial, found.after.trial.spec.get("recipe")) for one in (found.before, found.after)]
     both = sorted(set(again[0]) & set(again[1]))
-    pairs = [(again[0][seed], again[1][seed]) for seed in both] or [_pair(found.before.trial, found.after.trial)]
-    alike = [pair for pair in pairs if pair is not None and _classes(pair[0]) == _classes(pair[1])]
+    pairs = [(again[0][seed], again[1][seed]) for seed in both] or _pair(found.before.trial, found.after.trial)
+    alike = [pair for pair in pairs if _classes(pair[0]) == _classes(pair[1])]
     if not alike or len({_classes(one) for one, _ in alike}) > 1:
         return None
     before, after = (_summed([pair[side] for pair in alike]) for side in (0, 1))
@@ -111,9 +111,9 @@ def _again(finalists: tuple[TrialRecord, ...], trial: TrialRecord, recipe: Any) 
     return {seed: score for seed, score in scores.items() if score is not None}
 
 
-def _pair(before: TrialRecord, after: TrialRecord) -> tuple[Score, Score] | None:
+def _pair(before: TrialRecord, after: TrialRecord) -> list[tuple[Score, Score]]:
     one, other = _score(before), _score(after)
-    return None if one is None or other is None else (one, other)
+    return [] if one is None or other is None else [(one, other)]
 
 
 def _score(trial: TrialRecord) -> Score | None:

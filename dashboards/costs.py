@@ -11,7 +11,7 @@ from dashboards.findings import duration
 from dashboards.queries import StudyView
 from searchspaces.words import counted
 
-GPUS_PER_TRIAL = 0.25  # as docs/running.md says of trials on a GPU where nothing else was wished
+GPUS_PER_TRIAL = 0.25  # what a search gives a trial of ours on a GPU where nothing else was wished
 
 
 def one_training(view: StudyView) -> tuple[float, int] | None:

@@ -46,7 +46,7 @@ class Step:
     def holds(self, value: object) -> bool:
         """Whether a parameter's value belongs here."""
         if self.high is None or isinstance(value, str):
-            return value == self.low
+            return bool(value == self.low)
         return isinstance(value, int | float) and self.low <= value < self.high
 
 

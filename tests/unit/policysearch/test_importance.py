@@ -20,7 +20,7 @@ def planted(trials: int) -> list[tuple[dict[str, Any], float]]:
     points = []
     for _ in range(trials):
         kind = str(generator.choice(["x", "y"]))
-        point = {"idle": int(generator.integers(1, 4)), "kind": kind, "strong": float(generator.random())}
+        point: dict[str, Any] = {"idle": int(generator.integers(1, 4)), "kind": kind, "strong": float(generator.random())}
         points.append(
             ({**point, **({"sometimes": float(generator.random())} if kind == "x" else {})}, 0.2 + 0.3 * point["strong"])
         )
