@@ -4,12 +4,15 @@ PY ?= python3
 PYTEST ?=
 SOAK ?=
 KILLS ?= 1000
+STUDY ?=
+STUDIES ?=
+PICTURES ?=
 BIN := .venv/bin
 PIP_INSTALL := -m pip install --no-input --disable-pip-version-check -c constraints.txt
 SEARCH_ONLY := albumentations cloudpickle ray mlflow optuna sqlalchemy click rich matplotlib platformdirs yaml
 EVERYTHING := .[search,dev,postgres,timm,datasets]
 
-.PHONY: help demo test slow soak core lowest docs constraints clean
+.PHONY: help demo test slow soak core lowest docs pictures constraints clean
 
 help:
 	@echo "make demo         a real search on the shipped sample, end to end"
@@ -19,6 +22,7 @@ help:
 	@echo "make core         the tests of the core, in an environment without the search extra"
 	@echo "make lowest       the quick tests with the oldest versions that pyproject.toml allows"
 	@echo "make docs         renew what is made from tables: docs/ops.md, the pictures, the policy file's JSON Schema, docs/recipes.md"
+	@echo "make pictures     the README's pictures of a study's report: make pictures STUDY=NAME STUDIES=DIR (its home)"
 	@echo "make constraints  renew constraints.txt"
 	@echo "make clean        delete all that these commands have made"
 
@@ -61,6 +65,10 @@ docs: .venv/.dev
 	$(BIN)/python -m trials.recipes_page docs/recipes.md
 	$(BIN)/policysearch ops --strip -o docs/images/ops.png
 	$(BIN)/policysearch preview zoo:trivialaugment-wide --draws 3 -o docs/images/preview.png
+
+# Of a real study: what --home would name is STUDIES; PICTURES takes the script's other options.
+pictures: .venv/.dev
+	$(BIN)/python benchmarks/readme_pictures.py $(STUDY) --home $(STUDIES) $(PICTURES)
 
 constraints: .venv/.dev
 	echo "# The exact versions that CI installs (Python 3.11). Renew: make constraints" > constraints.txt

@@ -71,7 +71,9 @@ class StudyInLedger:
         source: Source = SAMPLE,
         space: str = "randaugment",
         wishes_kept: bool = False,
+        changed: Mapping[str, Any] | None = None,
     ) -> None:
+        """`changed` are parts of the study's identity that are other than its source's own."""
         root.mkdir(parents=True, exist_ok=True)
         self.home = Home(root)
         self.ledger = Ledger.open(self.home.ledger_url)
@@ -85,7 +87,7 @@ class StudyInLedger:
         data = DataRef(str(self.prepared.directory), self.prepared.fingerprint)
         self.setting = Setting(self.space, policies, Recipe(), data, SEED, EPOCHS)
         wishes = Study(source.data, space=space, epochs=EPOCHS, seed=SEED, name=name)
-        identity = wishes.identity(self.prepared, self.setting)
+        identity = wishes.identity(self.prepared, self.setting) | dict(changed or {})
         self.study: StudyRecord = self.ledger.create_study(name, identity, wishes.wishes() if wishes_kept else {})
         self.generator = np.random.default_rng(SEED)
         self.difficulty = self.generator.normal(size=self.val_images)  # some images are hard for every policy

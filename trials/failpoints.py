@@ -25,6 +25,9 @@ POINTS = (
     "before_commit",
     "after_commit",  # the result is recorded; nobody has been told
     "after_report",
+    "run_made",  # MLflow has a run without its figures
+    "run_cleared",  # of runs that are made anew, some are put away
+    "model_made",  # MLflow knows of a model, without its files
     "mirrored_not_marked",  # MLflow has the run, the outbox does not know
     "gate_claimed",
     "gate_evaluated",

@@ -21,6 +21,7 @@ REST = {
     "data": ("understanding", "What was understood of your images, without searching."),
     "extend": ("extending", "Go on with a finished study: more policies, by the wishes it was made with."),
     "preview": ("picturing", "A picture of what a policy does to images."),
+    "compare": ("comparing", "Several studies side by side, and which policies transfer."),
     "show": ("reading", "One study: its winner, baselines and wishes."),
     "ui": ("writing", "MLflow's UI on this machine."),
     "mirror": ("writing", "Bring MLflow up to date with the ledger."),

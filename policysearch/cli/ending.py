@@ -71,7 +71,7 @@ def print_places(study: str, directory: Path, tracking: str, home: str | Path | 
     for name in ("policy", "baseline"):
         if (path := directory / f"{name}.json").is_file():
             click.echo(f"  {name:<9} {path}")
-    click.echo(f"  report    {directory / 'report.html'}")
+    click.echo(f"  report    {(directory / 'report.html').as_uri()}")  # an address that terminals open at a click
     if (ranges := directory / "ranges.png").is_file():
         click.echo(f"  ranges    {ranges}")
     click.echo(f"  MLflow    {tracking}")

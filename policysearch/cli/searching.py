@@ -231,14 +231,16 @@ class Beside:
             self.view.hear(Event("note", text=f"what the ends of the space's ranges do to your images: {path}"))
         return None
 
-    def finish(self, mirror: str, ui: str) -> str:
-        """Wait for the mirror's closing pass, but not for ever; how to look at MLflow, by these two commands."""
+    def finish(self, study: str, mirror: str, ui: str) -> str:
+        """Wait for the mirror's closing pass, but not for ever; how to look at MLflow, by links or by these two commands."""
+        from policysearch.cli.links import where_to_look
+
         stands = self.shipper.finish(MIRROR_PATIENCE_SECONDS) if self.shipper else None
         if stands is None:
             return f"not up to date yet: {mirror}, then {ui}"
         if stands.behind:
             return f"{stands.behind} trials behind ({stands.reason}); later: {mirror}"
-        return ui
+        return where_to_look(stands, self.home, study, ui)
 
 
 def show_outcome(study: "Study", outcome: "Outcome", beside: Beside) -> None:
@@ -257,7 +259,8 @@ def show_outcome(study: "Study", outcome: "Outcome", beside: Beside) -> None:
     for note in outcome.notes:
         if note not in beside.said:
             click.echo(f"  {note}")
-    tracking = beside.finish(spoken(f"mirror {outcome.study}", study.home), spoken("ui", study.home))
+    mirror, ui = (spoken(f"{command} {outcome.study}", study.home) for command in ("mirror", "ui"))
+    tracking = beside.finish(outcome.study, mirror, ui)
     print_places(outcome.study, directory, tracking, study.home)
 
 

@@ -3,6 +3,7 @@
 Each role's error has a name of its own, so that runs sorted by one are compared on the same images: those of the search in
 `final/val_error`, of the finalists in `finalist/val_error`, of longer trainings in `calibration/val_error`. Models made for the
 test are trained on the validation images too: they have no validation error, and `test/error` once the gate has disclosed it.
+Params are the space's own parameters and nothing else, for MLflow's comparison begins with the first that differ, by name.
 
 Nothing here knows MLflow or the clock: the same ledger rows always give the same runs, so sending them twice changes nothing.
 """
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Literal
 from policysearch.ledger import Figure, Role, StudyRecord, TrialRecord
 from policysearch.ledger.records import ENQUEUED, SEARCHED
 from policysearch.selection import winner
+from policysearch.tracking.data_sets import DataSet, data_set
 from searchspaces.errors import NoTrialSucceeded
 from trials.values import TrialResult
 
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
 
 MIRRORED: tuple[Role, ...] = (*SEARCHED, "calibration", "finalist", "confirmation")
 """The roles that MLflow is told of: all but the rehearsal, whose twenty steps are no training."""
+
+ROLES = {"confirmation": "test"}
+"""What a role is called in MLflow, where it has a plainer name: of the models that were trained for the test."""
 
 NOTE = "mlflow.note.content"  # shown as the run's description
 LONGEST_PARAM = 6000  # characters; MLflow's limit
@@ -53,6 +58,7 @@ class Run:
     tags: Mapping[str, str]
     params: Mapping[str, str]
     metrics: tuple[Point, ...]
+    data: DataSet | None = None
 
 
 def trial_run(study: StudyRecord, trial: TrialRecord, result: TrialResult, figure: Figure | None = None) -> Run:
@@ -76,8 +82,9 @@ def trial_run(study: StudyRecord, trial: TrialRecord, result: TrialResult, figur
         started_ms=started,
         ended_ms=ended,
         tags=_trial_tags(study, trial, result),
-        params=_trial_params(trial),
+        params=_fit({f"policy.{name}": str(value) for name, value in trial.params.items()}, LONGEST_PARAM),
         metrics=tuple(points),
+        data=data_set(study),
     )
 
 
@@ -117,6 +124,7 @@ def study_run(
         tags=_fit(tags, LONGEST_TAG),
         params=_study_params(study),
         metrics=tuple(points),
+        data=data_set(study),
     )
 
 
@@ -160,7 +168,12 @@ def run_name(trial: TrialRecord) -> str:
     # "finalist flip+crop, seed 2 of 5": the stage's name and the seed are said here, once and alike for all stages
     label = re.sub(r", seed \d+( of \d+)?$", "", trial.label.removeprefix(f"{trial.role} "))
     seed = f", seed {replicate(trial)}" if replicate(trial) and "seed" not in label else ""
-    return f"{trial.role}: {label}{seed}"
+    return f"{shown_role(trial)}: {label}{seed}"
+
+
+def shown_role(trial: TrialRecord) -> str:
+    """What the trial's role is called in MLflow."""
+    return ROLES.get(trial.role, trial.role)
 
 
 def replicate(trial: TrialRecord) -> int:
@@ -198,10 +211,11 @@ def _epoch_points(result: TrialResult, started: int, ended: int, validated: bool
 
 
 def _trial_tags(study: StudyRecord, trial: TrialRecord, result: TrialResult) -> dict[str, str]:
-    tags = _study_tags(study, trial.role) | {"policysearch.trial_uid": trial.trial_uid, "policysearch.digest": trial.digest}
+    tags = _study_tags(study, shown_role(trial))
+    tags |= {"policysearch.trial_uid": trial.trial_uid, "policysearch.digest": trial.digest}
     tags |= {"policysearch.family": _family_of(study, trial), "policysearch.replicate": str(replicate(trial))}
     tags["policysearch.split"] = str(trial.spec.get("split", "search"))
-    tags[NOTE] = trial.words
+    tags |= {"policysearch.uses": _uses(trial), NOTE: trial.words}
     tags["policysearch.budget_epochs"] = str(trial.budget_epochs)
     if result.error is not None:
         tags |= {"policysearch.reason": result.error, NOTE: f"Failed: {result.error}\n\n{trial.words}"}
@@ -218,12 +232,11 @@ def _study_tags(study: StudyRecord, role: str) -> dict[str, str]:
     }
 
 
-def _trial_params(trial: TrialRecord) -> dict[str, str]:
-    """The family's own numbers, and the ops that may be chosen as one string, named so that it sorts after `policy.ops`."""
-    params = {f"policy.{name}": str(value) for name, value in trial.params.items()}
+def _uses(trial: TrialRecord) -> str:
+    """The ops that may be chosen."""
     branches = trial.spec["policy"]["branches"]
     ops = dict.fromkeys(choice["op"] for branch in branches for step in branch["steps"] for choice in step["choices"])
-    return _fit(params | {"policy.uses": ", ".join(ops) or "nothing"}, LONGEST_PARAM)
+    return ", ".join(ops) or "nothing"
 
 
 def _fit(texts: Mapping[str, str], longest: int) -> dict[str, str]:
@@ -260,11 +273,6 @@ def _family_of(study: StudyRecord, trial: TrialRecord) -> str:
 def family(study: StudyRecord) -> str:
     """The name of the family of policies that the study searches."""
     return str(study.identity["space"]["name"])
-
-
-def data_name(study: StudyRecord) -> str:
-    """The name of the study's data set, or of the trainer that brings its own."""
-    return str(study.identity["data"]["name"] if "data" in study.identity else study.identity["objective"])
 
 
 def _study_params(study: StudyRecord) -> dict[str, str]:

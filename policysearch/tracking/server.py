@@ -31,14 +31,21 @@ SAFE = {
 }
 
 
-def serve(home: Home, port: int | None = None, announce: Callable[[str], None] = print) -> None:
+def serve(
+    home: Home,
+    port: int | None = None,
+    announce: Callable[[str], None] = print,
+    ready: Callable[[str], None] | None = None,
+) -> None:
     """Show the runs of this home until Ctrl-C or SIGTERM. `announce` is given lines for the user, the address among them.
 
-    BadInput when the port is taken or the server can't start.
+    `ready` is called with the address when the server answers. BadInput when the port is taken or the server can't start.
     """
     target = locate(home.root)
     if target.is_server:
         announce(f"MLflow runs elsewhere: {target.shown_uri}")
+        if ready is not None:
+            ready(target.shown_uri)
         return
     port = _free_port(port)
     address = f"http://127.0.0.1:{port}"
@@ -48,6 +55,8 @@ def serve(home: Home, port: int | None = None, announce: Callable[[str], None] =
         try:
             _wait_until_ready(process, address, log)
             announce(f"MLflow's UI: {address}  (Ctrl-C stops it)")
+            if ready is not None:
+                ready(address)
             process.wait()
         except KeyboardInterrupt:
             announce("stopped")

@@ -44,7 +44,7 @@ class Shipper:
             self._process.communicate()
             return None
         try:
-            return Shipped(**json.loads(said))
+            return Shipped.read(json.loads(said))
         except ValueError:
             return None
 

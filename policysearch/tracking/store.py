@@ -1,77 +1,169 @@
 """One experiment of an MLflow store, and what it holds of one study: finding, making and completing runs.
 
 Every call may raise whatever MLflow, its database or the network raise; `mirror` is where that ends. Every call may be repeated:
-what is there already is found again, not made again.
+what is there already is found again, not made again. Refuses an experiment that is somebody else's, unless the user named it.
 """
 
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from policysearch.tracking.runs import Run
+from policysearch.ledger import StudyRecord
+from policysearch.tracking.links import COMPARED, SHARED, SORTED_BY, View, shared_key
+from policysearch.tracking.runs import DataSet, Run
 from policysearch.tracking.target import Target, be_patient
+from searchspaces.errors import BadInput
+from trials.failpoints import reach
 
 if TYPE_CHECKING:
+    from mlflow.entities import DatasetInput, Experiment
     from mlflow.entities import Run as StoredRun
     from mlflow.tracking import MlflowClient
 
 METRICS_A_BATCH = 1000  # MLflow's limit
 OVER = ("FINISHED", "FAILED")
+OURS = "policysearch"
+"""The tag of an experiment that policysearch made."""
 
 
 class Store:
     """The runs of one study in one experiment."""
 
-    def __init__(self, client: "MlflowClient", experiment_id: str, runs: "dict[str, StoredRun]") -> None:
-        self._client = client
-        self._experiment_id = experiment_id
-        self._runs = runs
+    def __init__(self, client: "MlflowClient", experiment_id: str, study_uid: str, is_server: bool) -> None:
+        self.client = client
+        self.is_server = is_server
+        self.experiment_id = experiment_id
+        self._study_uid = study_uid
+        self._runs = _runs_of(client, experiment_id, study_uid)
 
     @staticmethod
     def open(target: Target, experiment: str, study_uid: str) -> "Store":
-        """Find or make the experiment, and look up what it has of the study."""
-        be_patient()
-        from mlflow.tracking import MlflowClient
-
-        for name in ("mlflow", "alembic"):  # they tell of every table they make
-            logging.getLogger(name).setLevel(logging.ERROR)
-        client = MlflowClient(tracking_uri=target.tracking_uri)
+        """Find or make the experiment, and look up what it has of the study. BadInput where the experiment is not ours."""
+        client = client_of(target)
         known = client.get_experiment_by_name(experiment)
-        identifier = known.experiment_id if known else client.create_experiment(experiment, target.artifact_location)
-        return Store(client, identifier, _runs_of(client, identifier, study_uid))
+        if known is None:
+            note = {OURS: "1", "mlflow.note.content": "Augmentation policies, compared by policysearch."}
+            return Store(
+                client, client.create_experiment(experiment, target.artifact_location, note), study_uid, target.is_server
+            )
+        _require_ours(client, known, named=target.experiment is not None)
+        return Store(client, known.experiment_id, study_uid, target.is_server)
 
     def has(self, trial_uid: str) -> bool:
         """Whether the run of this trial is there with all that belongs to it."""
         return trial_uid in self._runs and self._runs[trial_uid].info.status in OVER
+
+    def run_id(self, trial_uid: str) -> str | None:
+        """The run of this trial."""
+        return self._runs[trial_uid].info.run_id if trial_uid in self._runs else None
 
     def put(self, run: Run) -> None:
         """Make the run, or complete or refresh the one that is there. What it said before it says again, so nothing doubles.
 
         The status comes last: a run that is over is whole.
         """
-        stored = self._runs.get(run.trial_uid)
+        stored, tags = self._runs.get(run.trial_uid), run.tags
         if stored is None:
-            stored = self._client.create_run(self._experiment_id, run.started_ms, dict(run.tags), run.name)
+            tags = {}  # they come with the run, and each that is said again is looked up
+            stored = self.client.create_run(self.experiment_id, run.started_ms, dict(run.tags), run.name)
             self._runs[run.trial_uid] = stored
-        self._log(stored.info.run_id, run)
-        self._client.set_terminated(stored.info.run_id, run.status, run.ended_ms)
+            reach("run_made")
+        if run.data is not None:
+            self.client.log_inputs(stored.info.run_id, [_input(run.data)])
+        self._log(stored.info.run_id, run, tags)
+        self.client.set_terminated(stored.info.run_id, run.status, run.ended_ms)
 
     def attach(self, trial_uid: str, file: Path, anew: bool = False) -> None:
         """Add a file to a run, unless the run has one of that name; with `anew` it takes that one's place."""
         run_id = self._runs[trial_uid].info.run_id
-        if anew or file.name not in {artifact.path for artifact in self._client.list_artifacts(run_id)}:
-            self._client.log_artifact(run_id, str(file))
+        if anew or file.name not in {artifact.path for artifact in self.client.list_artifacts(run_id)}:
+            self.client.log_artifact(run_id, str(file))
 
-    def _log(self, run_id: str, run: Run) -> None:
+    def share(self, key: str, state: str) -> None:
+        """Keep a view of the study for the UI; a link names it by its key."""
+        self.client.set_experiment_tag(self.experiment_id, f"{SHARED}{key}", state)
+
+    def view(self, key: str, model_id: str | None = None) -> View:
+        """Where the UI shows the study, by the runs as they stand."""
+        return View(self.experiment_id, key, _best(self.client, self.experiment_id, self._study_uid), model_id)
+
+    def clear(self) -> int:
+        """Move the study's runs, and no others, to MLflow's bin, where they can be restored until it is emptied; how many."""
+        cleared = 0
+        for trial_uid, stored in list(self._runs.items()):
+            self.client.delete_run(stored.info.run_id)
+            del self._runs[trial_uid]
+            cleared += 1
+            reach("run_cleared")
+        return cleared
+
+    def _log(self, run_id: str, run: Run, texts: Mapping[str, str]) -> None:
         """Everything in one batch, unless it is longer than MLflow takes."""
         from mlflow.entities import Metric, Param, RunTag
 
         metrics = [Metric(point.key, point.value, point.milliseconds, point.step) for point in run.metrics]
         params = [Param(key, value) for key, value in run.params.items()]
-        tags = [RunTag(key, value) for key, value in run.tags.items()]
-        self._client.log_batch(run_id, metrics[: METRICS_A_BATCH - len(params) - len(tags)], params, tags)
+        tags = [RunTag(key, value) for key, value in texts.items()]
+        self.client.log_batch(run_id, metrics[: METRICS_A_BATCH - len(params) - len(tags)], params, tags)
         for start in range(METRICS_A_BATCH - len(params) - len(tags), len(metrics), METRICS_A_BATCH):
-            self._client.log_batch(run_id, metrics[start : start + METRICS_A_BATCH])
+            self.client.log_batch(run_id, metrics[start : start + METRICS_A_BATCH])
+
+
+def client_of(target: Target) -> "MlflowClient":
+    """A client of the target that does not wait for ever and keeps quiet."""
+    be_patient()
+    from mlflow.tracking import MlflowClient
+
+    for name in ("mlflow", "alembic"):  # they tell of every table they make
+        logging.getLogger(name).setLevel(logging.ERROR)
+    return MlflowClient(tracking_uri=target.tracking_uri, registry_uri=target.tracking_uri)
+
+
+def find_view(target: Target, experiment: str, study: StudyRecord) -> View | None:
+    """Where the UI shows a study; None where MLflow has nothing of it yet. Makes nothing."""
+    client = client_of(target)
+    known, key = client.get_experiment_by_name(experiment), shared_key(study.uid)
+    if known is None or f"{SHARED}{key}" not in known.tags:
+        return None
+    won = f"tags.`policysearch.study_uid` = '{study.uid}' and tags.`policysearch.winner` = 'yes'"
+    models = client.search_logged_models([known.experiment_id], won)
+    model_id = models[0].model_id if models else None
+    return View(known.experiment_id, key, _best(client, known.experiment_id, study.uid), model_id)
+
+
+def _require_ours(client: "MlflowClient", experiment: "Experiment", named: bool) -> None:
+    """Raise BadInput for an experiment that can't be written to, or that the user would not expect to be written to."""
+    name = experiment.name
+    if experiment.lifecycle_stage == "deleted":
+        raise BadInput(
+            f"experiment {name!r}: was deleted there; restore it (mlflow experiments restore -x {experiment.experiment_id}),"
+            " or name another with MLFLOW_EXPERIMENT_NAME"
+        )
+    if named or OURS in experiment.tags:
+        return
+    # An older policysearch left no tag on the experiment, but on its runs.
+    if not client.search_runs([experiment.experiment_id], "tags.`policysearch.study_uid` != ''", max_results=1):
+        raise BadInput(
+            f"experiment {name!r}: is there and was not made by policysearch; to write to it all the same, name it with"
+            " MLFLOW_EXPERIMENT_NAME, or name another"
+        )
+    client.set_experiment_tag(experiment.experiment_id, OURS, "1")
+
+
+def _input(data: DataSet) -> "DatasetInput":
+    """The data set as MLflow knows one; of the same name and digest it keeps one for all runs."""
+    from mlflow.entities import Dataset, DatasetInput, InputTag
+
+    dataset = Dataset(data.name, data.digest, "policysearch", data.source, data.schema, data.profile)
+    return DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])
+
+
+def _best(client: "MlflowClient", experiment_id: str, study_uid: str) -> tuple[str, ...]:
+    """The runs of the best searched trials, lowest validation error first."""
+    searched = f"tags.`policysearch.study_uid` = '{study_uid}' and tags.`policysearch.role` = 'trial' and {SORTED_BY} <= 1"
+    found = client.search_runs([experiment_id], searched, max_results=COMPARED, order_by=[f"{SORTED_BY} ASC"])
+    return tuple(run.info.run_id for run in found)
 
 
 def _runs_of(client: "MlflowClient", experiment_id: str, study_uid: str) -> "dict[str, StoredRun]":

@@ -1,12 +1,15 @@
 """Which MLflow the mirror writes to: the one the environment names, else a SQLite store under the home.
 
-Holds addresses only; nothing is opened here, and no password leaves in `label`.
+Holds addresses only; nothing is opened here, and no password leaves in `label` or in what `told` makes of an error.
 """
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
+
+from searchspaces.errors import PolicysearchError
 
 # A server that refuses costs nothing, one that never answers costs 5 s a call. No retries: what failed stays in the outbox, and a
 # repeated "create" whose first answer was lost would make a second run.
@@ -17,6 +20,8 @@ PATIENCE = {
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
 }
 DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
+USER, PASSWORD, TOKEN = "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN"
+LONGEST_REASON = 300
 
 
 @dataclass(frozen=True)
@@ -47,9 +52,27 @@ class Target:
         return self.tracking_uri.replace(f"{user}{at}", "", 1) if at else self.tracking_uri
 
     def without_password(self, text: str) -> str:
-        """`text` with this store's password blotted out."""
-        password = urlsplit(self.tracking_uri).password
-        return text.replace(password, "***") if password else text
+        """`text` with this store's password, and those that the environment gives for it, blotted out."""
+        secrets = (urlsplit(self.tracking_uri).password, os.environ.get(PASSWORD), os.environ.get(TOKEN))
+        for secret in filter(None, secrets):
+            text = text.replace(secret, "***")
+        return text
+
+    def told(self, error: Exception) -> str:
+        """What a failed call comes to, in one line, with the cure where the server turned the caller away."""
+        line = " ".join(str(error).split())
+        if re.search(r"error code 401\b|not authenticated|UNAUTHENTICATED", line):
+            return self._unknown_caller()
+        if re.search(r"error code 403\b|PERMISSION_DENIED|Permission denied", line):
+            return f"it does not let this user write there; ask for leave to edit the experiment, or set {USER} and {PASSWORD}"
+        if not isinstance(error, PolicysearchError):
+            line = f"{type(error).__name__}: {line}"
+        return self.without_password(line)[:LONGEST_REASON]
+
+    def _unknown_caller(self) -> str:
+        if os.environ.get(USER) or os.environ.get(TOKEN) or urlsplit(self.tracking_uri).username:
+            return f"it does not know this user with this password; correct {USER} and {PASSWORD}"
+        return f"it wants a user and a password; set {USER} and {PASSWORD}"
 
 
 def locate(home_root: Path) -> Target:

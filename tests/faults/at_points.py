@@ -47,15 +47,16 @@ def report(home: str, name: str) -> None:
     write_report(Ledger(place.ledger_url), place, name, place.study_directory(name) / "report.html")
 
 
-def mirror(home: str, name: str) -> None:
-    """Bring MLflow up to date."""
+def mirror(home: str, name: str, rebuild: str = "") -> None:
+    """Bring MLflow up to date, or write all of it anew."""
     from policysearch.home import Home
     from policysearch.ledger import Ledger
     from policysearch.tracking.mirror import mirror_study
     from policysearch.tracking.target import locate
 
     place = Home(Path(home))
-    shipped = mirror_study(Ledger(place.ledger_url), name, locate(place.root), place.study_directory(name))
+    ledger, directory = Ledger(place.ledger_url), place.study_directory(name)
+    shipped = mirror_study(ledger, name, locate(place.root), directory, rebuild=bool(rebuild))
     assert shipped.behind == 0, shipped.reason
 
 

@@ -29,6 +29,7 @@ from trials.values import DataRef, TrialSpec
 IN_TRAINING = ("mid_epoch", "checkpoint_half_written", "checkpoint_renamed", "before_commit", "after_commit")
 AT_AN_EPOCHS_END = ("training_half_written", "training_written")
 IN_THE_GATE = ("gate_claimed", "gate_evaluated")
+IN_THE_MIRROR = ("run_made", "mirrored_not_marked", "model_made", "run_cleared")
 pytestmark = pytest.mark.timeout(900)  # many processes are started, one after the other
 NAME = "bars"
 UNCOMPILED = {"POLICYSEARCH_ENGINE": "grouped"}  # kernels that are compiled again after each kill would be all that is tested
@@ -55,7 +56,7 @@ def test_every_point_is_in_the_code_once_and_met_by_a_test() -> None:
     code = "\n".join(path.read_text() for room in packages for path in (ROOT / room).rglob("*.py"))
     placed = re.findall(r'reach(?:\(|, )"(\w+)"', code)
     assert sorted(placed) == sorted(POINTS)
-    met = {*IN_TRAINING, *AT_AN_EPOCHS_END, *IN_THE_GATE, *IN_WORKERS, *IN_DRIVERS, "mirrored_not_marked", "report_half_written"}
+    met = {*IN_TRAINING, *AT_AN_EPOCHS_END, *IN_THE_GATE, *IN_WORKERS, *IN_DRIVERS, *IN_THE_MIRROR, "report_half_written"}
     assert met == set(POINTS)
 
 
@@ -175,12 +176,16 @@ def test_a_report_killed_half_written_is_not_there_and_leaves_nothing_once_it_is
 
 
 @pytest.mark.slow
-def test_a_mirror_killed_between_mlflow_and_its_mark_makes_no_run_twice(home: Home) -> None:
+@pytest.mark.parametrize("point", IN_THE_MIRROR)
+def test_a_mirror_killed_there_has_every_run_and_the_winners_model_once_in_the_end(point: str, home: Home) -> None:
     from mlflow.tracking import MlflowClient
 
     from policysearch.tracking.target import locate
 
-    assert step("mirror", str(home.root), NAME, failpoint="mirrored_not_marked=kill") == -signal.SIGKILL
+    rebuild = ("rebuild",) if point == "run_cleared" else ()
+    if rebuild:
+        assert step("mirror", str(home.root), NAME) == 0
+    assert step("mirror", str(home.root), NAME, *rebuild, failpoint=f"{point}=kill") == -signal.SIGKILL
     assert step("mirror", str(home.root), NAME) == 0
     ledger, client = Ledger(home.ledger_url), MlflowClient(tracking_uri=locate(home.root).tracking_uri)
     study = ledger.study(NAME)
@@ -194,6 +199,8 @@ def test_a_mirror_killed_between_mlflow_and_its_mark_makes_no_run_twice(home: Ho
         assert result is not None and result.score is not None
         assert run.data.metrics["final/val_error"] == result.score.wrong / result.score.total
         assert run.info.status == "FINISHED"
+    models = client.search_logged_models([run.info.experiment_id for run in runs[:1]])
+    assert [(model.name, str(model.status)) for model in models] == [("winner", "READY")]
 
 
 @pytest.mark.slow

@@ -1,16 +1,12 @@
 """MLflow's server is killed with -9 while results are shipped to it: the ledger goes on, and at the end MLflow says the same."""
 
-import os
-import signal
-import socket
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from mlflow.tracking import MlflowClient
+from mlflow_server import START_SECONDS, MlflowServer
 from study_fixture import StudyInLedger
 
 from policysearch.tracking.mirror import Shipped
@@ -19,40 +15,6 @@ from policysearch.tracking.target import PATIENCE, locate
 
 KILLS = 3
 TRIALS_A_KILL = 3  # and one while the server is away: the grid has 14 policies
-START_SECONDS = 240.0
-
-
-class Server:
-    """MLflow's own server over one SQLite store, on one port; started, killed and started again."""
-
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = int(probe.getsockname()[1])
-        self.address = f"http://127.0.0.1:{self.port}"
-        self.process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(self.port), "--workers", "1"]
-        command += ["--backend-store-uri", f"sqlite:///{self.directory / 'mlflow.db'}"]
-        command += ["--artifacts-destination", str(self.directory / "artifacts")]
-        environment = os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
-        with (self.directory / "log").open("ab") as log:
-            self.process = subprocess.Popen(
-                command, cwd=self.directory, env=environment, stdout=log, stderr=log, start_new_session=True
-            )
-        wait_until(self.answers)
-
-    def answers(self) -> bool:
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", self.port)) == 0
-
-    def kill(self) -> None:
-        if self.process is not None:
-            os.killpg(self.process.pid, signal.SIGKILL)
-            self.process.wait()
-            self.process = None
 
 
 def wait_until(so: Callable[[], bool]) -> None:
@@ -63,21 +25,15 @@ def wait_until(so: Callable[[], bool]) -> None:
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
-    directory = tmp_path / "mlflow"
-    directory.mkdir()
-    made = Server(directory)
-    try:
-        made.start()
+def server(tmp_path: Path) -> Iterator[MlflowServer]:
+    with MlflowServer(tmp_path / "mlflow") as made:
         yield made
-    finally:
-        made.kill()
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_a_server_that_is_killed_again_and_again_has_every_run_once_in_the_end(
-    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    server: MlflowServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in PATIENCE.items():
         monkeypatch.setenv(name, value)

@@ -1,5 +1,6 @@
 """The mirror against real MLflow stores: what it says, that saying it twice changes nothing, and what it does without MLflow."""
 
+import json
 import os
 import shutil
 import signal
@@ -10,11 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from mlflow.entities import ViewType
 from mlflow.tracking import MlflowClient
 from study_fixture import EPOCHS, StudyInLedger, whole_study
 
-from policysearch.tracking.mirror import Shipped, mirror_study
+from policysearch.cli.app import cli
+from policysearch.tracking.mirror import Shipped, find_study, mirror_study
 from policysearch.tracking.shipper import start_shipper
 from policysearch.tracking.target import PATIENCE, Target, locate
 
@@ -46,8 +49,9 @@ def made(tmp_path: Path, empty_store: Path) -> StudyInLedger:
     return study
 
 
-def mirror(made: StudyInLedger, target: Target | None = None) -> Shipped:
-    return mirror_study(made.ledger, made.name, target or locate(made.home.root), made.home.study_directory(made.name))
+def mirror(made: StudyInLedger, target: Target | None = None, rebuild: bool = False) -> Shipped:
+    directory = made.home.study_directory(made.name)
+    return mirror_study(made.ledger, made.name, target or locate(made.home.root), directory, rebuild=rebuild)
 
 
 def client(made: StudyInLedger) -> MlflowClient:
@@ -104,9 +108,7 @@ def test_every_finished_trial_is_a_flat_run_that_says_what_the_ledger_says(made:
         assert run.data.metrics["cost/seconds"] == result.span_seconds["total"]
         if result.score is not None:
             assert run.data.metrics["final/val_error"] == result.score.wrong / result.score.total
-        assert {key: value for key, value in run.data.params.items() if key != "policy.uses"} == {
-            f"policy.{name}": str(value) for name, value in trial.params.items()
-        }
+        assert run.data.params == {f"policy.{name}": str(value) for name, value in trial.params.items()}
         assert run.data.tags["policysearch.digest"] == trial.digest
 
 
@@ -116,7 +118,7 @@ def test_names_and_reasons_can_be_read_by_people(made: StudyInLedger) -> None:
     assert {"baseline: none", "baseline: flip+crop", BEST, f"study: {made.name}"} <= by_name.keys()
     failed = by_name["randaugment ops=1 level=21"]
     assert failed.data.tags["policysearch.reason"] == "epoch 5 of 30: the loss is nan"
-    assert "rotate" in by_name[BEST].data.params["policy.uses"]
+    assert "rotate" in by_name[BEST].data.tags["policysearch.uses"]
 
 
 def test_the_study_has_a_run_of_its_own_with_the_test_error_once_disclosed(made: StudyInLedger) -> None:
@@ -129,7 +131,7 @@ def test_the_study_has_a_run_of_its_own_with_the_test_error_once_disclosed(made:
     assert summary.data.params["splits.train"] == "4000"
 
 
-def test_the_best_three_carry_their_policy_and_their_picture(made: StudyInLedger, tmp_path: Path) -> None:
+def test_the_best_carry_their_policy_and_their_picture(made: StudyInLedger, tmp_path: Path) -> None:
     from searchspaces.policy_json import digest, read_policy_file
 
     pictures = made.home.study_directory(made.name) / "pictures"
@@ -140,7 +142,8 @@ def test_the_best_three_carry_their_policy_and_their_picture(made: StudyInLedger
     mirror(made)  # a picture that was drawn later is added
     files = {run.info.run_name: [file.path for file in client(made).list_artifacts(run.info.run_id)] for run in runs(made)}
     assert files[best.info.run_name] == ["augmented.png", "policy.json"]
-    assert sum(bool(names) for names in files.values()) == 3
+    compared = [run for run in runs(made) if run.data.tags["policysearch.role"] == "trial" and run.info.status == "FINISHED"]
+    assert all("policy.json" in files[run.info.run_name] for run in compared), "MLflow compares files only if all have some"
     path = client(made).download_artifacts(best.info.run_id, "policy.json", str(tmp_path))
     assert digest(read_policy_file(path).policy) == best.data.tags["policysearch.digest"]
 
@@ -202,6 +205,95 @@ def test_the_users_experiment_and_store_are_respected(
     monkeypatch.chdir(tmp_path)  # their store keeps files beside the working directory
     mirror(made)
     assert {client(made).get_experiment(run.info.experiment_id).name for run in runs(made)} == {"their experiment"}
+
+
+def test_an_experiment_that_policysearch_did_not_make_is_written_to_only_when_named(
+    made: StudyInLedger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = client(made)
+    theirs = found.create_experiment("policysearch/sample", locate(made.home.root).artifact_location)
+    found.create_run(theirs, run_name="their own")
+    stands = mirror(made)
+    assert (stands.runs, stands.behind) == (0, OVER)
+    assert stands.reason is not None and "'policysearch/sample'" in stands.reason and "MLFLOW_EXPERIMENT_NAME" in stands.reason
+    assert [run.info.run_name for run in runs(made)] == ["their own"]
+    assert "policysearch" not in found.get_experiment(theirs).tags
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "policysearch/sample")
+    assert mirror(made) == Shipped(OVER, 0)
+
+
+def test_a_deleted_experiment_is_told_with_its_cure(made: StudyInLedger) -> None:
+    mirror(made)
+    ((experiment, *_),) = ({run.info.experiment_id for run in runs(made)},)
+    client(made).delete_experiment(experiment)
+    reason = mirror(made).reason
+    assert reason is not None and f"mlflow experiments restore -x {experiment}" in reason
+
+
+def test_every_run_names_the_images_it_was_trained_on(made: StudyInLedger) -> None:
+    mirror(made)
+    fingerprint = made.study.identity["data"]["fingerprint"]
+    for run in runs(made):
+        (used,) = client(made).get_run(run.info.run_id).inputs.dataset_inputs
+        assert (used.dataset.name, used.dataset.digest) == ("sample", fingerprint[:16])
+        counts = json.loads(used.dataset.profile)
+        assert (counts["train_images"], counts["val_images"], counts["num_rows"]) == (4000, 1000, 7000)
+        assert str(made.home.root) not in str(used.dataset)
+
+
+def test_links_lead_to_the_runs_by_error_and_to_the_best_of_the_search(made: StudyInLedger) -> None:
+    target = locate(made.home.root)
+    assert find_study(made.study, target) is None, "nothing is there yet"
+    view = mirror(made).view
+    assert view is not None and find_study(made.study, target) == view
+    by_run = {run.info.run_id: run for run in runs(made)}
+    best = [by_run[run_id] for run_id in view.best]
+    errors = [run.data.metrics["final/val_error"] for run in best]
+    assert len(best) == SEARCHED and errors == sorted(errors) and best[0].info.run_name == BEST
+    shared = json.loads(client(made).get_experiment(view.experiment_id).tags[f"mlflow.sharedViewState.{view.key}"])
+    assert shared["orderByKey"] == "metrics.`final/val_error`" and shared["orderByAsc"] is True
+    assert shared["selectedColumns"][2:] == ["params.`policy.ops`", "params.`policy.level`"]
+    judged = client(made).search_runs([view.experiment_id], shared["searchFilter"], order_by=["metrics.`final/val_error` ASC"])
+    assert {run.data.tags["policysearch.role"] for run in judged} == {"baseline", "trial"} and len(judged) == OVER - 1
+
+
+def test_rebuilt_it_says_the_same_by_new_runs_and_other_runs_stay(made: StudyInLedger) -> None:
+    mirror(made)
+    found, before = client(made), snapshot(made)
+    ((experiment, *_),) = ({run.info.experiment_id for run in runs(made)},)
+    other = found.create_run(experiment, run_name="zz: somebody else's").info.run_id
+    stands = mirror(made, rebuild=True)
+    assert stands == Shipped(OVER, 0) and f"{OVER + 1} runs of before are in MLflow's bin" in stands.notes[0]
+    assert found.get_run(other).info.lifecycle_stage == "active"
+    found.delete_run(other)
+    after = snapshot(made)
+    assert [run[1:] for run in after] == [run[1:] for run in before]
+    assert {run[0] for run in after}.isdisjoint(run[0] for run in before)
+    assert len(runs(made, ViewType.DELETED_ONLY)) == OVER + 2
+
+
+def test_a_trial_is_told_in_one_batch_and_once(made: StudyInLedger, monkeypatch: pytest.MonkeyPatch) -> None:
+    batches, log_batch = list[str](), MlflowClient.log_batch
+
+    def counted(self: MlflowClient, run_id: str, *told: Any, **named: Any) -> Any:
+        batches.append(run_id)
+        return log_batch(self, run_id, *told, **named)
+
+    monkeypatch.setattr(MlflowClient, "log_batch", counted)
+    directory, target = made.home.study_directory(made.name), locate(made.home.root)
+    for _ in range(2):
+        mirror_study(made.ledger, made.name, target, directory, closing=False)
+        assert len(batches) == len(set(batches)) == OVER
+
+
+def test_the_command_says_where_and_what_to_type_next(made: StudyInLedger, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POLICYSEARCH_HOME", str(made.home.root))
+    said = CliRunner().invoke(cli, ["mirror", made.name, "--register", "animals"])
+    assert said.exit_code == 0, said.output
+    nothing, where, then = said.output.splitlines()
+    assert nothing == "nothing is registered as 'animals': no net of the winner is kept here"
+    assert where.startswith(f"{OVER} trials of {made.name} are in MLflow at sqlite:///")
+    assert then.endswith(f"policysearch ui {made.name}")
 
 
 @pytest.mark.timeout(60)

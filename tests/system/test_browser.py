@@ -1,4 +1,8 @@
-"""What a person sees, in a real browser: the report without a network, and MLflow's UI over a mirrored study."""
+"""What a person sees, in a real browser, at a desk and on a phone: report, comparison of studies, and MLflow's UI over a study.
+
+Each page is photographed, into the directory that $POLICYSEARCH_SCREENSHOTS names, else one of pytest's own (`screens0` in its
+base directory): the tests say what must be there, and a person who changes a page looks at the pictures.
+"""
 
 import os
 import re
@@ -9,24 +13,30 @@ import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.error import HTTPError
-from urllib.parse import quote
 from urllib.request import Request, urlopen
 
 import pytest
 from PIL import Image
-from study_fixture import StudyInLedger, whole_study
+from study_fixture import StudyInLedger, judged_study
 
+from dashboards.compare_page import write_comparison
+from dashboards.comparing import compare
 from dashboards.gallery import write_pictures
 from dashboards.report import write_report
 from policysearch.judgement import judge
+from policysearch.tracking.links import WHAT_TO_CLICK
 from policysearch.tracking.mirror import mirror_study
 from policysearch.tracking.target import PATIENCE, locate
 
 BROWSER = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
 # So that the browser itself calls nobody.
 QUIET = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-component-update")
+WIDTHS = {"desk": 1600, "phone": 390}
+SMALLEST_LETTERS_PX = 7.0
+MLFLOWS_OWN = "/ajax-api/2.0/mlflow/users/current"  # a server without users is asked for one all the same, and says 404
+PATIENT_MS = 120_000
 
 pytestmark = pytest.mark.skipif(BROWSER is None, reason="no Chromium here")
 
@@ -43,64 +53,143 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> StudyInLedger:
-    return whole_study(tmp_path_factory.mktemp("home"))
+    """A study at its end, tested, with the pictures of its best policies."""
+    made = judged_study(tmp_path_factory.mktemp("home"), tested=True)
+    write_pictures(made.ledger, made.home, made.name)
+    return made
 
 
 @pytest.fixture(scope="module")
-def report(made: StudyInLedger, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("report") / "report.html"
-    write_report(made.ledger, made.home, made.name, path)
-    return path
+def beside(made: StudyInLedger) -> StudyInLedger:
+    """Another study of the same home."""
+    other = StudyInLedger(made.home.root, "other")
+    other.add_baselines((0.2, 0.19, 0.15, 0.16, 0.14))
+    other.add_searched(6, 0.13)
+    return other
 
 
-@pytest.mark.parametrize(("width", "drawing", "hidden"), [(1200, ".wide", ".narrow"), (390, ".narrow", ".wide")])
-def test_the_report_at_desk_and_phone_width(
-    browser: Any, made: StudyInLedger, report: Path, width: int, drawing: str, hidden: str
-) -> None:
-    page = browser.new_page(viewport={"width": width, "height": 900})
-    said, asked = list[str](), list[str]()
-    page.on("console", lambda message: said.append(message.text))
-    page.on("pageerror", lambda error: said.append(str(error)))
-    page.on("request", lambda request: asked.append(request.url))
+@pytest.fixture(scope="module")
+def screens(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    named = os.environ.get("POLICYSEARCH_SCREENSHOTS")
+    folder = Path(named) if named else tmp_path_factory.mktemp("screens")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+class Watched:
+    """A page, with what it complains of and whom it asks."""
+
+    def __init__(self, browser: Any, width: int) -> None:
+        self.page = browser.new_page(viewport={"width": width, "height": 1000})
+        self.page.set_default_timeout(PATIENT_MS)
+        self.said, self.asked = list[str](), list[str]()
+        self.page.on("console", self._hear)
+        self.page.on("pageerror", lambda error: self.said.append(str(error)))
+        self.page.on("request", lambda request: self.asked.append(request.url))
+
+    def _hear(self, message: Any) -> None:
+        if message.type == "error" and MLFLOWS_OWN not in message.location.get("url", ""):
+            self.said.append(message.text)
+
+    def close(self, own: str, picture: Path) -> None:
+        """Photograph the page; it has complained of nothing, and asked nobody but `own`."""
+        self.page.screenshot(path=picture, full_page=True)
+        strangers = [url for url in self.asked if not url.startswith((own, "data:", "blob:"))]
+        assert (self.said, strangers) == ([], [])
+        self.page.close()
+
+
+# The letters of figures in the pixels of the screen: an SVG that is drawn smaller has smaller ones.
+LETTERS = """[...document.querySelectorAll('svg text')].filter(t => t.getBoundingClientRect().height)
+    .map(t => [parseFloat(getComputedStyle(t).fontSize), t.getScreenCTM()]).map(([px, m]) => px * Math.hypot(m.a, m.b))"""
+# What stands out of the page at its right and isn't inside something that scrolls by itself.
+OUTSIDE = """[...document.querySelectorAll('main *')].filter(e => e.getBoundingClientRect().right > innerWidth + 1
+    && !e.closest('.scroll, pre, svg')).map(e => e.outerHTML.slice(0, 90))"""
+
+
+@pytest.mark.parametrize("place", WIDTHS)
+def test_the_report(browser: Any, made: StudyInLedger, screens: Path, tmp_path: Path, place: str) -> None:
+    report = tmp_path / "report.html"
+    write_report(made.ledger, made.home, made.name, report)
+    watched = Watched(browser, WIDTHS[place])
+    page = watched.page
     page.goto(report.as_uri())
     decoded = page.evaluate("[...document.querySelectorAll('.gallery img')].map(i => i.complete && i.naturalWidth)")
-    assert len(decoded) == 30 and set(decoded) == {28}
-    assert [url for url in asked if not url.startswith("data:")] == [report.as_uri()]
-    assert said == []
-    assert page.evaluate("document.documentElement.scrollWidth") <= width  # wide things scroll by themselves, not the page
-    assert page.locator(drawing).count() == 5  # the search, heat map, importance, classes, curves
-    for figure in page.locator(drawing).all():
-        box = figure.locator("svg").bounding_box()
-        assert box is not None and box["x"] > 0 and box["x"] + box["width"] <= width
-    assert all(not figure.is_visible() for figure in page.locator(hidden).all())
+    assert len(decoded) >= 18 and set(decoded) == {28}
+    assert page.evaluate("[...document.images].every(i => i.complete && i.naturalWidth && i.alt)")
+    check_page(page, place)
     headline = page.get_by_role("heading", level=1).inner_text()
-    assert " ".join(headline.split()) == judge(made.ledger, made.study).verdict.sentence
+    sentence = judge(made.ledger, made.study).verdict.sentence
+    assert " ".join(headline.split()) in sentence and len(headline) > 20
     page.get_by_text("policy.json, to copy").click()
-    assert '"schema"' in page.locator("details.file pre").first.inner_text()
-    page.close()
+    assert '"schema"' in page.locator("details[open] pre").first.inner_text()
+    watched.close(report.as_uri(), screens / f"report-{place}.png")
 
 
-@pytest.fixture
-def ui(made: StudyInLedger, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """The address of MLflow's UI over the mirrored study."""
-    for name in ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME"):
-        monkeypatch.delenv(name, raising=False)
-    for name, value in PATIENCE.items():
-        monkeypatch.setenv(name, value)
-    write_pictures(made.ledger, made.home, made.name)
-    assert mirror_study(made.ledger, made.name, locate(made.home.root), made.home.study_directory(made.name)).behind == 0
-    command = [sys.executable, "-u", "-m", "policysearch", "ui", "--home", str(made.home.root)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
-        assert process.stdout is not None
-        said = list[str]()
-        for line in process.stdout:
-            said.append(line)
-            if found := re.search(r"http://127\.0\.0\.1:\d+", line):
-                yield found.group()
-                break
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(60) == 0, said
+@pytest.mark.parametrize("place", WIDTHS)
+def test_studies_beside_one_another(
+    browser: Any, made: StudyInLedger, beside: StudyInLedger, screens: Path, tmp_path: Path, place: str
+) -> None:
+    target = tmp_path / "compare.html"
+    write_comparison(compare([(made.ledger, made.home, made.name), (beside.ledger, beside.home, beside.name)]), target)
+    watched = Watched(browser, WIDTHS[place])
+    watched.page.goto(target.as_uri())
+    check_page(watched.page, place)
+    assert watched.page.get_by_role("heading", level=1).inner_text() == f"{made.name} and other"
+    row = watched.page.locator("#questions tr", has_text="best baseline")
+    assert row.get_by_text("trivialaugment-wide, 12.7 %").is_visible()
+    assert watched.page.locator("#shared tbody tr").count() == 11
+    watched.close(target.as_uri(), screens / f"compare-{place}.png")
+
+
+def check_page(page: Any, place: str) -> None:
+    """A page of ours fits its window, and each figure is shown once, in letters that can be read."""
+    assert page.evaluate("document.documentElement.scrollWidth") <= WIDTHS[place]
+    assert page.evaluate(OUTSIDE) == []
+    shown, hidden = (".wide", ".narrow") if place == "desk" else (".narrow", ".wide")
+    assert page.locator(f"{shown} svg").first.is_visible()
+    assert all(not figure.is_visible() for figure in page.locator(f"main > section > figure {hidden}").all())
+    letters = page.evaluate(LETTERS)
+    assert letters and min(letters) >= SMALLEST_LETTERS_PX
+
+
+class Ui(NamedTuple):
+    """MLflow's UI while it runs: its address, and the links to the study that the command line has printed."""
+
+    address: str
+    runs: str
+    comparison: str
+
+
+@pytest.fixture(scope="module")
+def ui(made: StudyInLedger) -> Iterator[Ui]:
+    """MLflow's UI over the mirrored study, started once, as a person starts it."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME"):
+            patch.delenv(name, raising=False)
+        for name, value in PATIENCE.items():
+            patch.setenv(name, value)
+        assert mirror_study(made.ledger, made.name, locate(made.home.root), made.home.study_directory(made.name)).behind == 0
+        command = [sys.executable, "-u", "-m", "policysearch", "ui", made.name, "--home", str(made.home.root)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+            said = _said_until(process, WHAT_TO_CLICK)
+            links = re.findall(r"http://127\.0\.0\.1:\S+", "".join(said))
+            runs, comparison = (next(link for link in links if part in link) for part in ("/runs?", "/compare-runs?"))
+            yield Ui(runs.partition("/#/")[0], runs, comparison)
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(60) == 0, said
     assert _commands_with(str(made.home.root)) == []
+
+
+def _said_until(process: "subprocess.Popen[str]", last: str) -> list[str]:
+    """The lines that a process prints, up to one that has `last` in it."""
+    assert process.stdout is not None
+    said = list[str]()
+    for line in process.stdout:
+        said.append(line)
+        if last in line:
+            break
+    return said
 
 
 def _commands_with(text: str) -> list[str]:
@@ -115,29 +204,53 @@ def _commands_with(text: str) -> list[str]:
 
 
 @pytest.mark.slow
-def test_mlflows_ui_shows_the_studys_runs_and_calls_nobody(browser: Any, made: StudyInLedger, ui: str) -> None:
-    page = browser.new_page(viewport={"width": 1600, "height": 1000})
-    asked = list[str]()
-    page.on("request", lambda request: asked.append(request.url))
-    page.goto(f"{ui}/#/experiments/1/runs?orderByKey={quote('metrics.`final/val_error`')}&orderByAsc=true")
-    page.get_by_text("19 matching runs").wait_for(timeout=60_000)
+def test_mlflow_lists_the_runs_best_first_and_has_their_pictures(
+    browser: Any, made: StudyInLedger, ui: Ui, screens: Path
+) -> None:
+    watched = Watched(browser, WIDTHS["desk"])
+    page = watched.page
+    page.goto(ui.runs)
+    page.get_by_text("17 matching runs").wait_for()
     names = page.locator("a[href*='/runs/']").all_inner_texts()
     assert names[0] == "randaugment ops=2 level=15"  # the lowest error first
-    assert {"baseline: none", "baseline: flip+crop", f"study: {made.name}"} <= set(names)
+    assert {"baseline: none", "baseline: flip+crop"} <= set(names)
+    for parameter in ("policy.ops", "policy.level"):
+        assert page.get_by_role("columnheader", name=parameter).first.is_visible()
+    page.screenshot(path=screens / "mlflow-runs-desk.png")
     page.get_by_role("link", name="randaugment ops=2 level=15").click()
     page.get_by_role("tab", name="Artifacts").click()
     page.get_by_text("augmented.png").click()
     picture = page.locator("img[src^='blob:'], img[src*='augmented']").first
-    picture.wait_for(timeout=60_000)
+    picture.wait_for()
     wide = Image.open(next((made.home.study_directory(made.name) / "pictures").glob("*.png"))).width
-    page.wait_for_function(f"[...document.images].some(i => i.naturalWidth === {wide})", timeout=60_000)
-    assert [url for url in asked if not url.startswith((ui, "data:", "blob:"))] == []
-    page.close()
+    page.wait_for_function(f"[...document.images].some(i => i.naturalWidth === {wide})")
+    watched.close(ui.address, screens / "mlflow-picture-desk.png")
 
 
 @pytest.mark.slow
-def test_the_ui_answers_to_its_own_name_only(ui: str) -> None:
-    address = f"{ui}/ajax-api/2.0/mlflow/experiments/search?max_results=5"
+@pytest.mark.parametrize("place", WIDTHS)
+def test_mlflow_compares_the_policies_by_their_parameters(browser: Any, ui: Ui, screens: Path, place: str) -> None:
+    watched = Watched(browser, WIDTHS[place])
+    page = watched.page
+    page.goto(ui.comparison)
+    page.get_by_role("heading", name=re.compile("Comparing 10 Runs")).wait_for()
+    if place == "phone":  # MLflow's two panels leave no room for anything else
+        for panel in ("Toggle sidebar", "Close"):
+            page.get_by_label(panel).first.click()
+    for chosen in ("policy.level", "policy.ops", "final/val_error"):
+        page.get_by_text(chosen, exact=True).first.wait_for()
+    if place == "desk":  # on a phone MLflow doesn't draw it
+        axes = page.locator(".parcoords .axis-title")
+        axes.first.wait_for()
+        assert {"policy.level", "policy.ops", "final/val_error"} <= set(axes.all_text_contents())
+    assert page.get_by_text("randaugment ops=2 level=15").first.is_visible()
+    assert page.get_by_text("Something went wrong").count() == 0
+    watched.close(ui.address, screens / f"mlflow-compare-{place}.png")
+
+
+@pytest.mark.slow
+def test_the_ui_answers_to_its_own_name_only(ui: Ui) -> None:
+    address = f"{ui.address}/ajax-api/2.0/mlflow/experiments/search?max_results=5"
     with urlopen(address) as answer:
         assert answer.status == 200
     for host in ("10.evil.example", "192.168.evil.example:5000", "evil.example"):

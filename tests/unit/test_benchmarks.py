@@ -1,5 +1,6 @@
 """What the benchmarks conclude from what they see, and that each of them runs at its smallest."""
 
+import io
 import json
 import subprocess
 import sys
@@ -8,7 +9,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
@@ -91,3 +94,14 @@ def test_the_kill_loop_ends_and_counts_what_it_saw(tmp_path: Path) -> None:
     (found,) = json.loads((tmp_path / "found.json").read_text())["experiments"]
     assert found["executions"] >= 4 and found["drivers"] > found["kills"]
     assert "| drivers killed |" in printed
+
+
+def test_a_picture_for_the_readme_is_never_too_large(benchmark: Callable[[str], Any], tmp_path: Path) -> None:
+    pictures = benchmark("readme_pictures")
+    noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (500, 700, 3), dtype=np.uint8))
+    file = io.BytesIO()
+    noise.save(file, "PNG")
+    assert file.tell() > pictures.MOST_BYTES
+    pictures.keep(file.getvalue(), tmp_path / "noise.png")
+    assert (tmp_path / "noise.png").stat().st_size < pictures.MOST_BYTES
+    assert Image.open(tmp_path / "noise.png").size == (700, 500)
