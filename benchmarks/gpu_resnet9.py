@@ -157,9 +157,14 @@ def _work(job: dict[str, Any], start: Any, told: Any) -> None:
     given, labels = (np.load(Path(job["folder"]) / f"{name}.npy", mmap_mode="r") for name in ("images", "labels"))
     which = np.arange(job["images"]) % len(given)
     split = Split(given[which], labels[which], tuple(map(str, range(int(labels.max()) + 1))), "")
-    held = Split(*(array[: max(1, int(SCORED_SHARE * len(which)))] for array in (split.images, split.labels)), split.classes, "")
+    scored = max(1, int(SCORED_SHARE * len(which)))
+    held = Split(split.images[:scored], split.labels[:scored], split.classes, "")
     recipe, seen_by = _recipe(job["model"], job["device"]), ([0.47] * given.shape[1], [0.25] * given.shape[1])
-    wait = torch.cuda.synchronize if job["device"] == "cuda" else lambda: None
+
+    def wait() -> None:
+        if job["device"] == "cuda":
+            torch.cuda.synchronize()
+
     with reproducible(recipe):
         net = placed(fresh_model(recipe, given.shape[1], len(split.classes), torch_generator(0)), recipe)
         parts = Spans(wait)
@@ -234,8 +239,12 @@ def _watch(over: threading.Event, seen: list[tuple[float, float, float]]) -> Non
         asked = subprocess.Popen(["nvidia-smi", *query], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     except OSError:
         return
-    ending = threading.Thread(target=lambda: (over.wait(), asked.kill()), daemon=True)
-    ending.start()
+
+    def end() -> None:
+        over.wait()
+        asked.kill()
+
+    threading.Thread(target=end, daemon=True).start()
     assert asked.stdout is not None
     for line in asked.stdout:
         said = [part.strip() for part in line.split(",")]

@@ -7,6 +7,7 @@ import os
 import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any, cast
 
 import torch
 
@@ -32,21 +33,22 @@ def environment(recipe: Recipe) -> dict[str, str]:
 def reproducible(recipe: Recipe) -> Iterator[None]:
     """Inside, the same spec gives the same figures: one CPU thread, deterministic kernels on a GPU. Put back afterwards."""
     threads, deterministic = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
-    benchmark, filled = torch.backends.cudnn.benchmark, torch.utils.deterministic.fill_uninitialized_memory
+    benchmark, filling = torch.backends.cudnn.benchmark, cast(Any, torch.utils.deterministic)
+    filled = filling.fill_uninitialized_memory
     torch.set_num_threads(1)
     if recipe.device == "cuda":
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.use_deterministic_algorithms(True)
         torch.backends.cudnn.benchmark = False
         # Nothing here reads memory before it is written; to fill all that is taken costs a kernel each time.
-        torch.utils.deterministic.fill_uninitialized_memory = False
+        filling.fill_uninitialized_memory = False
     try:
         yield
     finally:
         torch.set_num_threads(threads)
         torch.use_deterministic_algorithms(deterministic)
         torch.backends.cudnn.benchmark = benchmark
-        torch.utils.deterministic.fill_uninitialized_memory = filled
+        filling.fill_uninitialized_memory = filled
 
 
 def cpu_multiplies_bfloat16() -> bool:

@@ -66,7 +66,7 @@ def rearranged(done: ImageBatch, plan: Plan) -> ImageBatch:
         present, sizes = np.unique(codes, return_counts=True)
         if present.max(initial=NO_OP) == NO_OP:
             continue
-        groups, start = list(done.index_select(0, there[step]).split(sizes.tolist())), 0
+        groups, start = list(torch.split(done.index_select(0, there[step]), sizes.tolist())), 0
         for place, (code, size) in enumerate(zip(present.tolist(), sizes.tolist(), strict=True)):
             rows, op = slice(start, start + size), ops[code]
             setting = plan.setting if seeds is None else replace(plan.setting, seeds=seeds[rows, step])
