@@ -78,7 +78,7 @@ def test_from_the_command_to_the_test_figure(channels: int, data: Callable[[Path
     assert len(results) > 9 and all(result is not None and result.status == "done" for result in results)
     assert {result.engine for result in results if result is not None} == {"numba-fused"}
     figure = json.loads(typed("show", "made", "--json"))["test"]
-    assert (figure["state"], figure["total"]) == ("opened", COUNTS["test"])
+    assert (figure["state"], figure["total"]) == ("disclosed", COUNTS["test"])
     assert (tmp_path / "home/studies/made/report.html").stat().st_size > 100_000
 
     typed("export", "made", "-o", str(tmp_path / "mine.json"))
