@@ -2,10 +2,10 @@
 
     python benchmarks/worker_memory.py --data-root DIR [--workers 1 2 4] [--train-images 4000] [--epochs 3] [--json FILE]
 
-Each is `policysearch search` on CIFAR-10 as a person types it, in a home of its own that has the images and kernels already. All
-its processes are looked at twice a second: their proportional set sizes (PSS: a page that several share counts in parts) add up to
-what the search really takes, and the peak of that is told. The mapped files of the images are looked at too: what each process has
-of them in its memory (RSS), which is what copies would take, and their PSS, which they take together. Linux only.
+Each is `policysearch search` on CIFAR-10 as a person types it, in a home of its own that has images and kernels already. All its
+processes are looked at twice a second: their proportional set sizes (PSS: a page that several share counts in parts) add up to
+what the search really takes, and the peak of that is told. The mapped files of the images are looked at too: what each process
+has of them in its memory (RSS), which is what copies would take, and their PSS, which they take together. Linux only.
 """
 
 import argparse
