@@ -1,6 +1,7 @@
 """How much memory a search takes with one, two and four workers, and how many copies of the images they hold.
 
-    python benchmarks/worker_memory.py --data-root DIR [--workers 1 2 4] [--train-images 4000] [--epochs 3] [--json FILE]
+    python benchmarks/worker_memory.py --data-root DIR [--workers 1 2 4] [--train-images 4000] [--trials 4] [--epochs 3]
+        [--json FILE]
 
 Each is `policysearch search` on CIFAR-10 as a person types it, in a home of its own that has images and kernels already. All its
 processes are looked at twice a second: their proportional set sizes (PSS: a page that several share counts in parts) add up to
@@ -112,17 +113,19 @@ def main() -> None:
     parser.add_argument("--data-root", type=Path, help="of CIFAR-10; without it the shipped sample is searched")
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2, 4])
     parser.add_argument("--train-images", type=int, default=4000)
+    parser.add_argument("--trials", type=int, default=4, help="beside the five free baselines")
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--json", type=Path)
     wished = parser.parse_args()
     data = ["sample"] if wished.data_root is None else ["cifar10", "--data-root", str(wished.data_root)]
     wishes = ["--data", *data, "--train-images", str(wished.train_images), "--val-images", str(max(30, wished.train_images // 4))]
-    wishes += ["--trials", "4", "--epochs", str(wished.epochs), "--no-calibration", "--finalists", "0"]
+    wishes += ["--no-calibration", "--finalists", "0"]
+    length = ["--trials", str(wished.trials), "--epochs", str(wished.epochs)]
     with tempfile.TemporaryDirectory(prefix="worker-memory-") as scratch:
         home = Path(scratch)
-        search(home, "first", 1, wishes)  # it prepares and compiles
-        runs = [search(home, f"with-{workers}", workers, wishes) for workers in wished.workers]
-    print(f"{os.cpu_count()} cores, {' '.join(wishes)}\n\n{table(runs)}")
+        search(home, "first", 1, [*wishes, "--trials", "1", "--epochs", "1"])  # it prepares and compiles
+        runs = [search(home, f"with-{workers}", workers, [*wishes, *length]) for workers in wished.workers]
+    print(f"{os.cpu_count()} cores, {' '.join([*wishes, *length])}\n\n{table(runs)}")
     if wished.json is not None:
         wished.json.write_text(json.dumps([asdict(run) for run in runs], indent=1))
 
