@@ -81,7 +81,7 @@ def search(home: Path, name: str, workers: int, wishes: Sequence[str]) -> Run:
     processes, seen, began = Marked(), list[Seen](), time.monotonic()
     command = [sys.executable, "-m", "policysearch", "search", *wishes, "--home", str(home)]
     command += ["--workers", str(workers), "--study", name]
-    process = processes.start(command, home / f"log-{name}", {"MLFLOW_TRACKING_URI": f"file:{home / 'mlruns'}"})
+    process = processes.start(command, home / f"log-{name}", {"MLFLOW_TRACKING_URI": f"sqlite:///{home / 'mlflow.db'}"})
     try:
         while process.poll() is None and time.monotonic() - began < LONGEST_SECONDS:
             seen.append(look(processes, home / "data"))
