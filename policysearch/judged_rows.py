@@ -142,6 +142,12 @@ class StudyRows:
         fewest = min(2, max((len(runs.errors) for runs in found.values()), default=1))
         return {key: runs for key, runs in found.items() if len(runs.errors) >= max(1, fewest)}
 
+    def scores(self, arm: Arm) -> list[tuple[int, int, Any]]:
+        """Wrong, total and confusion counts (None: not known) of the arm's training in the search, then of its finalists."""
+        again = [trial for trial in self.finalists if self.arm_of(trial).key == arm.key]
+        found = [score for trial in (self.whole(arm.trial_uid), *again) if (score := _score(trial)) is not None]
+        return [(score.wrong, score.total, score.confusion) for score in found]
+
     def design(self) -> Design:
         """How the finalists are scored."""
         splits = {trial.spec.get("split", "search") for trial in self.finalists}

@@ -4,7 +4,7 @@ Hands the study's rows, facts and figure to `policysearch.judging`; computes not
 of an unfinished study how far it is.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,7 @@ from policysearch.judging import (
     calibrated,
     chosen,
     confirmed,
+    doubts,
     optimism,
     resolution,
     shortlist,
@@ -173,6 +174,8 @@ class _Judging:
         design = self._rows.design()
         finalists = tuple(summarised(runs, design, self._noise) for runs in self._rows.runs().values())
         trial = None if winner is None else self._rows.whole(winner.trial_uid)
+        doubtful = () if winner is None else doubts(self._rows.scores(winner))
+        verdict = replace(verdict, sentence=" ".join((verdict.sentence, *doubtful)))
         sizes = resolution(self._noise, self._rows.sizes())
         found = (finalists, self._best, self._calibration, sizes, self._optimism, figure, stage)
         return Judgement(verdict, winner, baseline, trial, *found, rung_orders(self._ledger, self._study))

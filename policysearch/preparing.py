@@ -1,21 +1,21 @@
-"""What the user hears while images are prepared, which may take long."""
+"""What the user hears while images are prepared and compared with each other, which may take minutes."""
 
 import time
 from collections.abc import Callable
 
 from policysearch.drivers import Event, Listener
 
-NOTE_SECONDS = 5.0
+FIRST_NOTE_SECONDS, MOST_NOTE_SECONDS = 5.0, 40.0
 
 
-def noting(listener: Listener) -> Callable[[int, int], None]:
-    """Tells the listener how far it is, every few seconds."""
-    noted = time.monotonic()
+def noting(listener: Listener) -> Callable[[str, int, int], None]:
+    """Tells the listener what is done and how far it is: after a few seconds, then ever more seldom."""
+    noted, patience = time.monotonic(), FIRST_NOTE_SECONDS
 
-    def progress(done: int, total: int) -> None:
-        nonlocal noted
-        if time.monotonic() - noted > NOTE_SECONDS:
-            noted = time.monotonic()
-            listener(Event("note", text=f"preparing images: {done:,} of {total:,}"))
+    def progress(what: str, done: int, total: int) -> None:
+        nonlocal noted, patience
+        if time.monotonic() - noted > patience:
+            noted, patience = time.monotonic(), min(2 * patience, MOST_NOTE_SECONDS)
+            listener(Event("note", text=f"{what}: {done:,} of {total:,}"))
 
     return progress

@@ -84,7 +84,7 @@ class Plan:
         """A line for each stage that has something left."""
         left = [stage for stage in self.stages if stage.epochs]
         cells = [
-            (stage.name, counted(len(stage.epochs), "training"), f"{sum(stage.epochs):,} epochs", *self._length(stage))
+            (stage.name, counted(len(stage.epochs), "training"), counted(sum(stage.epochs), "epoch"), *self._length(stage))
             for stage in left
         ]
         widths = [max(len(row[column]) for row in cells) for column in range(4)] if cells else []

@@ -7,6 +7,7 @@ simulator in tests/simulation what they are worth.
 from policysearch.judging.calibrating import Length, calibrated
 from policysearch.judging.complexity import complexity
 from policysearch.judging.crossing import crossed_interval, crossed_variance
+from policysearch.judging.doubts import doubts
 from policysearch.judging.finals import Design, Runs, choose, difference, summarised
 from policysearch.judging.noise import Noise, measured_noise
 from policysearch.judging.resolving import Sizes, resolution
@@ -40,6 +41,7 @@ __all__ = [
     "crossed_interval",
     "crossed_variance",
     "difference",
+    "doubts",
     "measured_noise",
     "optimism",
     "resolution",

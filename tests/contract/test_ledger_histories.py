@@ -314,7 +314,7 @@ class LongHistory(LedgerHistory):
 
 
 TestLongHistories = pytest.mark.slow(LongHistory.TestCase)
-TestLongHistories.settings = settings(max_examples=60, stateful_step_count=50)
+TestLongHistories.settings = settings(max_examples=30, stateful_step_count=50)
 
 
 @pytest.mark.slow

@@ -44,7 +44,7 @@ def test_a_search_that_is_stopped_ends_its_workers_says_how_to_go_on_and_keeps_w
 ) -> None:
     stop, code = STOPS[name]
     data, home = write_bars(tmp_path / "bars.npz", train=600), tmp_path / "home"
-    words = [sys.executable, "-m", "policysearch", "search", "--data", str(data), "--trials", "2", "--epochs", "15"]
+    words = [sys.executable, "-m", "policysearch", "search", "--data", str(data), "--trials", "2", "--epochs", "6"]
     words += SEARCH_ALONE_OPTIONS
     environment = os.environ | {"POLICYSEARCH_HOME": str(home), "PYTHONUNBUFFERED": "1", "POLICYSEARCH_ENGINE": "grouped"}
     with subprocess.Popen(words, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as search:

@@ -71,7 +71,7 @@ def test_a_study_killed_between_and_in_its_stages_comes_to_what_it_would_have_an
     kind, winner, notes, resumed = json.loads(whole.stdout)
     assert not resumed
     assert any(note.startswith("planned: about ") for note in notes)
-    kills = ("search", "12", "models for the test")
+    kills = ("12", "models for the test")
     for kill_at in kills:
         assert run(tmp_path / "killed", data, kill_at).returncode == -9, kill_at
     last = run(tmp_path / "killed", data)

@@ -8,6 +8,7 @@ from study_fixture import StudyInLedger, judged_study
 
 from policysearch.judgement import calibration, judge, shortlisted
 from policysearch.ledger import TrialRecord
+from trials.values import Epoch, Score, TrialResult
 
 
 @pytest.fixture
@@ -92,3 +93,15 @@ def test_a_ledger_of_ten_thousand_trials_is_not_read_whole(made: StudyInLedger, 
     monkeypatch.setattr(made.ledger, "trial", noted)
     judge(made.ledger, made.study)
     assert len(set(read)) <= 5 + 3 + 4
+
+
+def test_a_winner_that_nothing_failed_for_is_doubted_in_the_verdict(made: StudyInLedger) -> None:
+    made.add_baselines()
+    assert "Doubtful" not in judge(made.ledger, made.study).verdict.sentence
+    suspect = made.add_cell(made.cells[0])
+    made.ledger.start_attempt(suspect.trial_uid)
+    everything = Score((True,) * 20, ((10, 0), (0, 10)), 0.0)
+    made.ledger.commit_result(TrialResult(suspect.trial_uid, "done", (Epoch(30, 0.0, 0, 20),), everything))
+    found = judge(made.ledger, made.study)
+    assert found.winner is not None and found.winner.label == suspect.label
+    assert "Doubtful: not one of the 20 images is wrong" in found.verdict.sentence

@@ -122,6 +122,7 @@ def ran(copy: Path, *arguments: object) -> str:
     """What a Python process that sees only the copy prints; it has to end well."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "POLICYSEARCH_"))}
     environment = {**inherited, "PYTHONPATH": str(copy), "POLICYSEARCH_HOME": str(copy / "home"), "OMP_NUM_THREADS": "1"}
+    environment["POLICYSEARCH_KERNELS"] = str(copy / "kernels")  # compiled once for them all
     command = [sys.executable, *map(str, arguments)]
     done = subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"

@@ -287,7 +287,7 @@ def test_a_ray_search_stops_too_and_goes_on_with_the_other_driver(tmp_path: Path
     (tmp_path / "script.py").write_text(SCRIPT)
     home = Home(tmp_path / "home")
     data = write_bars(tmp_path / "bars.npz", train=900, val=300)
-    wishes = {"data": str(data), "epochs": 12, "workers": 1, "home": str(home.root), "name": NAME} | SEARCH_ALONE
+    wishes = {"data": str(data), "epochs": 5, "workers": 1, "home": str(home.root), "name": NAME} | SEARCH_ALONE
     search = start(wishes | {"driver": "ray"}, tmp_path)
     search.until("finished", 3)  # a rehearsal and two trials
     search.until("epoch", 2)

@@ -6,7 +6,7 @@ wished. Refuses what the cure `refuse` refuses, and splits in which a class woul
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ import numpy as np
 
 from searchspaces.errors import BadInput
 from trials.data.copies import MOST_COMPARED
-from trials.data.gathered import Gathered, gather
+from trials.data.gathered import Gathered, OnProgress, gather
 from trials.data.groups import GroupRule, groups_of, merged, numbered
 from trials.data.leaks import ORDER, Cured, across, check_classes_left, check_cure, cured, in_words, summary, suspicious
 from trials.data.measured import MOST_PIXEL_BYTES
@@ -24,7 +24,6 @@ from trials.data.source import Source
 from trials.data.splits import LEAST_PER_CLASS, Apart, Part, choose_parts
 from trials.data.store import SplitName
 
-OnProgress = Callable[[int, int], None]
 LARGEST_CLUSTER = 10  # a cluster of near copies larger than 1 / 10 of the images is no cluster: all of them look alike
 
 

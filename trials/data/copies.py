@@ -11,7 +11,7 @@ Sets larger than `MOST_COMPARED` are searched for exact copies alone: all are co
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -79,9 +79,10 @@ def exact_within(found: np.ndarray) -> Pairs:
     return Pairs(earliest[later].astype(np.int64), later.astype(np.int64), np.ones(len(later)))
 
 
-def near_within(sets: Sequence[Images]) -> Pairs:
+def near_within(sets: Sequence[Images], on_progress: Callable[[int, int], None] | None = None) -> Pairs:
     """Near copies in and across some sets of images of one shape; rows count through all sets. Each pair once, the earlier image
-    first; exact copies are among them. Takes memory of about 4 kB an image and, at worst, time as the square of their number.
+    first; exact copies are among them. Takes memory of about 4 kB an image and, at worst, time as the square of their number:
+    `on_progress(images compared, images in all)`.
     """
     import torch
 
@@ -91,7 +92,11 @@ def near_within(sets: Sequence[Images]) -> Pairs:
     block = max(1, _BLOCK_VALUES // max(1, len(all_of_them)))
     starts = range(0, len(all_of_them), block)
     blocks = [torch.arange(start, min(start + block, len(all_of_them))) for start in starts]
-    found = [_in_block(all_of_them, rows) for rows in blocks]
+    found = []
+    for rows in blocks:
+        found.append(_in_block(all_of_them, rows))
+        if on_progress is not None:
+            on_progress(int(rows[-1]) + 1, len(all_of_them))
     if not found:
         return Pairs(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))
     return _each_once(Pairs(*(torch.cat(part).numpy() for part in zip(*found, strict=True))))

@@ -7,10 +7,10 @@ thrown away afterwards; arrays stay where they are. Refuses nothing.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
+from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from searchspaces.arrays import Images, Labels
     from trials.data.store import Draft, SplitName
 
+OnProgress: TypeAlias = Callable[[str, int, int], None]
+"""Hears what is being done, with how many images so far, of how many."""
+PREPARING, COMPARING = "preparing images", "looking for copies among images"
+
 
 @dataclass(frozen=True)
 class Gathered:
@@ -36,6 +40,7 @@ class Gathered:
     rows: Mapping[str, Rows]
     images: Mapping[str, Images]
     keeping: Keeping | None = None
+    on_progress: OnProgress | None = field(default=None, compare=False, repr=False)
 
     def __len__(self) -> int:
         return sum(map(len, self.rows.values()))
@@ -101,7 +106,8 @@ class Gathered:
         """Near copies, each pair once, by position."""
         if len(self) > MOST_COMPARED:
             return Pairs(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))
-        return near_within(list(self.images.values()))
+        told = None if self.on_progress is None else partial(self.on_progress, COMPARING)
+        return near_within(list(self.images.values()), told)
 
     @cached_property
     def same(self) -> Pairs:
@@ -129,7 +135,7 @@ def gather(
     pools: Pools,
     parts: Mapping[str, Part],
     scratch: Path,
-    on_progress: Callable[[int, int], None] | None,
+    on_progress: OnProgress | None,
     most_pixel_bytes: int = MOST_PIXEL_BYTES,
 ) -> Gathered:
     """Read what the parts use. Where the test set is cut from one folder it is all of it, for the cut depends on all.
@@ -148,7 +154,7 @@ def gather(
         nonlocal done
         done += images
         if on_progress is not None:
-            on_progress(done, total)
+            on_progress(PREPARING, done, total)
 
     kept = keeping(by_role, rows, shape[0], scratch, most_pixel_bytes)
     images: dict[str, Images] = {}
@@ -164,7 +170,7 @@ def gather(
             pool.read(rows[role], images[role], tick, keeper.keep)
         else:
             pool.read(rows[role], images[role], tick)
-    return Gathered(by_role, rows, images, kept)
+    return Gathered(by_role, rows, images, kept, on_progress)
 
 
 def _used(pool: Pool, parts: Mapping[str, Part], whole: bool) -> Rows:

@@ -18,9 +18,10 @@ from typing import Any, cast
 import numpy as np
 
 from searchspaces.errors import BadInput
-from trials.data.chosen import Chosen, OnProgress, choose
+from trials.data.chosen import Chosen, choose
 from trials.data.content import content_of
 from trials.data.described import class_counts, described
+from trials.data.gathered import OnProgress
 from trials.data.leaks import copies
 from trials.data.measured import MOST_PIXEL_BYTES
 from trials.data.pictures import write_pictures
@@ -74,7 +75,7 @@ class Prepared:
 def prepare(
     source: Source, home_directory: Path, on_progress: OnProgress | None = None, most_pixel_bytes: int = MOST_PIXEL_BYTES
 ) -> Prepared:
-    """The prepared copy of a source, made if it is not there. `on_progress(images done, images in all)` while it is made.
+    """The prepared copy of a source, made if it is not there. `on_progress(what, images done, images in all)` while it is made.
 
     Of uncut images, more than `most_pixel_bytes` are not kept as levels where their JPEG files are smaller. `BadInput` for data
     that can't be used (nothing is left behind) and for a home that can't be written.

@@ -28,6 +28,11 @@ def test_a_stage_takes_as_long_as_its_trainings_beside_one_another() -> None:
     assert stage.seconds(lambda epochs: float(epochs), 9) == 30
 
 
+def test_one_epoch_of_one_training_is_told_in_the_singular() -> None:
+    plan = Plan((Stage("search", (1,)), Stage("test", (1, 1))), lambda epochs: float(epochs), 1)
+    assert plan.table() == ["  search   1 training   1 epoch  1 s", "  test    2 trainings  2 epochs  2 s"]
+
+
 def test_every_stage_is_told_with_its_trainings_epochs_and_time_before_anything_is_trained(tmp_path: Path) -> None:
     made = Underway(tmp_path, trials=6, finalists=2, finalist_seeds=3, test=True)
     course = made.course()

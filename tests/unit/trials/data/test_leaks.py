@@ -154,6 +154,14 @@ def test_noise_has_no_copies() -> None:
     assert len(near_within([noise[:200], noise[200:]])) == 0
 
 
+def test_whoever_waits_hears_of_reading_and_of_comparing(make_tree: MakeTree, tmp_path: Path) -> None:
+    heard = list[tuple[str, int, int]]()
+    images = sum(prepare(Source(str(make_tree(FOLDERS))), tmp_path / "home", lambda *told: heard.append(told)).counts.values())
+    ends = {what: (done, total) for what, done, total in heard}
+    assert list(ends) == ["preparing images", "looking for copies among images"]
+    assert set(ends.values()) == {(images, images)}
+
+
 def test_one_colour_and_labels_at_odds_are_told(make_tree: MakeTree, tmp_path: Path, refused: Refused) -> None:
     root = make_tree(FOLDERS)
     Image.new("RGB", (20, 12), (7, 7, 7)).save(root / "train/cat/grey.png")

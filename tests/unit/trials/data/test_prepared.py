@@ -100,13 +100,14 @@ def test_arrays_are_memory_maps_that_can_not_be_written(make_npz: MakeNpz, tmp_p
 
 def test_it_is_made_once_and_found_again(make_tree: MakeTree, tmp_path: Path) -> None:
     source = Source(str(make_tree(FOLDERS)), image_size=8)
-    calls: list[tuple[int, int]] = []
-    first = prepare(source, tmp_path / "home", lambda done, total: calls.append((done, total)))
-    assert [done for done, _ in calls] == sorted(done for done, _ in calls)
-    assert calls[-1] == (26, 26)
+    calls: list[tuple[str, int, int]] = []
+    first = prepare(source, tmp_path / "home", lambda *told: calls.append(told))
+    read = [done for what, done, _ in calls if what == "preparing images"]
+    assert read == sorted(read) and read[-1] == 26
+    assert calls[-1] == ("looking for copies among images", 26, 26)
     made = (first.directory / "train_images.npy").stat()
     calls.clear()
-    assert prepare(source, tmp_path / "home", lambda done, total: calls.append((done, total))) == first
+    assert prepare(source, tmp_path / "home", lambda *told: calls.append(told)) == first
     assert not calls
     assert (first.directory / "train_images.npy").stat().st_mtime_ns == made.st_mtime_ns
 
@@ -225,7 +226,7 @@ def test_two_processes_make_one_copy(make_tree: MakeTree, tmp_path: Path) -> Non
 
 
 def test_an_interrupt_leaves_no_draft(make_tree: MakeTree, tmp_path: Path) -> None:
-    def interrupt(done: int, total: int) -> None:
+    def interrupt(what: str, done: int, total: int) -> None:
         raise KeyboardInterrupt
 
     home = tmp_path / "home"
