@@ -159,12 +159,13 @@ def _tell_what_stands(course: Course, notes: tuple[str, ...]) -> None:
     """That the study stands, what is to be said of its wishes, and what earlier runs have finished."""
     over = [row for row in course.ledger.standings(course.record.uid, ALL_ROLES) if row.status and row.role != "rehearsal"]
     left = plan_left(course, lambda epochs: 0.0)
-    epochs = left.epochs + sum(row.budget_epochs for row in over)
-    course.listener(Event("ready", total=left.trainings + len(over), epoch=epochs, text=course.record.name))
+    before = sum(row.budget_epochs for row in over)
+    trainings, epochs = left.trainings + len(over), left.epochs + before
+    course.listener(Event("ready", total=trainings, epoch=epochs, epochs_before=before, text=course.record.name))
     for note in notes:
         course.note(note)
     if over:
-        course.listener(Event("note", text=f"finished before, and not run again: {counted(len(over), 'trial')}"))
+        course.listener(Event("note", text=f"{counted(len(over), 'training')} {'was' if len(over) == 1 else 'were'} there already"))
     ours = course.setting.objective is None and course.setting.recipe.device == "cpu"
     if ours and left.trainings and not anything_kept():
         course.listener(Event("note", text=COMPILING))
