@@ -1,7 +1,7 @@
 """What stands at the foot of a terminal while a search runs, and how it is kept there: a few lines, however much runs.
 
-From the top: how far the search is, the best so far against the best free baseline, the cost so far, what failed, and the trainings
-under way. Every line is made anew for the window as it is, several times a second, so that a window may change its size. What has
+From the top: how far the search is, the best so far against the best free baseline, the time left and the cost so far, what
+failed, and the trainings under way. Every line is made anew for the window as it is, several times a second, so that a window may change its size. What has
 ended scrolls by above. Labels and reasons come from outside: what is not printable in them is escaped.
 """
 
@@ -63,7 +63,7 @@ def foot(tally: Tally, width: int, height: int) -> list[str]:
     lines = [
         _place(tally, room),
         *_fact("best", tally.best_in_words().removeprefix("best "), room),
-        *_fact("cost", tally.cost_in_words(), room),
+        *_fact("time", _time(tally), room),
         *_fact("failed", tally.failed_in_words().replace(" failed, the last:", ", the last:"), room),
     ]
     most = max(1, min(MOST_RUNNING_SHOWN, height - len(lines) - 3))
@@ -75,14 +75,17 @@ def foot(tally: Tally, width: int, height: int) -> list[str]:
 
 
 def _place(tally: Tally, room: int) -> str:
-    """How far, and how long still."""
+    """How far it is."""
     if not (tally.planned_trials or tally.labels):
         return "preparing"
-    told = ", ".join(part for part in (tally.place_in_words(), tally.left_in_words()) if part)
-    if room < WIDE:
-        return tally.left_in_words() + ", " + tally.place_in_words() if tally.left_in_words() else told
-    done, planned = tally.epochs_done, tally.epochs_planned
-    return f"{_bar(done, planned)}  {told}"
+    told = tally.place_in_words()
+    return told if room < WIDE else f"{_bar(tally.epochs_done, tally.epochs_planned)}  {told}"
+
+
+def _time(tally: Tally) -> str:
+    """How long still, and what it has cost so far."""
+    cost = tally.cost_in_words()
+    return "; ".join(part for part in (tally.left_in_words(), cost and f"{cost} so far") if part)
 
 
 def _fact(name: str, text: str, room: int) -> list[str]:
@@ -98,17 +101,17 @@ def _fact(name: str, text: str, room: int) -> list[str]:
 
 
 def _trainings(tally: Tally, uids: list[str], room: int) -> list[str]:
-    """The trainings under way, their columns under one another; labels are cut where they are too long."""
+    """The trainings under way, their columns under one another. Of long labels the end is shown: it tells them apart."""
     figures = [_figure(tally, uid) for uid in uids]
     labels = [one_line(tally.labels[uid], LONGEST_LINE) for uid in uids]
     widest = max(map(len, figures), default=0)
     if room < WIDE:
         column = max(4, room - widest - 4)
-        return [f"  {_cut(label, column):<{column}}  {figure}" for label, figure in zip(labels, figures, strict=True)]
+        return [f"  {_end_of(label, column):<{column}}  {figure}" for label, figure in zip(labels, figures, strict=True)]
     column = min(max(map(len, labels), default=0), room - NAME - BAR - widest - 4)
     bars = [_bar(tally.epochs[uid], tally.budget_of(uid)) for uid in uids]
     told = zip(labels, bars, figures, strict=True)
-    lines = [f"{'':<{NAME}}{_cut(label, column):<{column}}  {bar}  {figure}" for label, bar, figure in told]
+    lines = [f"{'':<{NAME}}{_end_of(label, column):<{column}}  {bar}  {figure}" for label, bar, figure in told]
     return [f"{'now':<{NAME}}{lines[0][NAME:]}", *lines[1:]] if lines else []
 
 
@@ -122,6 +125,10 @@ def _figure(tally: Tally, uid: str) -> str:
 def _bar(done: int, planned: int) -> str:
     filled = BAR if not planned else min(BAR, done * BAR // planned)
     return FULL * filled + EMPTY * (BAR - filled)
+
+
+def _end_of(text: str, longest: int) -> str:
+    return text if len(text) <= longest else "…" + text[len(text) - longest + 1 :]
 
 
 def _cut(text: str, longest: int) -> str:
