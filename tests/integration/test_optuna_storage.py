@@ -249,13 +249,18 @@ def test_optuna_dashboard_shows_the_trials(dashboard: str, tmp_path: Path) -> No
         page = chromium.new_page(viewport={"width": 1400, "height": 1400})
         page.goto(f"{dashboard}/dashboard")
         page.get_by_text("birds").first.click()
-        page.get_by_text("Best Trial").first.wait_for()
-        page.goto(f"{page.url.rstrip('/')}/trialTable")
-        page.get_by_text("Complete").first.wait_for()
-        table = page.locator("table").first.inner_text()
-        assert table.count("Complete") >= 9 and "Pruned" in table
-        assert "level" in table and "ops" in table
-        page.screenshot(path=str(tmp_path / "table.png"))
+        page.get_by_text("Best Trial (number=").wait_for()
+        page.get_by_text("Hyperparameter Importance").first.wait_for()
+        page.get_by_text("verdict_in_words").first.wait_for()
+        page.screenshot(path=str(tmp_path / "study.png"))
+        page.goto(f"{page.url.rstrip('/')}/trials")
+        page.get_by_text("12 Trials").first.wait_for()
+        listed = page.inner_text("body")
+        assert [listed.count(state) for state in ("\nPruned", "\nFail", "Best Trial")] == [1, 1, 1]
+        assert listed.count("\nComplete") >= 10
+        page.get_by_text("Trial 4", exact=True).first.click()
+        page.get_by_text("label randaugment").first.wait_for()
+        page.screenshot(path=str(tmp_path / "trials.png"))
         chromium.close()
 
 
