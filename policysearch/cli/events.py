@@ -126,7 +126,7 @@ class JsonLines:
 
     def _print(self, about: Mapping[str, Any], more: Mapping[str, Any]) -> None:
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
-        told = dict.fromkeys(KEYS) | {"version": VERSION, "time": now, "study": self._study} | dict(about) | dict(more)
+        told: dict[str, Any] = {**dict.fromkeys(KEYS), "version": VERSION, "time": now, "study": self._study, **about, **more}
         self._out.write(json.dumps(told, allow_nan=False) + "\n")
         self._out.flush()
 

@@ -96,8 +96,8 @@ def _fact(name: str, text: str, room: int) -> list[str]:
     indent = " " * (NAME if room >= WIDE else 2)
     most = MOST_LINES_A_FACT if room >= WIDE else 2 * MOST_LINES_A_FACT
     text = one_line(text, LONGEST_LINE)
-    how = {"initial_indent": before, "subsequent_indent": indent, "placeholder": " …"}
-    return textwrap.wrap(text, room, max_lines=most, break_on_hyphens=False, **how)
+    set_in = textwrap.TextWrapper(room, before, indent, max_lines=most, break_on_hyphens=False, placeholder=" …")
+    return set_in.wrap(text)
 
 
 def _trainings(tally: Tally, uids: list[str], room: int) -> list[str]:

@@ -169,8 +169,7 @@ def _study(storage: "optuna.storages.BaseStorage", study: ShownStudy) -> "optuna
     """The Optuna study of that name; made if need be. BadInput for one that is not ours."""
     import optuna
 
-    known = {found.study_name: found._study_id for found in storage.get_all_studies()}
-    if study.name in known:
+    if study.name in {found.study_name for found in storage.get_all_studies()}:
         found = optuna.load_study(study_name=study.name, storage=storage)
         owner, empty = found.user_attrs.get(OWNER), not found.user_attrs and not found.get_trials(deepcopy=False)
         if owner != study.uid and not empty:  # an empty one may have been left by a kill right after it was made
