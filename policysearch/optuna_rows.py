@@ -1,8 +1,8 @@
 """The rows of a study as Optuna's tools take them: the trainings that its search chooses among, and are over.
 
 Searched policies come with their point of the space; of baselines and enqueued policies those that are points of it, marked by
-their role. What else was trained (calibration, finalists, models of the test) was judged on other images or after other epochs, and
-is no trial of an optimiser. Reads the ledger and writes nothing.
+their role. What else was trained (calibration, finalists, models of the test) was judged on other images or after other epochs,
+and is no trial of an optimiser. Reads the ledger and writes nothing.
 """
 
 from collections.abc import Mapping

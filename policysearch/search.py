@@ -165,7 +165,9 @@ def _tell_what_stands(course: Course, notes: tuple[str, ...]) -> None:
     for note in notes:
         course.note(note)
     if over:
-        course.listener(Event("note", text=f"{counted(len(over), 'training')} {'was' if len(over) == 1 else 'were'} there already"))
+        course.listener(
+            Event("note", text=f"{counted(len(over), 'training')} {'was' if len(over) == 1 else 'were'} there already")
+        )
     ours = course.setting.objective is None and course.setting.recipe.device == "cpu"
     if ours and left.trainings and not anything_kept():
         course.listener(Event("note", text=COMPILING))

@@ -1,4 +1,4 @@
-"""A search played on a screen, without one: `python screen_player.py TRIALS SECONDS_AN_EVENT`. Ends by Ctrl-C as a search does."""
+"""A search played on a screen, with nothing trained: `python screen_player.py TRIALS SECONDS_AN_EVENT`. Ctrl-C ends it."""
 
 import sys
 import time

@@ -1,7 +1,7 @@
 """A real pseudo-terminal with a program in it, and a small reader of what its screen then shows.
 
-The reader knows what is needed here: text, line feeds, the cursor up and to a place, and erasing. It wraps long lines as terminals
-do, scrolls, and keeps what has scrolled away.
+The reader knows what is needed here: text, line feeds, the cursor up and to a place, and erasing. It wraps long lines as
+terminals do, scrolls, and keeps what has scrolled away.
 """
 
 import fcntl
@@ -16,7 +16,9 @@ import termios
 import time
 from collections.abc import Mapping, Sequence
 
-TOKEN = re.compile(r"\x1b\[([?0-9;]*)([A-Za-z])|\x1b[\]P].*?(?:\x07|\x1b\\)|\x1b[^\[\]P]|[\r\n\x08\x07]|[^\x1b\r\n\x08\x07]+", re.S)
+TOKEN = re.compile(
+    r"\x1b\[([?0-9;]*)([A-Za-z])|\x1b[\]P].*?(?:\x07|\x1b\\)|\x1b[^\[\]P]|[\r\n\x08\x07]|[^\x1b\r\n\x08\x07]+", re.S
+)
 
 
 class ScreenReader:

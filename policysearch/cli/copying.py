@@ -12,13 +12,15 @@ MOST_NAMED = 5
 
 @click.command()
 @click.argument("study")
-@click.option("--to", "address", required=True, metavar="URL|FILE", help="sqlite:///FILE, postgresql+psycopg://..., or a journal.")
+@click.option(
+    "--to", "address", required=True, metavar="URL|FILE", help="sqlite:///FILE, postgresql+psycopg://..., or a journal."
+)
 @home_option
 def optuna(study: str, address: str, home: str | None) -> None:
     """Write STUDY into a storage of Optuna's, so that optuna-dashboard opens it; again, it adds what is new.
 
-    A trial is a training of the search that is over, with its point of the space, its validation error (0 to 1) and those by epoch;
-    early-stopped ones are pruned. Baselines and enqueued policies come with it where they are points of the space.
+    A trial is a training of the search that is over, with its point of the space, its validation error (0 to 1) and those by
+    epoch; early-stopped ones are pruned. Baselines and enqueued policies come with it where they are points of the space.
 
     \b
     policysearch optuna birds --to sqlite:///birds.db

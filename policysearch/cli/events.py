@@ -133,7 +133,7 @@ class JsonLines:
 
 @contextmanager
 def told_as_json(tally: Tally) -> Iterator[JsonLines]:
-    """Inside, events go to standard output and what is meant for people goes nowhere; the last line is the end, whatever it was."""
+    """Inside, events go to standard output, and what is meant for people nowhere; the last line is the end, whatever it was."""
     lines = JsonLines(tally, sys.stdout)
     try:
         with redirect_stdout(_Nowhere()):

@@ -1,8 +1,8 @@
 """What stands at the foot of a terminal while a search runs, and how it is kept there: a few lines, however much runs.
 
 From the top: how far the search is, the best so far against the best free baseline, the time left and the cost so far, what
-failed, and the trainings under way. Every line is made anew for the window as it is, several times a second, so that a window may change its size. What has
-ended scrolls by above. Labels and reasons come from outside: what is not printable in them is escaped.
+failed, and the trainings under way. Every line is made anew for the window as it is, several times a second, so that a window may
+change its size. What has ended scrolls by above. Labels and reasons come from outside: what is not printable in them is escaped.
 """
 
 import textwrap

@@ -106,5 +106,7 @@ def _line(name: str, text: str, hang: int = 0, wrap: bool = True) -> None:
     before = f"  {name:<{NAME - 1}} "
     if not wrap:
         return click.echo(before + text)
-    filled = textwrap.fill(text, line_width(), initial_indent=before, subsequent_indent=" " * (NAME + 2 + hang), break_on_hyphens=False)
+    filled = textwrap.fill(
+        text, line_width(), initial_indent=before, subsequent_indent=" " * (NAME + 2 + hang), break_on_hyphens=False
+    )
     return click.echo(filled)

@@ -95,9 +95,7 @@ def show_everywhere(home: "Home", ledger: "Ledger", study: str) -> None:
     shipper.finish(MIRROR_PATIENCE_SECONDS)
 
 
-def _disclose(
-    home: "Home", ledger: "Ledger", study: "StudyRecord", driver: "Driver", left: "Ahead | None", how: Telling
-) -> None:
+def _disclose(home: "Home", ledger: "Ledger", study: "StudyRecord", driver: "Driver", left: "Ahead | None", how: Telling) -> None:
     """Train what is left and look, with progress; in silence where the figure is there."""
     from policysearch.confirming import confirm_and_disclose
     from policysearch.drivers import Event

@@ -1,8 +1,8 @@
 """A study written into a storage of Optuna's, so that its own tools open it: optuna-dashboard, importances, plots.
 
 Trials are added and never changed, each known by the uid of its training, so that the same again adds what is new and doubles
-nothing, wherever it was stopped before. Refuses addresses that are no storage's, databases that hold something else, and an Optuna
-study of the same name that comes from elsewhere. Passwords are never shown. Nothing is ever read back from there.
+nothing, wherever it was stopped before. Refuses addresses that are no storage's, databases that hold something else, and an
+Optuna study of the same name that comes from elsewhere. Passwords are never shown. Nothing is ever read back from there.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -147,7 +147,7 @@ def _checked_url(address: str) -> str:
 
 
 def _database(url: str) -> "optuna.storages.RDBStorage":
-    """The storage in a database that is empty or holds Optuna's tables: in any other its tables would meet others' of their names."""
+    """The storage in a database that is empty or Optuna's: in any other its tables would meet others' of their names."""
     from optuna.storages import RDBStorage
 
     from policysearch.ledger.address import tables_at

@@ -25,7 +25,11 @@ from searchspaces.errors import BadInput
 from searchspaces.parameters import Categorical, Real, When, Whole
 
 BROWSER = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
-POINTS = (Categorical("op", ("rotate", "blur")), Whole("level", 0, 30, 3), Real("angle", 1.0, 90.0, True, When("op", ("rotate",))))
+POINTS = (
+    Categorical("op", ("rotate", "blur")),
+    Whole("level", 0, 30, 3),
+    Real("angle", 1.0, 90.0, True, When("op", ("rotate",))),
+)
 NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
 
 
@@ -156,7 +160,7 @@ def test_what_is_not_ours_is_left_alone(tmp_path: Path, made: StudyInLedger) -> 
     ledger = Path(made.home.ledger_url.removeprefix("sqlite:///"))
     before = ledger.read_bytes()
     for place in (f"sqlite:///{ledger}", str(ledger)):
-        with pytest.raises(BadInput, match="holds something else|a SQLite database"):
+        with pytest.raises(BadInput, match=r"holds something else|a SQLite database"):
             write_to_optuna(shown(), place)
     assert ledger.read_bytes() == before
 
@@ -169,7 +173,10 @@ def test_what_is_not_ours_is_left_alone(tmp_path: Path, made: StudyInLedger) -> 
         ("{}", "names no file"),
         ("sqlite://", "allowed are sqlite:///FILE"),
         ("mysql://birds:secret@host/db", "storage mysql://birds@host/db: allowed are"),
-        ("postgresql+psycopg://birds:secret@127.0.0.1:1/db?password=secret", "postgresql+psycopg://birds@127.0.0.1:1/db: can't be"),
+        (
+            "postgresql+psycopg://birds:secret@127.0.0.1:1/db?password=secret",
+            "postgresql+psycopg://birds@127.0.0.1:1/db: can't be",
+        ),
     ],
 )
 def test_addresses_that_can_not_be(address: str, says: str, tmp_path: Path) -> None:

@@ -83,7 +83,12 @@ def test_every_line_of_a_real_search_is_an_event(typed: Type, tmp_path: Path) ->
     assert (code, err) == (0, "")
     events = checked(out)
     (study,), (verdict,), end = of_kind(events, "study"), of_kind(events, "verdict"), events[-1]
-    assert (study["study"], study["trainings"], study["trainings_epochs"], study["gpus"]) == ("bars", FREE + 2, 2 * (FREE + 2), 0.0)
+    assert (study["study"], study["trainings"], study["trainings_epochs"], study["gpus"]) == (
+        "bars",
+        FREE + 2,
+        2 * (FREE + 2),
+        0.0,
+    )
     finished = of_kind(events, "finished")
     assert [event["role"] for event in finished] == ["rehearsal", *["baseline"] * FREE, *["trial"] * 2]
     assert not any(event["before"] for event in finished)
@@ -135,7 +140,9 @@ def test_the_look_at_the_test_set_is_told_too(typed: Type, tmp_path: Path) -> No
     assert code == 0 and quiet.startswith("The verdict\n")
 
 
-@pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(143), OSError(28, "No space left on device"), ValueError("odd")])
+@pytest.mark.parametrize(
+    "error", [KeyboardInterrupt(), SystemExit(143), OSError(28, "No space left on device"), ValueError("odd")]
+)
 def test_whatever_ends_it_the_last_line_says_so(
     error: BaseException, typed: Type, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

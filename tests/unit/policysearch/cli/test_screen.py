@@ -79,13 +79,20 @@ def test_nothing_of_the_foot_is_left_and_each_end_was_told_once(played: list[Ter
     terminal = play(played, 40, 0.0)
     assert terminal.close() == 0
     lines = [*terminal.screen.scrolled(), *terminal.screen.shown()]
-    assert lines[:3] == ["study birds: 41 trainings, 205 epochs in all", "baselines: 1 training", "flip+crop: 13.0 % wrong after 5 epochs"]
+    assert lines[:3] == [
+        "study birds: 41 trainings, 205 epochs in all",
+        "baselines: 1 training",
+        "flip+crop: 13.0 % wrong after 5 epochs",
+    ]
     assert lines[3:6] == [
         "search: 40 trainings",
         "randaugment ops=2 level=0: failed: the loss is nan",
         "randaugment ops=2 level=1: 12.0 % wrong after 5 epochs",
     ]
-    assert lines[6:] == [*(f"randaugment ops=2 level={number}: 40.0 % wrong after 5 epochs" for number in range(2, 40)), "the end"]
+    assert lines[6:] == [
+        *(f"randaugment ops=2 level={number}: 40.0 % wrong after 5 epochs" for number in range(2, 40)),
+        "the end",
+    ]
 
 
 def test_the_screen_reader_reads_as_a_terminal_does() -> None:
