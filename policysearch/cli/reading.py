@@ -29,11 +29,11 @@ ALL_ROLES: "tuple[Role, ...]" = (
 def status(study: str | None, home: str | None, as_json: bool) -> None:
     """What your studies are doing; with STUDY, that one trial by trial.
 
-    With --json a list of objects, one a study (study, state, done, failed, unfinished, best, best_error_percent, stage, running,
-    points, seconds_left, verdict, ...) or one a trial (number, role, label, state, epoch, wrong, total, error_percent, seconds,
-    reason, digest, ...). All have the same keys; what isn't known yet is null. Errors are of validation images, in percent; state is done, failed, running, unfinished or
-    waiting for a trial, running, unfinished or idle for a study. With early stopping a trial of fewer epochs than the study's
-    (budget_epochs) is promoted or stopped when it is over, never done.
+    With --json a list of objects, one a study (study, state, done, failed, unfinished, best, best_error_percent, stage,
+    running, points, seconds_left, verdict, ...) or one a trial (number, role, label, state, epoch, wrong, total, error_percent,
+    seconds, reason, digest, ...). All have the same keys; what isn't known yet is null. Errors are of validation images, in
+    percent; state is done, failed, running, unfinished or waiting for a trial, running, unfinished or idle for a study. With
+    early stopping a trial of fewer epochs than the study's (budget_epochs) is promoted or stopped when it is over, never done.
     """
     from policysearch.ledger import Ledger
 
