@@ -1,7 +1,7 @@
 """What `--json` prints: every line of real runs against the documented form; and what `--quiet` leaves."""
 
+import io
 import json
-import os
 import re
 import subprocess
 import sys
@@ -15,7 +15,9 @@ from search_fixture import FREE, SEARCH_ALONE_OPTIONS, write_bars
 
 from policysearch.cli import INTERRUPTED, run
 from policysearch.cli.app import cli
-from policysearch.cli.events import KEYS, MORE, VERSION
+from policysearch.cli.events import KEYS, MORE, VERSION, JsonLines
+from policysearch.cli.tally import Tally
+from policysearch.drivers import Event
 
 PAGE = Path(__file__).parents[2] / "docs" / "watching.md"
 Type = Callable[..., tuple[int, str, str]]
@@ -76,6 +78,32 @@ def test_the_page_says_what_the_program_does() -> None:
     assert told == MORE
 
 
+def test_every_line_of_a_played_search_is_an_event() -> None:
+    out = io.StringIO()
+    lines = JsonLines(Tally(5), out)
+    told: Any = {"label": "level=3", "role": "trial", "budget_epochs": 5}
+    for event in (
+        Event("note", text="preparing images: 1 of 2"),
+        Event("ready", total=2, epoch=10, epochs_before=5, text="birds"),
+        Event("stage", total=2, text="search"),
+        Event("finished", "old", 5, 3, 20, label="level=2", role="trial", seconds=1.5),
+        Event("started", "a", **told),
+        Event("epoch", "a", 1, 9, 20),
+        Event("failed", "a", text="line one\nline two", seconds=2.0, **told),
+        Event("started", "r", label="rehearsal", role="rehearsal", budget_epochs=1),
+        Event("epoch", "r", 1, 9, 20),
+    ):
+        lines.hear(event)
+    lines.tell_end(0, None)
+    note, study, _, old, _, epoch, failed, _, rehearsed, end = checked(out.getvalue())
+    assert (note["study"], study["study"], study["text"]) == (None, "birds", "study birds: 2 trainings, 10 epochs in all")
+    assert (old["before"], old["seconds"], failed["before"], failed["seconds"]) == (True, 1.5, False, 2.0)
+    assert [epoch[name] for name in ("label", "role", "epoch", "epochs", "wrong", "total")] == ["level=3", "trial", 1, 5, 9, 20]
+    assert (failed["text"], rehearsed["wrong"], rehearsed["epochs"]) == ("line one\nline two", None, 1)
+    assert (end["trainings_over"], end["trainings_failed"]) == (2, 1)
+
+
+@pytest.mark.slow
 def test_every_line_of_a_real_search_is_an_event(typed: Type, tmp_path: Path) -> None:
     search = ("search", "--data", write_bars(tmp_path / "bars.npz"), "--trials", 2, "--epochs", 2, "--study", "bars")
     alone = (*search, *SEARCH_ALONE_OPTIONS)
@@ -104,10 +132,6 @@ def test_every_line_of_a_real_search_is_an_event(typed: Type, tmp_path: Path) ->
     said = subprocess.run([sys.executable, "-c", best], input=out, capture_output=True, text=True, timeout=60)
     assert said.returncode == 0 and f" % wrong: {shown['winner']['label']}" in said.stdout.splitlines()[-1]
 
-    again = checked(typed(*alone, "--json")[1])
-    assert all(event["before"] for event in of_kind(again, "finished")) and not of_kind(again, "started")
-    assert f"{FREE + 2} trainings were there already" in [event["text"] for event in of_kind(again, "note")]
-
     code, plain, _ = typed(*alone)
     assert code == 0 and f"{FREE + 2} trainings were there already" in plain
     assert plain.count("after 2 epochs") == 0, "old trainings are not told one by one"
@@ -122,9 +146,13 @@ def test_every_line_of_a_real_search_is_an_event(typed: Type, tmp_path: Path) ->
 
     code, out, err = typed("extend", "bars", "--trials", "+1", "--json")
     assert code == 0, err
-    assert len(of_kind(checked(out), "started")) == 1
+    events = checked(out)
+    assert len(of_kind(events, "started")) == 1
+    assert [event["before"] for event in of_kind(events, "finished")] == [True] * (1 + FREE + 2) + [False]
+    assert f"{FREE + 2} trainings were there already" in [event["text"] for event in of_kind(events, "note")]
 
 
+@pytest.mark.slow
 def test_the_look_at_the_test_set_is_told_too(typed: Type, tmp_path: Path) -> None:
     search = ("search", "--data", write_bars(tmp_path / "bars.npz"), "--trials", 1, "--epochs", 1, "--study", "bars")
     assert typed(*search, *SEARCH_ALONE_OPTIONS, "--finalist-seeds", 1, "--quiet")[0] == 0
@@ -162,10 +190,8 @@ def test_whatever_ends_it_the_last_line_says_so(
 
 
 @pytest.mark.parametrize("words", [("search", "--data", "nowhere"), ("extend", "nobody", "--trials", "+1"), ("test", "nobody")])
-def test_a_wish_that_is_refused_is_an_end(words: tuple[str, ...], tmp_path: Path) -> None:
-    environment = os.environ | {"POLICYSEARCH_HOME": str(tmp_path / "home")}
-    command = [sys.executable, "-m", "policysearch", *words, "--json"]
-    said = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
-    (end,) = checked(said.stdout)
-    assert (said.returncode, end["exit_code"]) == (2, 2)
-    assert said.stderr == f"policysearch: {end['text']}\n"
+def test_a_wish_that_is_refused_is_an_end(words: tuple[str, ...], typed: Type) -> None:
+    code, out, err = typed(*words, "--json")
+    (end,) = checked(out)
+    assert (code, end["exit_code"]) == (2, 2)
+    assert err == f"policysearch: {end['text']}\n"
