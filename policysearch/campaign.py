@@ -149,7 +149,7 @@ class Campaign:
         """Tell the listener of the trials that were over before this search began, but for those in the roles `besides`."""
         for standing in self._before:
             if standing.status is not None and standing.role not in besides:
-                self._tell_end(self._history[standing.trial_uid], standing.epochs, standing.reason)
+                self._tell_end(self._history[standing.trial_uid], standing.epochs, standing.reason, standing.seconds or 0.0)
 
     def next_task(self) -> Task | Later | None:
         """As `TaskSource.next_task` says; `stopped` then says whether time or the space ran out."""
@@ -190,10 +190,10 @@ class Campaign:
         kept = self._keep | ({best.trial_uid} if best else set())
         for other in {trial_uid, *([before.trial_uid] if before else [])} - kept:
             self._weights.drop(other)
-        self._tell_end(row, len(result.epochs), result.error)
+        self._tell_end(row, len(result.epochs), result.error, result.span_seconds.get("total", 0.0))
 
-    def _tell_end(self, row: Row, epochs: int, reason: str | None) -> None:
-        named: dict[str, Any] = {"label": row.label, "budget_epochs": row.epochs, "role": row.role}
+    def _tell_end(self, row: Row, epochs: int, reason: str | None, seconds: float) -> None:
+        named: dict[str, Any] = {"label": row.label, "budget_epochs": row.epochs, "role": row.role, "seconds": seconds}
         if row.wrong is None or row.total is None:
             self._listener(Event("failed", row.trial_uid, text=reason or "", **named))
         else:

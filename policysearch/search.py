@@ -161,12 +161,15 @@ def _tell_what_stands(course: Course, notes: tuple[str, ...]) -> bool:
     """Say that the study stands, what its wishes mean, what earlier runs have finished; whether its kernels are missing."""
     over = [row for row in course.ledger.standings(course.record.uid, ALL_ROLES) if row.status and row.role != "rehearsal"]
     left = plan_left(course, lambda epochs: 0.0)
-    epochs = left.epochs + sum(row.budget_epochs for row in over)
-    course.listener(Event("ready", total=left.trainings + len(over), epoch=epochs, text=course.record.name))
+    before = sum(row.budget_epochs for row in over)
+    trainings, epochs = left.trainings + len(over), left.epochs + before
+    course.listener(Event("ready", total=trainings, epoch=epochs, epochs_before=before, text=course.record.name))
     for note in notes:
         course.note(note)
     if over:
-        course.listener(Event("note", text=f"finished before, and not run again: {counted(len(over), 'trial')}"))
+        course.listener(
+            Event("note", text=f"{counted(len(over), 'training')} {'was' if len(over) == 1 else 'were'} there already")
+        )
     ours = course.setting.objective is None and course.setting.recipe.device == "cpu"
     missing = bool(ours and left.trainings and not anything_kept())
     if missing:

@@ -5,7 +5,7 @@ the study's own, for the order of policies after few epochs is another one. Erro
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -40,10 +40,11 @@ def winner(trials: Sequence[TrialRecord], epochs: int | None = None) -> TrialRec
     return min(scored, key=_place)
 
 
-def leader(standings: Sequence[Standing]) -> Standing | None:
-    """The winner as `winner` says, from light rows; None when none has a score."""
+def leader(standings: Sequence[Standing], roles: Collection[str] | None = None) -> Standing | None:
+    """The winner as `winner` says, from light rows; None when none has a score. With `roles` the best of those roles alone."""
     full = max((row.budget_epochs for row in standings), default=0)
-    scored = [row for row in standings if row.budget_epochs >= full and row.status == "done"]
+    whole = (row for row in standings if row.budget_epochs >= full and row.status == "done")
+    scored = [row for row in whole if roles is None or row.role in roles]
     return min(scored, key=_place_of_row, default=None)
 
 

@@ -32,16 +32,30 @@ def run(cli: object, arguments: list[str]) -> int:
     try:
         code = cli.main(arguments, prog_name="policysearch", standalone_mode=False)
         return code if isinstance(code, int) else 0
-    except PolicysearchError as error:
-        return _complain(str(error), error.exit_code)
-    except click.ClickException as error:
-        context = getattr(error, "ctx", None)
-        return _complain(f"{error.format_message()} (see {context.command_path if context else 'policysearch'} --help)", 2)
-    except (KeyboardInterrupt, click.Abort):
-        return _complain("interrupted", INTERRUPTED)
-    except OSError as error:  # a full disk, a file that went away: the machine's state, not our fault
-        where = f"{error.filename}: " if error.filename else ""
-        return _complain(f"{where}{error.strerror or error}; mend that, and the same command goes on from what is finished", 2)
+    except (Exception, KeyboardInterrupt) as error:
+        told = told_of(error)
+        if told is None:
+            raise
+        return _complain(*told)
+
+
+def told_of(error: BaseException) -> tuple[str, int] | None:
+    """What is said of an error that ends a command, and the exit code; None for one that nobody foresaw."""
+    import click
+
+    match error:
+        case PolicysearchError():
+            return str(error), error.exit_code
+        case click.ClickException():
+            context = getattr(error, "ctx", None)
+            return f"{error.format_message()} (see {context.command_path if context else 'policysearch'} --help)", 2
+        case KeyboardInterrupt() | click.Abort():
+            return "interrupted", INTERRUPTED
+        case OSError():  # a full disk, a file that went away: the machine's state, not our fault
+            where = f"{error.filename}: " if error.filename else ""
+            return f"{where}{error.strerror or error}; mend that, and the same command goes on from what is finished", 2
+        case _:
+            return None
 
 
 def _complain(message: str, code: int) -> int:

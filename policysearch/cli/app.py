@@ -25,6 +25,7 @@ REST = {
     "show": ("reading", "One study: its winner, baselines and wishes."),
     "ui": ("writing", "MLflow's UI on this machine."),
     "mirror": ("writing", "Bring MLflow up to date with the ledger."),
+    "optuna": ("copying", "Write a study into an Optuna storage, for optuna-dashboard."),
     "spaces": ("listing", "The families of policies that can be searched."),
     "models": ("nets", "The nets that can be trained; with a name, what one is made of."),
     "recipes": ("listing", "How trials are trained: every field of --recipe, with its range and default."),

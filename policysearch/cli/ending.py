@@ -21,13 +21,12 @@ from dashboards.findings import (
     sureness,
 )
 from dashboards.queries import Row, StudyView, caveat
-from policysearch.cli.options import spoken
+from policysearch.cli.options import line_width, spoken
 from policysearch.judging.in_words import percent
 from searchspaces.words import counted
 
 MOST_FAILURES_SHOWN = 3
 MOST_ENQUEUED_SHOWN = 8
-WIDTH = 98  # fits a terminal of 100 columns
 NAME = 40
 
 
@@ -167,9 +166,9 @@ def _heading(text: str) -> None:
 
 def _paragraph(text: str) -> None:
     if text:
-        click.echo(textwrap.fill(text, WIDTH, initial_indent="  ", subsequent_indent="  "))
+        click.echo(textwrap.fill(text, line_width(), initial_indent="  ", subsequent_indent="  "))
 
 
 def _entry(name: str, sentence: str) -> None:
     """A name and what is said of it, the lines of which stand under one another."""
-    click.echo(textwrap.fill(sentence, WIDTH, initial_indent=f"  {name:<14}", subsequent_indent=" " * 16))
+    click.echo(textwrap.fill(sentence, line_width(), initial_indent=f"  {name:<14}", subsequent_indent=" " * 16))

@@ -5,6 +5,7 @@ from typing import Any
 import click
 
 from policysearch.cli.options import home_option
+from policysearch.cli.telling import telling, telling_options
 
 
 @click.command()
@@ -15,8 +16,9 @@ from policysearch.cli.options import home_option
 @click.option("--workers", type=int, metavar="N", help="Trials at once (default: one a core).")
 @click.option("--gpus-per-trial", type=float, metavar="SHARE", help="The share of a GPU that a trial takes, such as 0.25.")
 @click.option("--max-hours", type=float, metavar="H", help="For all of it: the finalists keep their part.")
+@telling_options
 @home_option
-def extend(study: str, trials: str, home: str | None, **how: Any) -> None:
+def extend(study: str, trials: str, home: str | None, quiet: bool, as_json: bool, **how: Any) -> None:
     """Go on with STUDY by the wishes it was made with: more policies, nothing repeated.
 
     A study whose test figure has been disclosed goes on as STUDY-2 (then STUDY-3, ...): it begins with all that STUDY has
@@ -29,6 +31,7 @@ def extend(study: str, trials: str, home: str | None, **how: Any) -> None:
     from policysearch.cli.searching import conduct
     from policysearch.extending import study_again
 
-    _, record = open_study(open_home(home), study)
-    given = {name: value for name, value in how.items() if value is not None}
-    conduct(study_again(record, home=home, **given), trials, test=False, extending=True)
+    with telling(quiet, as_json) as told:
+        _, record = open_study(open_home(home), study)
+        given = {name: value for name, value in how.items() if value is not None}
+        conduct(study_again(record, home=home, **given), trials, False, told, extending=True)

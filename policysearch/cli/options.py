@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 MIRROR_PATIENCE_SECONDS = 60.0  # how long a command waits at its end for MLflow to follow; the ledger has everything anyway
 
+MOST_COLUMNS = 98  # of a sentence
+FEWEST_COLUMNS = 30
 _STORAGE_GIVEN = "policysearch.storage"
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -101,6 +103,12 @@ def domain_options(command: Command) -> Command:
 def json_option(command: Command) -> Command:
     """`--json`: the same facts for programs."""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON, for other programs.")(command)
+
+
+def line_width() -> int:
+    """How many columns sentences are set in: what the window has where there is one, but no more than reads well."""
+    columns = shutil.get_terminal_size((MOST_COLUMNS, 24)).columns if sys.stdout.isatty() else MOST_COLUMNS
+    return max(FEWEST_COLUMNS, min(MOST_COLUMNS, columns - 1))
 
 
 def print_json(facts: object) -> None:

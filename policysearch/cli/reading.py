@@ -6,6 +6,7 @@ import click
 
 from policysearch.cli.options import home_option, json_option, open_home, open_study, print_json
 from policysearch.cli.showing import print_study
+from policysearch.cli.standing import standing_facts, standing_lines
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,18 +29,21 @@ ALL_ROLES: "tuple[Role, ...]" = (
 def status(study: str | None, home: str | None, as_json: bool) -> None:
     """What your studies are doing; with STUDY, that one trial by trial.
 
-    With --json a list of objects, one a study (study, state, done, failed, unfinished, best, best_error_percent, verdict, ...) or
-    one a trial (number, role, label, state, epoch, wrong, total, error_percent, seconds, reason, digest, ...). All have the same
-    keys; what isn't known yet is null. Errors are of validation images, in percent; state is done, failed, running, unfinished or
-    waiting for a trial, running, unfinished or idle for a study. With early stopping a trial of fewer epochs than the study's
-    (budget_epochs) is promoted or stopped when it is over, never done.
+    With --json a list of objects, one a study (study, state, done, failed, unfinished, best, best_error_percent, stage,
+    running, points, seconds_left, verdict, ...) or one a trial (number, role, label, state, epoch, wrong, total, error_percent,
+    seconds, reason, digest, ...). All have the same keys; what isn't known yet is null. Errors are of validation images, in
+    percent; state is done, failed, running, unfinished or waiting for a trial, running, unfinished or idle for a study. With
+    early stopping a trial of fewer epochs than the study's (budget_epochs) is promoted or stopped when it is over, never done.
     """
     from policysearch.ledger import Ledger
 
     place = open_home(home)
     if study is not None:
         ledger, record = open_study(place, study)
-        facts: Any = _trials_facts(ledger.standings(record.uid, ALL_ROLES), _is_searched(ledger, record, place))
+        rows, is_searched = ledger.standings(record.uid, ALL_ROLES), _is_searched(ledger, record, place)
+        facts: Any = _trials_facts(rows, is_searched)
+        if not as_json:
+            _print_standing(ledger, record, rows, is_searched)
         columns = ["number", "role", "label", "state", "epoch", "error_percent", "seconds"]
     elif place.has_ledger:
         known = Ledger(place.ledger_url)
@@ -96,6 +100,16 @@ def show(study: str, home: str | None, as_json: bool) -> None:
         return print_json(facts)
     print_study(facts)
     return None
+
+
+def _print_standing(ledger: "Ledger", record: "StudyRecord", rows: "Sequence[Standing]", is_searched: bool) -> None:
+    """Above the table of a study: what it comes to so far, in a few lines."""
+    unfinished = any(row.status is None for row in rows)
+    state = "running" if is_searched else "unfinished" if unfinished else "idle"
+    click.echo(f"{click.style(record.name, bold=True)}  ({state})")
+    for line in standing_lines(standing_facts(ledger, record, rows, is_searched)):
+        click.echo(f"  {line}")
+    click.echo()
 
 
 def _trials_facts(standings: "Sequence[Standing]", searching: bool) -> list[dict[str, Any]]:
@@ -228,6 +242,7 @@ def _study_facts(ledger: "Ledger", record: "StudyRecord", home: "Home") -> dict[
         "best": best.label if best else None,
         "best_error_percent": _percent(best.wrong, best.total) if best else None,
         "test_error_percent": test.get("error_percent"),
+        **standing_facts(ledger, record, every, searched),
         "came_to": judgement.verdict.kind,
         "verdict": judgement.to_dict(),
         "parent": next((known.name for known in ledger.studies() if known.uid == record.parent_uid), None),

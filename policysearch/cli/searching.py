@@ -18,9 +18,10 @@ from policysearch.cli.options import (
     reading_options,
     spoken,
 )
+from policysearch.cli.telling import Telling, share_of_a_gpu, telling, telling_options
 
 if TYPE_CHECKING:
-    from policysearch.cli.progress import Bars, PlainLines
+    from policysearch.cli.progress import View
     from policysearch.drivers import Event
     from policysearch.home import Home
     from policysearch.search import Outcome
@@ -124,8 +125,9 @@ five minutes; Ctrl-C stops it, and the same command goes on from there.
 @click.option("--seed", type=int, default=0, show_default=True, help="All randomness of the study derives from it.")
 @click.option("--test", is_flag=True, help="Open the test set at the end, once, for the verdict.")
 @click.option("--yes", is_flag=True, help="Don't ask before --test.")
+@telling_options
 @home_option
-def search(trials: int, test: bool, yes: bool, no_calibration: bool, **wishes: Any) -> None:
+def search(trials: int, test: bool, yes: bool, no_calibration: bool, quiet: bool, as_json: bool, **wishes: Any) -> None:
     """Search a policy for your images.
 
     First the plan is told: how many trainings and hours each stage takes. Then the free baselines are trained, and longer too, to
@@ -146,48 +148,52 @@ def search(trials: int, test: bool, yes: bool, no_calibration: bool, **wishes: A
     """
     from policysearch.study import Study
 
-    study = Study(calibrate=not no_calibration, **wishes)
-    if test and not yes and _is_terminal():
-        click.confirm("The test set will be opened at the end, once, for the winner and one baseline. Go on?", abort=True)
-    conduct(study, trials, test)
+    with telling(quiet, as_json) as how:
+        study = Study(calibrate=not no_calibration, **wishes)
+        if test and not yes and _is_terminal():
+            click.confirm("The test set will be opened at the end, once, for the winner and one baseline. Go on?", abort=True)
+        conduct(study, trials, test, how)
 
 
 @click.command()
 @click.option("--workers", type=int, metavar="N", help="Trials at once (default: one a core).")
 @click.option("--driver", default="local", show_default=True, metavar="NAME", help="Where trials run: local or ray.")
+@telling_options
 @home_option
-def demo(workers: int | None, driver: str, home: str | None) -> None:
+def demo(workers: int | None, driver: str, quiet: bool, as_json: bool, home: str | None) -> None:
     """The whole path on the images that ship with policysearch: search, finalists, verdict, policy file, report."""
     from policysearch.study import Study
 
-    click.echo(DEMO_TEXT)
-    small: Any = {"epochs": DEMO_EPOCHS, "finalists": DEMO_FINALISTS, "finalist_seeds": DEMO_SEEDS, "any_budget": True}
-    study = Study("sample", space="randaugment", workers=workers, driver=driver, home=home, **small)
-    conduct(study, DEMO_TRIALS, test=True)
+    with telling(quiet, as_json) as how:
+        if not how.silent:
+            click.echo(DEMO_TEXT)
+        small: Any = {"epochs": DEMO_EPOCHS, "finalists": DEMO_FINALISTS, "finalist_seeds": DEMO_SEEDS, "any_budget": True}
+        study = Study("sample", space="randaugment", workers=workers, driver=driver, home=home, **small)
+        conduct(study, DEMO_TRIALS, True, how)
 
 
-def conduct(study: "Study", trials: int | str, test: bool, extending: bool = False) -> None:
+def conduct(study: "Study", trials: int | str, test: bool, how: Telling, extending: bool = False) -> None:
     """Run or extend a study in front of a person: progress while it runs, then its pictures, report and result."""
-    from policysearch.cli.progress import Tally, progress
     from policysearch.home import Home
 
-    home, tally = Home.locate(study.home, study.storage), Tally(study.epochs)
+    home, over = Home.locate(study.home, study.storage), dict[str, str]()
     go_on = GO_ON_EXTENDING if extending else GO_ON
     try:
-        with progress(tally) as view:
-            beside = Beside(home, view)
+        with how.view(study.epochs) as view:
+            over, beside = view.tally.over, Beside(home, view)
             outcome = study.extend(trials, beside.hear, test) if extending else study.run(int(trials), beside.hear, test)
     except BrokenPipeError:
-        _say_how_to_go_on("nobody reads the output any more: ", len(tally.over), go_on)
+        _say_how_to_go_on("nobody reads the output any more: ", len(over), go_on)
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what Python would still write there at its end
         raise SystemExit(CLOSED_OUTPUT) from None
     except (KeyboardInterrupt, SystemExit):
-        _say_how_to_go_on("", len(tally.over), go_on)
+        _say_how_to_go_on("", len(over), go_on)
         raise
     show_outcome(study, outcome, beside)
+    how.verdict(home, outcome.study)
     short = outcome.judgement.verdict.kind == "budget-too-short" and not study.any_budget
     if short and _is_terminal() and click.confirm("Go on all the same, with a budget that may favour the wrong policies?"):
-        conduct(replace(study, any_budget=True), trials, test, extending)
+        conduct(replace(study, any_budget=True), trials, test, how, extending)
 
 
 def _say_how_to_go_on(why: str, over: int, go_on: str) -> None:
@@ -200,15 +206,18 @@ def _say_how_to_go_on(why: str, over: int, go_on: str) -> None:
 class Beside:
     """What goes on beside a search: a view hears its events, and MLflow is kept up to date by a process of its own."""
 
-    def __init__(self, home: "Home", view: "PlainLines | Bars") -> None:
+    def __init__(self, home: "Home", view: "View") -> None:
         self.home, self.view = home, view
         self.shipper: Shipper | None = None
         self.said: set[str] = set()
 
     def hear(self, event: "Event") -> None:
         """Pass an event on to the view; start the mirror when the study stands."""
+        from policysearch.ledger import Ledger
         from policysearch.tracking.shipper import start_shipper
 
+        if event.kind == "ready" and (record := Ledger(self.home.ledger_url).study(event.text)) is not None:
+            self.view.tally.gpus = share_of_a_gpu(record)
         self.view.hear(event)
         if event.kind == "note":
             self.said.add(event.text)

@@ -7,10 +7,10 @@ from typing import Any
 
 import click
 
+from policysearch.cli.options import line_width
 from policysearch.judging.in_words import percent
 from searchspaces.space_words import parameters_in_words
 
-WIDTH = 98  # fits a terminal of 100 columns
 NAME = 14  # columns of what stands before a line
 
 
@@ -106,5 +106,7 @@ def _line(name: str, text: str, hang: int = 0, wrap: bool = True) -> None:
     before = f"  {name:<{NAME - 1}} "
     if not wrap:
         return click.echo(before + text)
-    filled = textwrap.fill(text, WIDTH, initial_indent=before, subsequent_indent=" " * (NAME + 2 + hang), break_on_hyphens=False)
+    filled = textwrap.fill(
+        text, line_width(), initial_indent=before, subsequent_indent=" " * (NAME + 2 + hang), break_on_hyphens=False
+    )
     return click.echo(filled)

@@ -1,18 +1,17 @@
 """The command that opens a test set: `test`. It asks first; what was disclosed before is only printed again."""
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from policysearch.cli.options import (
     MIRROR_PATIENCE_SECONDS,
     home_option,
-    json_option,
     open_home,
     open_study,
-    print_json,
 )
+from policysearch.cli.telling import Telling, share_of_a_gpu, telling, telling_options
 from searchspaces.errors import BadInput
 
 if TYPE_CHECKING:
@@ -30,38 +29,39 @@ GO_ON = "what is trained is kept; the same command goes on from there."
 @click.option("--driver", default="local", show_default=True, metavar="NAME", help="Where models are trained: local or ray.")
 @click.option("--address", metavar="ADDRESS", help="The Ray cluster to train on, such as auto.")
 @click.option("--workers", type=int, metavar="N", help="Trainings at once (default: one a core).")
+@telling_options
 @home_option
-@json_option
-def test(study: str, yes: bool, driver: str, address: str | None, workers: int | None, home: str | None, as_json: bool) -> None:
+def test(study: str, yes: bool, quiet: bool, as_json: bool, home: str | None, **where: Any) -> None:
     """The one look at STUDY's test set: its winner against the best baseline; again, it prints the recorded figure.
 
     Both are trained anew, with fresh seeds, on train and validation images together. Then the test images are opened, once.
     """
     from dashboards.queries import read_study
     from policysearch.cli.ending import print_test
-    from policysearch.cli.reading import test_facts
-    from policysearch.judgement import judge
 
-    place = open_home(home)
-    ledger, record = open_study(place, study)
-    claim = ledger.claim(record.uid)
-    is_disclosed = claim is not None and claim.figure is not None
-    made = DriverWhenWanted(place, ledger, record, driver, address, workers)
-    if is_disclosed:
-        _disclose(place, ledger, record, made, None)
-    else:
-        from policysearch.confirming import ahead
-        from policysearch.drivers.execution import usable_cores
+    with telling(quiet, as_json) as how:
+        place = open_home(home)
+        ledger, record = open_study(place, study)
+        claim = ledger.claim(record.uid)
+        made = DriverWhenWanted(place, ledger, record, **where)
+        if claim is not None and claim.figure is not None:
+            _disclose(place, ledger, record, made, None, how)
+        else:
+            _look(place, ledger, record, made, yes, how)
+        print_test(read_study(ledger, study))
+        how.verdict(place, study)
 
-        left = ahead(place, ledger, record, workers or usable_cores())
-        if not yes:
-            _ask(study, left)
-        _disclose(place, ledger, record, made, None if as_json else left)
-        show_everywhere(place, ledger, study)
-    if as_json:
-        return print_json((test_facts(ledger.claim(record.uid)) or {}) | {"verdict": judge(ledger, record).to_dict()})
-    print_test(read_study(ledger, study))
-    return None
+
+def _look(home: "Home", ledger: "Ledger", record: "StudyRecord", made: "DriverWhenWanted", yes: bool, how: Telling) -> None:
+    """Ask, unless it was said, train what is missing, and look."""
+    from policysearch.confirming import ahead
+    from policysearch.drivers.execution import usable_cores
+
+    left = ahead(home, ledger, record, made.workers or usable_cores())
+    if not yes:
+        _ask(record.name, left, how)
+    _disclose(home, ledger, record, made, left, how)
+    show_everywhere(home, ledger, record.name)
 
 
 class DriverWhenWanted:
@@ -70,6 +70,7 @@ class DriverWhenWanted:
     def __init__(
         self, home: "Home", ledger: "Ledger", study: "StudyRecord", driver: str, address: str | None, workers: int | None
     ) -> None:
+        self.workers = workers
         self._home, self._ledger, self._study = home, ledger, study
         self._how = {"driver": driver, "address": address, "workers": workers}
 
@@ -94,9 +95,8 @@ def show_everywhere(home: "Home", ledger: "Ledger", study: str) -> None:
     shipper.finish(MIRROR_PATIENCE_SECONDS)
 
 
-def _disclose(home: "Home", ledger: "Ledger", study: "StudyRecord", driver: "Driver", left: "Ahead | None") -> None:
-    """Train what is left and look, with progress for a person; in silence where that is not said."""
-    from policysearch.cli.progress import Tally, progress
+def _disclose(home: "Home", ledger: "Ledger", study: "StudyRecord", driver: "Driver", left: "Ahead | None", how: Telling) -> None:
+    """Train what is left and look, with progress; in silence where the figure is there."""
     from policysearch.confirming import confirm_and_disclose
     from policysearch.drivers import Event
 
@@ -109,8 +109,9 @@ def _disclose(home: "Home", ledger: "Ledger", study: "StudyRecord", driver: "Dri
                 confirm_and_disclose(home, ledger, study, driver, unheard)
                 return
             epochs = study.identity["epochs"]
-            with progress(Tally(epochs)) as view:
-                if left.trainings:
+            with how.view(epochs) as view:
+                view.tally.gpus = share_of_a_gpu(study)
+                if left.trainings or how.lines is not None:
                     view.hear(Event("ready", total=left.trainings, epoch=left.trainings * epochs, text=study.name))
                 confirm_and_disclose(home, ledger, study, driver, view.hear)
     except KeyboardInterrupt:
@@ -118,8 +119,8 @@ def _disclose(home: "Home", ledger: "Ledger", study: "StudyRecord", driver: "Dri
         raise
 
 
-def _ask(study: str, left: "Ahead") -> None:
-    if not sys.stdin.isatty():
+def _ask(study: str, left: "Ahead", how: Telling) -> None:
+    if how.lines is not None or not sys.stdin.isatty():
         raise BadInput(f"study {study!r}: opening its test set can't be undone, and there is nobody to ask; add --yes")
     click.confirm(f"{_what_is_ahead(left)}Open the test set of {study}? It can be done once.", abort=True)
 

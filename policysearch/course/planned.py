@@ -174,10 +174,12 @@ class Planned:
         named: dict[str, Any] = {"label": plan.label, "budget_epochs": plan.epochs, "role": plan.role}
         if isinstance(over, Standing):
             wrong, total, epochs, reason = over.wrong, over.total, over.epochs, over.reason
+            named["seconds"] = over.seconds or 0.0
         else:
             score = over.score
             wrong, total = (None, None) if score is None else (score.wrong, score.total)
             epochs, reason = len(over.epochs), over.error
+            named["seconds"] = over.span_seconds.get("total", 0.0)
         if wrong is None or total is None:
             self._listener(Event("failed", trial_uid, text=reason or "", **named))
         else:

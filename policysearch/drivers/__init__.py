@@ -48,12 +48,13 @@ LATER = Later.LATER
 class Event:
     """Something a person may want to see at once.
 
-    `ready`: the study stands, `text` is its name, `total` how many trainings it is to have, `epoch` of how many epochs together.
-    `stage`: one of `total` trainings begins, `text` names it. `started`: for the first time, or again
-    after a worker was lost. `epoch`: `wrong` of `total` validation images after `epoch`. `finished`: the figures of the last
-    epoch. `failed`: `text` is the reason. `note`: `text` says something about the whole search. `label` names the trial that
-    started, finished or failed; `budget_epochs` is how many epochs it trains for (0: as many as all others), `role` its role in
-    the ledger.
+    `ready`: the study stands, `text` is its name, `total` how many trainings it is to have, `epoch` of how many epochs
+    together, `epochs_before` how many of these earlier runs have trained. `stage`: one of `total` trainings begins, `text`
+    names it. `started`: for the first time, or again after a worker was lost. `epoch`: `wrong` of `total` validation images
+    after `epoch`. `finished`: the figures of the last epoch. `failed`: `text` is the reason; `seconds` is what the training
+    took, of both. One that was over before is told without having started. `note`: `text` says something about the whole
+    search. `label` names the trial that started, finished or failed; `budget_epochs` is how many epochs it trains for (0: as
+    many as all others), `role` its role in the ledger.
     """
 
     kind: Literal["ready", "stage", "started", "epoch", "finished", "failed", "note"]
@@ -65,6 +66,8 @@ class Event:
     label: str = ""
     budget_epochs: int = 0
     role: str = ""
+    seconds: float = 0.0
+    epochs_before: int = 0
 
 
 Listener: TypeAlias = Callable[[Event], None]

@@ -7,7 +7,7 @@ password in PGPASSWORD, ~/.pgpass or PGPASSFILE; `$POLICYSEARCH_STORAGE_PASSWORD
 import os
 from pathlib import Path
 
-from sqlalchemy import URL, make_url
+from sqlalchemy import URL, NullPool, create_engine, inspect, make_url
 from sqlalchemy.exc import ArgumentError
 
 from searchspaces.errors import BadInput
@@ -54,6 +54,15 @@ def password_from_file() -> str | None:
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
         raise BadInput(f"${PASSWORD_FILE_VARIABLE}: {name!r} can't be read ({reason}); name a file with the password") from None
+
+
+def tables_at(address: str) -> frozenset[str]:
+    """The tables of any database, not only of a ledger's; of a file that is not there none, and it is not made."""
+    url = make_url(address)
+    if url.get_backend_name() == "sqlite" and not Path(url.database or "").exists():
+        return frozenset()
+    engine = create_engine(url, poolclass=NullPool)
+    return frozenset(inspect(engine).get_table_names())
 
 
 def _refuse_password(url: URL) -> None:

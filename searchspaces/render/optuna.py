@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 def distributions(space: SearchSpace) -> dict[str, "optuna.distributions.BaseDistribution"]:
     """One distribution for each parameter, by our names, whether or not it exists at every point."""
-    return {parameter.name: _distribution(parameter) for parameter in space.parameters}
+    return {parameter.name: distribution(parameter) for parameter in space.parameters}
 
 
 def suggest(space: SearchSpace, trial: "optuna.trial.BaseTrial") -> dict[str, Value]:
@@ -25,7 +25,8 @@ def suggest(space: SearchSpace, trial: "optuna.trial.BaseTrial") -> dict[str, Va
     return point
 
 
-def _distribution(parameter: Parameter) -> "optuna.distributions.BaseDistribution":
+def distribution(parameter: Parameter) -> "optuna.distributions.BaseDistribution":
+    """A parameter as Optuna says it."""
     from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
     match parameter:

@@ -68,7 +68,7 @@ def test_a_study_goes_on_by_its_recorded_wishes_and_a_tested_one_as_its_child(ty
     os.chdir(tmp_path / "elsewhere")
     code, out, err = typed("extend", "bars", "--trials", "+1", "--workers", 1)
     assert code == 0, err
-    assert "policies tried so far: 2; wanted: 3" in out and f"finished before, and not run again: {FREE + 2} trials" in out
+    assert "policies tried so far: 2; wanted: 3" in out and f"{FREE + 2} trainings were there already" in out
     after = trials_of(typed, "bars")
     assert after[:-1] == before and len(after) == FREE + 3 and after[-1]["attempts"] == 1
 
