@@ -6,7 +6,7 @@ its writer died is deleted and written anew. Refuses to register where there is 
 
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from policysearch.ledger import Ledger, StudyRecord
 from policysearch.tracking.runs import Point, trial_run
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 WEIGHTS_TAG = "policysearch.weights_sha256"
 WON_TAG = "policysearch.winner"
-READY = "READY"
+READY: Final = "READY"
 SHOWN_ERRORS = ("test/error", "finalist/val_error", "final/val_error")
 
 
@@ -89,7 +89,7 @@ def register(store: Store, model_id: str, name: str) -> str:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
     for version in client.search_model_versions(f"name='{name}'"):
-        if model_id in version.source:
+        if model_id in (version.source or ""):
             return str(version.version)
     # Over a bare database MLflow would look up "models:/ID" wherever the process's own default store is.
     source = f"models:/{model_id}" if store.is_server else model.artifact_location
@@ -99,7 +99,7 @@ def register(store: Store, model_id: str, name: str) -> str:
 
 def clear_models(store: Store, study: StudyRecord) -> None:
     """Delete the study's models, but for those that somebody has registered."""
-    registered = [version.source for version in store.client.search_model_versions()]
+    registered = [version.source or "" for version in store.client.search_model_versions()]
     for model in _models_of(store, study):
         if not any(model.model_id in source for source in registered):
             store.client.delete_logged_model(model.model_id)

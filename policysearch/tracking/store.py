@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from policysearch.ledger import StudyRecord
+from policysearch.tracking.data_sets import DataSet
 from policysearch.tracking.links import COMPARED, SHARED, SORTED_BY, View, shared_key
-from policysearch.tracking.runs import DataSet, Run
+from policysearch.tracking.runs import Run
 from policysearch.tracking.target import Target, be_patient
 from searchspaces.errors import BadInput
 from trials.failpoints import reach

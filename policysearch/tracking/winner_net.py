@@ -108,6 +108,9 @@ def whole_net(net: WinnerNet) -> "nn.Module":
     inner = load_model(net.weights_path, net.weights_sha256, len(meta["mean"]), len(meta["classes"]), recipe)
 
     class Whole(nn.Module):
+        mean: torch.Tensor
+        scale: torch.Tensor
+
         def __init__(self) -> None:
             super().__init__()
             self.net = inner

@@ -234,7 +234,10 @@ def test_every_run_names_the_images_it_was_trained_on(made: StudyInLedger) -> No
     mirror(made)
     fingerprint = made.study.identity["data"]["fingerprint"]
     for run in runs(made):
-        (used,) = client(made).get_run(run.info.run_id).inputs.dataset_inputs
+        inputs = client(made).get_run(run.info.run_id).inputs
+        assert inputs is not None
+        (used,) = inputs.dataset_inputs
+        assert used.dataset.profile is not None
         assert (used.dataset.name, used.dataset.digest) == ("sample", fingerprint[:16])
         counts = json.loads(used.dataset.profile)
         assert (counts["train_images"], counts["val_images"], counts["num_rows"]) == (4000, 1000, 7000)

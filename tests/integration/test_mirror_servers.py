@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 from mlflow.tracking import MlflowClient
 from mlflow_server import ADMIN, ADMIN_PASSWORD, MlflowServer
+from net_fixture import add_best
 from postgres_server import NoServer, running_server
 from study_fixture import StudyInLedger, whole_study
 
@@ -79,6 +80,7 @@ def test_a_study_is_mirrored_found_again_and_rebuilt_there(made: StudyInLedger, 
         assert said.exit_code == 0, (said.output, said.exception)
         client = MlflowClient(tracking_uri=server.address)
         experiment = client.get_experiment_by_name("policysearch/sample")
+        assert experiment is not None
         runs: list[Any] = list(client.search_runs([experiment.experiment_id]))
         uids = [run.data.tags["policysearch.trial_uid"] for run in runs]
         assert len(uids) == len(set(uids)) == OVER + 1
@@ -99,7 +101,6 @@ def test_the_ui_of_a_server_is_its_own_and_gets_the_same_links(made: StudyInLedg
 
 def test_files_and_models_go_through_the_server(server: MlflowServer, known: None, tmp_path: Path) -> None:
     import mlflow
-    from test_mirrored_model import add_best
 
     made = StudyInLedger(tmp_path / "home", name="with-a-net")
     made.add_baselines()
@@ -110,5 +111,5 @@ def test_files_and_models_go_through_the_server(server: MlflowServer, known: Non
     try:
         model = mlflow.pyfunc.load_model("models:/animals/1")
     finally:
-        mlflow.set_tracking_uri(None)
+        mlflow.set_tracking_uri(None)  # type: ignore[arg-type]  # its own way to say: as before
     assert model.metadata.signature is not None

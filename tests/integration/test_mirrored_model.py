@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
-from study_fixture import EPOCHS, StudyInLedger
+from net_fixture import add_best
+from study_fixture import StudyInLedger
 
 from policysearch.kept_weights import WEIGHTS, KeptWeights
 from policysearch.ledger import TrialRecord
@@ -19,11 +19,7 @@ from policysearch.tracking.target import PATIENCE, Target, locate
 from searchspaces.policy_json import digest, read_policy_file
 from trials.data import open_split, read_meta
 from trials.evaluate import score
-from trials.models import build_model
-from trials.values import Epoch, Recipe, Score, TrialResult
-from trials.weights import save_weights
-
-VAL = 1000
+from trials.values import Recipe
 
 
 @pytest.fixture(scope="module")
@@ -42,22 +38,6 @@ def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, value)
     for name in ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME"):
         monkeypatch.delenv(name, raising=False)
-
-
-def add_best(made: StudyInLedger, seed: int, wrong: int) -> TrialRecord:
-    """A searched trial with a net of its own, untrained."""
-    trial = made.add_cell(made.cells[seed])
-    meta = read_meta(made.prepared.directory)
-    net = build_model(made.setting.recipe.model, len(meta["mean"]), len(meta["classes"]), torch.Generator().manual_seed(seed))
-    weights = KeptWeights(made.home.study_directory(made.name) / WEIGHTS)
-    kept = save_weights(net, weights.path(trial.trial_uid))
-    made.ledger.start_attempt(trial.trial_uid)
-    epochs = tuple(Epoch(number, 1.0, wrong, VAL) for number in range(1, EPOCHS + 1))
-    bits = Score((False,) * wrong + (True,) * (VAL - wrong), ((VAL - wrong, wrong), (0, 0)), 2.0 * wrong)
-    made.ledger.commit_result(
-        TrialResult(trial.trial_uid, "done", epochs, bits, span_seconds={"total": 1.0}, weights_sha256=kept)
-    )
-    return trial
 
 
 def mirror(made: StudyInLedger, **how: Any) -> Shipped:
@@ -92,6 +72,7 @@ def test_the_winners_net_predicts_from_plain_images_what_the_trial_did(made: Stu
     assert (str(spec.type), spec.shape) == ("uint8", (-1, *split.images.shape[1:]))
     run: Run = client.get_run(model.source_run_id)
     assert run.data.tags["policysearch.trial_uid"] == trial.trial_uid
+    assert run.outputs is not None
     assert [output.model_id for output in run.outputs.model_outputs] == [model.model_id]
     assert {metric.key: metric.value for metric in model.metrics} == {"final/val_error": 0.1}
     assert "pickle" not in json.dumps([path.name for path in (place / "data").iterdir()])
@@ -133,6 +114,7 @@ def test_it_is_registered_when_asked_and_once(made: StudyInLedger) -> None:
     assert [each.model_id for each in models(made)[1]] == [model.model_id]
     (run,) = client.search_runs([model.experiment_id], "tags.`policysearch.role` = 'trial'")
     assert run.info.run_id != model.source_run_id
+    assert run.outputs is not None
     assert [output.model_id for output in run.outputs.model_outputs] == [model.model_id]
 
 
