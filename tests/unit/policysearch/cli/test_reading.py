@@ -107,7 +107,9 @@ def test_of_ten_thousand_trials_a_hundred_results_are_opened_for_the_verdict_and
     assert len(said(status, home, "birds")) == 2_000
     assert opened == []
     assert said(show, home, "birds")["winner"]["trial_uid"] == best.trial_uid
-    table = CliRunner().invoke(status, ["birds", "--home", str(home.root)]).output.splitlines()
+    said_above, _, rows = CliRunner().invoke(status, ["birds", "--home", str(home.root)]).output.partition("\n\n")
+    above, table = said_above.splitlines(), rows.splitlines()
+    assert above[0] == "birds  (idle)" and "better than the best baseline" in above[1] and "20 failed, the last: " in above[-1]
     assert len(table) == 2_001 and table[0].split() == ["number", "role", "label", "state", "epoch", "error", "%", "seconds"]
     assert table[100].split() == ["99", "trial", "randaugment", "#99", "failed", "0", "6.5"]
 
