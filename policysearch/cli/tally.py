@@ -81,7 +81,7 @@ class Tally:
             # One that a killed run had begun comes with its later epochs first: those of that run were not trained now.
             self.epochs_heard += event.epoch - self.epochs[uid] if self.epochs.get(uid) else 1
         self.epochs[uid] = event.epoch
-        self.errors[uid] = event.wrong / event.total
+        self._note_error(event)
 
     def _hear_end(self, event: "Event") -> None:
         uid = event.trial_uid
@@ -94,7 +94,12 @@ class Tally:
             self.reasons.pop(uid, None)  # so that the last one heard of comes last
             self.reasons[uid] = event.text
         elif event.total:
-            self.errors[uid] = event.wrong / event.total
+            self._note_error(event)
+
+    def _note_error(self, event: "Event") -> None:
+        """Models of the test are trained on the validation images too: what they get wrong of them is no measure."""
+        if self.roles.get(event.trial_uid) != "confirmation":
+            self.errors[event.trial_uid] = event.wrong / event.total
 
     def budget_of(self, uid: str) -> int:
         """How many epochs the trial trains for."""
@@ -213,9 +218,8 @@ class Tally:
         label = self.labels[event.trial_uid]
         if event.kind == "failed":
             return f"{label}: failed: {event.text}"
-        return (
-            f"{label}: {percent(self.errors[event.trial_uid])} % wrong after {counted(self.budget_of(event.trial_uid), 'epoch')}"
-        )
+        epochs, error = counted(self.budget_of(event.trial_uid), "epoch"), self.errors.get(event.trial_uid)
+        return f"{label}: trained for {epochs}" if error is None else f"{label}: {percent(error)} % wrong after {epochs}"
 
 
 def against(gain: float) -> str:

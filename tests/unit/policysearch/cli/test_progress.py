@@ -83,6 +83,16 @@ def test_longer_trainings_of_the_calibration_are_never_the_best() -> None:
     assert tally.best is None
 
 
+def test_a_model_of_the_test_has_no_error_to_tell_for_it_was_trained_on_these_images() -> None:
+    tally = Tally(2)
+    tally.hear(Event("started", "a", label="model of none, seed 1", budget_epochs=2, role="confirmation"))
+    tally.hear(Event("epoch", "a", 1, 1, 4))
+    ended = Event("finished", "a", 2, 1, 4, label="model of none, seed 1", budget_epochs=2, role="confirmation")
+    tally.hear(ended)
+    assert tally.ending(ended) == "model of none, seed 1: trained for 2 epochs"
+    assert tally.errors == {}
+
+
 def hear_all(tally: Tally, *events: Event) -> Tally:
     for event in events:
         tally.hear(event)
