@@ -148,7 +148,7 @@ def test_every_line_of_a_real_search_is_an_event(typed: Type, tmp_path: Path) ->
     assert code == 0, err
     events = checked(out)
     assert len(of_kind(events, "started")) == 1
-    assert [event["before"] for event in of_kind(events, "finished")] == [True] * (1 + FREE + 2) + [False]
+    assert [event["before"] for event in of_kind(events, "finished")] == [True] * (FREE + 2) + [False]
     assert f"{FREE + 2} trainings were there already" in [event["text"] for event in of_kind(events, "note")]
 
 
