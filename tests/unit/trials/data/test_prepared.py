@@ -187,7 +187,7 @@ from trials.data import Source, prepare, store
 point, data, home = sys.argv[1:]
 kill = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
 if point.isdigit():
-    prepare(Source(data, image_size=8), Path(home), lambda done, total: kill() if done == int(point) else None)
+    prepare(Source(data, image_size=8), Path(home), lambda what, done, total: kill() if done == int(point) else None)
 finish = store.Draft.finish
 def finish_one(draft, meta):
     finish(draft, meta)
