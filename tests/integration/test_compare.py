@@ -116,7 +116,7 @@ def test_more_studies_than_fit_beside_one_another(typed: Type, elsewhere: Path) 
 @pytest.mark.parametrize(
     ("named", "parts"),
     [
-        (("first", "nope"), ("'nope'", "there are: first, other, second")),
+        (("first", "nope"), ("'nope'", "there are: ", "first", "second", "other")),
         (("first",), ("1 given", "2 to 12")),
         (("first", "first"), ("'first'", "given twice")),
         (("first", "/nowhere/at/all:first"), ("/nowhere/at/all", "--home")),

@@ -124,6 +124,7 @@ def names(ran: subprocess.CompletedProcess[str]) -> set[str]:
     return {fact["name"] for fact in json.loads(ran.stdout)}
 
 
+@pytest.mark.slow
 def test_it_is_listed_while_it_is_installed(python: Run) -> None:
     for command, name in (("ops", "stripes"), ("spaces", "striped")):
         ours = names(python("-m", "policysearch", command, "--json", having=False))

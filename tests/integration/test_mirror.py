@@ -332,6 +332,7 @@ def shipping(made: StudyInLedger) -> Iterator[Any]:
     shipper.finish(0)
 
 
+@pytest.mark.slow
 def test_a_shipper_that_is_killed_leaves_no_run_twice_and_none_missing(made: StudyInLedger, shipping: Any) -> None:
     give_up_at = time.monotonic() + 120
     label = locate(made.home.root).label

@@ -73,6 +73,7 @@ def trials_of(home: Path, name: str = "own") -> tuple[TrialRecord, ...]:
     return ledger.trials(study.uid)
 
 
+@pytest.mark.slow
 def test_a_plain_script_is_killed_and_goes_on_with_nothing_lost_and_nothing_repeated(tmp_path: Path) -> None:
     first = start(tmp_path, pause=0.3)
     give_up_at = time.monotonic() + 120

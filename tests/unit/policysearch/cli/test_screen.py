@@ -56,6 +56,7 @@ def test_the_foot_fits_the_window_however_much_runs(columns: int, rows: int) -> 
             assert any("and 49" in line for line in lines)
 
 
+@pytest.mark.slow
 def test_the_foot_says_what_a_person_needs_in_a_window_that_changes_its_size(played: list[Terminal]) -> None:
     terminal = play(played, 300, 0.01)
     terminal.read_until("search: 2 of 300")
