@@ -19,6 +19,7 @@ from searchspaces.errors import BadInput
 from searchspaces.plan import Plan
 
 VARIABLE = "POLICYSEARCH_ENGINE"
+DECIDING = (VARIABLE, "NUMBA_DISABLE_JIT")  # the variables that `fused_here` goes by
 FUSED, GROUPED = "numba-fused", grouped.ENGINE_NAME
 
 
@@ -28,7 +29,7 @@ def fused_here() -> bool:
     if wish not in ("", "fused", "grouped"):
         raise BadInput(f"${VARIABLE}: {wish!r}; allowed are fused and grouped, or leave it away")
     missing = find_spec("numba") is None or find_spec("fcntl") is None
-    disabled = os.environ.get("NUMBA_DISABLE_JIT", "0") != "0"
+    disabled = os.environ.get(DECIDING[1], "0") != "0"
     if wish == "fused" and (missing or disabled):
         why = "numba can't be used here" if missing else "$NUMBA_DISABLE_JIT is set"
         raise BadInput(f"${VARIABLE}: {wish!r}, but {why}; leave it away, or install numba")

@@ -3,11 +3,12 @@
 Where those can't be used (no numba, or `$POLICYSEARCH_ENGINE` is `grouped`), nets run on torch alone.
 """
 
+import os
 from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-from searchspaces.engines.choosing import fused_here
+from searchspaces.engines.choosing import DECIDING, fused_here
 from trials.models import norm_kernels
 
 _NUMBERS, _BITS = "float32[::1]", "uint16[::1]"
@@ -34,9 +35,14 @@ as_bits = _cast(types.float32, types.uint32)
 WHAT = "the kernels of the built-in nets, some seconds"
 
 
-@cache
 def compiled_kernels() -> dict[str, Callable[..., None]] | None:
-    """`norm_kernels`' functions by name; None where they can't be had. Compiled once a machine."""
+    """`norm_kernels`' functions by name; None where they can't be had, or are not wished for. Compiled once a machine."""
+    return _kernels(*(os.environ.get(name) for name in DECIDING))
+
+
+@cache
+def _kernels(*wishes: str | None) -> dict[str, Callable[..., None]] | None:
+    """The same, looked for once for each of the wishes."""
     if not fused_here():
         return None
     from searchspaces.engines.fused.keeping import kernel_home

@@ -174,3 +174,10 @@ def test_the_kernels_are_used_where_they_can_be(monkeypatch: pytest.MonkeyPatch)
 def test_weights_have_the_names_they_had_with_a_relu_of_its_own(name: str, second: str) -> None:
     names = list(build_model(name, 3, 10, torch_generator(0)).state_dict())
     assert second in names and names[1:3] == [names[0].replace(".0.", ".1."), names[0].replace("0.weight", "1.bias")]
+
+
+def test_what_is_wished_for_holds_also_after_another_wish(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that has loaded the kernels trains again what was trained without them, to the bit."""
+    for wish, there in (("", True), ("grouped", False), ("", True)):
+        monkeypatch.setenv("POLICYSEARCH_ENGINE", wish)
+        assert (norm_relu.compiled_kernels() is not None) == there
