@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from trials.models import build_model, norm_relu
+from trials.models.compiled import compiled_kernels
 from trials.models.norm_relu import BatchNormReLU
 from trials.seeds import torch_generator
 
@@ -180,4 +181,4 @@ def test_what_is_wished_for_holds_also_after_another_wish(monkeypatch: pytest.Mo
     """A process that has loaded the kernels trains again what was trained without them, to the bit."""
     for wish, there in (("", True), ("grouped", False), ("", True)):
         monkeypatch.setenv("POLICYSEARCH_ENGINE", wish)
-        assert (norm_relu.compiled_kernels() is not None) == there
+        assert (compiled_kernels() is not None) == there
