@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.error import HTTPError
@@ -163,22 +163,36 @@ class Ui(NamedTuple):
 
 @pytest.fixture(scope="module")
 def ui(made: StudyInLedger) -> Iterator[Ui]:
-    """MLflow's UI over the mirrored study, started once, as a person starts it."""
+    """MLflow's UI over the mirrored study, started once."""
+    with in_home():
+        assert mirror_study(made.ledger, made.name, locate(made.home.root), made.home.study_directory(made.name)).behind == 0
+        with served(made.home.root, made.name) as served_ui:
+            yield served_ui
+    assert _commands_with(str(made.home.root)) == []
+
+
+@contextmanager
+def in_home() -> Iterator[None]:
+    """Inside, MLflow's store is that of the home, and waits as the mirror does."""
     with pytest.MonkeyPatch.context() as patch:
         for name in ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME"):
             patch.delenv(name, raising=False)
         for name, value in PATIENCE.items():
             patch.setenv(name, value)
-        assert mirror_study(made.ledger, made.name, locate(made.home.root), made.home.study_directory(made.name)).behind == 0
-        command = [sys.executable, "-u", "-m", "policysearch", "ui", made.name, "--home", str(made.home.root)]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
-            said = _said_until(process, WHAT_TO_CLICK)
-            links = re.findall(r"http://127\.0\.0\.1:\S+", "".join(said))
-            runs, comparison = (next(link for link in links if part in link) for part in ("/runs?", "/compare-runs?"))
-            yield Ui(runs.partition("/#/")[0], runs, comparison)
-            process.send_signal(signal.SIGTERM)
-            assert process.wait(60) == 0, said
-    assert _commands_with(str(made.home.root)) == []
+        yield
+
+
+@contextmanager
+def served(home: Path, study: str) -> Iterator[Ui]:
+    """MLflow's UI over a home, as a person starts it, and the links that it prints for a study."""
+    command = [sys.executable, "-u", "-m", "policysearch", "ui", study, "--home", str(home)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        said = _said_until(process, WHAT_TO_CLICK)
+        links = re.findall(r"http://127\.0\.0\.1:\S+", "".join(said))
+        runs, comparison = (next(link for link in links if part in link) for part in ("/runs?", "/compare-runs?"))
+        yield Ui(runs.partition("/#/")[0], runs, comparison)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0, said
 
 
 def _said_until(process: "subprocess.Popen[str]", last: str) -> list[str]:
@@ -258,3 +272,31 @@ def test_the_ui_answers_to_its_own_name_only(ui: Ui) -> None:
             urlopen(Request(address, headers={"Host": host}))
         assert refused.value.code == 403
         refused.value.close()
+
+
+SEARCH = ("--data", "sample", "--train-images", "400", "--val-images", "100", "--trials", "2", "--epochs", "2", "--study", "real")
+WHOLE = ("--no-calibration", "--finalists", "1", "--finalist-seeds", "1", "--test", "--yes")
+
+
+@pytest.mark.slow
+def test_what_a_real_search_leaves_behind_can_be_read(browser: Any, screens: Path, tmp_path: Path) -> None:
+    """Trained, tested, mirrored and reported by the command line alone: nothing in it is made up."""
+    command = [sys.executable, "-m", "policysearch", "search", *SEARCH, *WHOLE, "--home", str(tmp_path)]
+    with in_home():
+        ended = subprocess.run(command, capture_output=True, text=True)
+        assert ended.returncode == 0, ended.stderr
+        (report,) = re.findall(r"file://\S+report\.html", ended.stdout)
+        for place, width in WIDTHS.items():
+            watched = Watched(browser, width)
+            watched.page.goto(report)
+            check_page(watched.page, place)
+            assert watched.page.evaluate("[...document.images].every(i => i.complete && i.naturalWidth && i.alt)")
+            assert watched.page.locator(".gallery img").count() >= 12
+            watched.close(report, screens / f"real-report-{place}.png")
+        with served(tmp_path, "real") as ui:
+            watched = Watched(browser, WIDTHS["desk"])
+            watched.page.goto(ui.comparison)
+            watched.page.get_by_role("heading", name=re.compile("Comparing 2 Runs")).wait_for()
+            for chosen in ("policy.level", "final/val_error"):
+                watched.page.get_by_text(chosen, exact=True).first.wait_for()
+            watched.close(ui.address, screens / "real-mlflow-compare-desk.png")
