@@ -56,7 +56,7 @@ def test_a_trial_on_a_cpu_augments_in_the_fused_kernel(plain: tuple[TrialResult,
 
 
 def test_the_other_engine_gives_the_same_trial_and_is_named(spec: TrialSpec, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In float32: in bfloat16, wishing for an engine without compiled kernels has norms run without, too, and these round apart."""
+    """In float32: in bfloat16 who wishes for no compiled kernels has norms run without, too, and these round apart."""
     plain = dataclasses.replace(spec.recipe, precision="float32")
     fused = run(spec, policy=CROPPED, budget_epochs=1, recipe=plain)
     monkeypatch.setenv("POLICYSEARCH_ENGINE", "grouped")
