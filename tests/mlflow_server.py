@@ -6,8 +6,14 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
+
+import pytest
+
+from policysearch.tracking.target import PATIENCE
 
 START_SECONDS = 240.0
 ADMIN, ADMIN_PASSWORD = "admin", "canary-of-twelve"
@@ -67,3 +73,14 @@ class MlflowServer:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
             self.process = None
+
+
+@contextmanager
+def store_of_the_home() -> Iterator[None]:
+    """Inside, MLflow's store is that of the home, and is waited for as the mirror does."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME"):
+            patch.delenv(name, raising=False)
+        for name, value in PATIENCE.items():
+            patch.setenv(name, value)
+        yield

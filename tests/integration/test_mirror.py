@@ -14,12 +14,13 @@ import pytest
 from click.testing import CliRunner
 from mlflow.entities import ViewType
 from mlflow.tracking import MlflowClient
+from mlflow_server import store_of_the_home
 from study_fixture import EPOCHS, StudyInLedger, whole_study
 
 from policysearch.cli.app import cli
 from policysearch.tracking.mirror import Shipped, find_study, mirror_study
 from policysearch.tracking.shipper import start_shipper
-from policysearch.tracking.target import PATIENCE, Target, locate
+from policysearch.tracking.target import Target, locate
 
 SEARCHED = 3
 BEST = "randaugment ops=1 level=15"
@@ -27,11 +28,9 @@ OVER = 5 + SEARCHED + 1  # finished trials: the baselines, the searched ones, an
 
 
 @pytest.fixture(autouse=True)
-def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in PATIENCE.items():
-        monkeypatch.setenv(name, value)
-    for name in ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME"):
-        monkeypatch.delenv(name, raising=False)
+def _environment() -> Iterator[None]:
+    with store_of_the_home():
+        yield
 
 
 @pytest.fixture(scope="session")

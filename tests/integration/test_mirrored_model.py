@@ -1,6 +1,7 @@
 """The winner as an MLflow model, against a real store: what it predicts, and that it is there once whatever happens."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,13 +10,14 @@ import numpy as np
 import pytest
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
+from mlflow_server import store_of_the_home
 from net_fixture import add_best
 from study_fixture import StudyInLedger
 
 from policysearch.kept_weights import WEIGHTS, KeptWeights
 from policysearch.ledger import TrialRecord
 from policysearch.tracking.mirror import Shipped, mirror_study
-from policysearch.tracking.target import PATIENCE, Target, locate
+from policysearch.tracking.target import Target, locate
 from searchspaces.policy_json import digest, read_policy_file
 from trials.data import open_split, read_meta
 from trials.evaluate import score
@@ -33,11 +35,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> StudyInLedger:
 
 
 @pytest.fixture(autouse=True)
-def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in PATIENCE.items():
-        monkeypatch.setenv(name, value)
-    for name in ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME"):
-        monkeypatch.delenv(name, raising=False)
+def _environment() -> Iterator[None]:
+    with store_of_the_home():
+        yield
 
 
 def mirror(made: StudyInLedger, **how: Any) -> Shipped:

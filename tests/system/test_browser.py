@@ -18,6 +18,7 @@ from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import pytest
+from mlflow_server import store_of_the_home
 from PIL import Image
 from study_fixture import StudyInLedger, judged_study
 
@@ -28,7 +29,7 @@ from dashboards.report import write_report
 from policysearch.judgement import judge
 from policysearch.tracking.links import WHAT_TO_CLICK
 from policysearch.tracking.mirror import mirror_study
-from policysearch.tracking.target import PATIENCE, locate
+from policysearch.tracking.target import locate
 
 BROWSER = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
 # So that the browser itself calls nobody.
@@ -164,22 +165,11 @@ class Ui(NamedTuple):
 @pytest.fixture(scope="module")
 def ui(made: StudyInLedger) -> Iterator[Ui]:
     """MLflow's UI over the mirrored study, started once."""
-    with in_home():
+    with store_of_the_home():
         assert mirror_study(made.ledger, made.name, locate(made.home.root), made.home.study_directory(made.name)).behind == 0
         with served(made.home.root, made.name) as served_ui:
             yield served_ui
     assert _commands_with(str(made.home.root)) == []
-
-
-@contextmanager
-def in_home() -> Iterator[None]:
-    """Inside, MLflow's store is that of the home, and waits as the mirror does."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME"):
-            patch.delenv(name, raising=False)
-        for name, value in PATIENCE.items():
-            patch.setenv(name, value)
-        yield
 
 
 @contextmanager
@@ -282,7 +272,7 @@ WHOLE = ("--no-calibration", "--finalists", "1", "--finalist-seeds", "1", "--tes
 def test_what_a_real_search_leaves_behind_can_be_read(browser: Any, screens: Path, tmp_path: Path) -> None:
     """Trained, tested, mirrored and reported by the command line alone: nothing in it is made up."""
     command = [sys.executable, "-m", "policysearch", "search", *SEARCH, *WHOLE, "--home", str(tmp_path)]
-    with in_home():
+    with store_of_the_home():
         ended = subprocess.run(command, capture_output=True, text=True)
         assert ended.returncode == 0, ended.stderr
         (report,) = re.findall(r"file://\S+report\.html", ended.stdout)
