@@ -30,7 +30,8 @@ def shown(search: "subprocess.Popen[bytes]", directories: list[Path]) -> Iterato
 
 
 def found_in(directory: Path) -> Iterator[str]:
-    for file in directory.rglob("*"):
+    # os.walk passes over a directory that is gone meanwhile, as Ray's own are; rglob of Python 3.11 raises
+    for file in (Path(folder, name) for folder, _, names in os.walk(directory) for name in names):
         try:
             if file.is_file() and file.stat().st_size < LARGEST_FILE_BYTES and MARK in file.read_bytes():
                 yield str(file)
