@@ -1,6 +1,6 @@
 """Where the processor time of one trial goes, as a worker runs it: claim, training, result in the ledger.
 
-    python benchmarks/trial_profile.py --data-root DIR [--epochs 20] [--repeats 3]
+    python benchmarks/trial_profile.py --data-root DIR [--epochs 20] [--repeats 3] [--plain-memory]
 
 RandAugment(2, 9) on 4,000 CIFAR-10 images, 2,000 to validate, on one thread, kernels compiled before. Each repeat trains once
 under Python's own profiler, by processor time: what is called some hundred times an epoch is hardly slowed. Medians over the
@@ -12,6 +12,7 @@ import argparse
 import cProfile
 import os
 import pstats
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -22,6 +23,7 @@ import torch
 
 from policysearch.drivers import Task
 from policysearch.drivers.execution import execute
+from policysearch.drivers.worker_environment import memory_keeping
 from policysearch.home import Home
 from policysearch.ledger import Ledger
 from searchspaces.families.fixed import baselines
@@ -86,7 +88,10 @@ def main() -> None:
     parser.add_argument("--data-root", default=os.environ.get("POLICYSEARCH_DATA_ROOT"))
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--plain-memory", action="store_true", help="without what workers are told of memory")
     wishes = parser.parse_args()
+    if not wishes.plain_memory and memory_keeping(os.environ).keys() - {"GLIBC_TUNABLES"}:  # read when a process starts
+        os.execve(sys.executable, [sys.executable, *sys.argv], os.environ | memory_keeping(os.environ))
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)

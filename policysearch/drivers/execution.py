@@ -12,7 +12,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, MutableMapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
@@ -30,9 +30,6 @@ from trials.values import Epoch, TrialResult, TrialSpec
 NOTE_SECONDS = 1.0  # a note costs a sync of the disk, as long as an epoch of a small trial; people look once a second at most
 RENEWALS_A_LEASE = 3  # so that one that is slow, or meets a busy database, costs nothing
 OUT_OF_MEMORY = "out of memory; give smaller batches or images, or fewer workers"
-
-# One trial is one thread: the driver runs as many trials as there are cores.
-_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
 
 class LedgerAway(ConnectionError):
@@ -199,11 +196,6 @@ def _forget_training(task: Task) -> None:
     if task.weights_path:
         with suppress(OSError):
             training_path(task.weights_path, task.trial_uid).unlink(missing_ok=True)
-
-
-def one_thread_each(environment: MutableMapping[str, str]) -> None:
-    """Set the variables that keep numeric libraries to one thread. To be done before they are imported."""
-    environment.update(dict.fromkeys(_THREADS, "1"))
 
 
 def usable_cores() -> int:

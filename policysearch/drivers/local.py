@@ -13,9 +13,10 @@ from collections import Counter
 from typing import Any
 
 from policysearch.drivers import LATER, Event, Listener, Task, TaskSource
-from policysearch.drivers.execution import ledger_at, one_thread_each, record_failure
+from policysearch.drivers.execution import ledger_at, record_failure
 from policysearch.drivers.hired import Worker
 from policysearch.drivers.limits import usual_limit
+from policysearch.drivers.worker_environment import memory_keeping, one_thread_each
 from policysearch.ledger import LEASE_SECONDS
 from searchspaces.errors import PolicysearchError
 
@@ -131,6 +132,7 @@ class _Crew:
     def _environment(self, place: int) -> dict[str, str]:
         environment = dict(os.environ)
         one_thread_each(environment)
+        environment |= memory_keeping(environment)
         if self._wishes.gpus:
             environment["CUDA_VISIBLE_DEVICES"] = self._wishes.gpus[place % len(self._wishes.gpus)]
         return environment

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from policysearch.drivers.execution import one_thread_each
+from policysearch.drivers.worker_environment import memory_keeping, one_thread_each
 from searchspaces.errors import BadInput
 from searchspaces.json_text import one_line
 
@@ -96,6 +96,7 @@ def environment(here: bool) -> Iterator[None]:
     wanted = {**QUIET, **(HERE_ONLY if here else WHERE_IT_IS)}
     if here:
         one_thread_each(wanted)
+        wanted |= memory_keeping(os.environ)
     before = {name: os.environ.get(name) for name in (*wanted, AUTH_MODE)}
     os.environ.update(wanted)
     try:
