@@ -1,6 +1,7 @@
 """How many trials an hour a whole search makes: policysearch, and what one would write today (whole_search_plain.py).
 
     python benchmarks/whole_search.py --data-root DIR [--searched 6] [--epochs 40] [--repeats 2] [--probe-epochs 3] [--json FILE]
+           [--variant 0-reused: the one that an earlier run found the fastest, not probed again]
 
 4,000 CIFAR-10 images to train on, 2,000 to validate, two trials at once on two cores. policysearch searches `--searched`
 RandAugment policies and trains its five free baselines; the other has as many trainings in all, each a RandAugment policy. Both
@@ -35,6 +36,9 @@ from trials.data import Prepared, Source, prepare, read_meta
 HERE = Path(__file__).parent
 BASELINES, AT_ONCE, PROBES = 5, 2, 4
 IMAGES = {"train_images": 4000, "val_images": 2000}
+VARIANTS = {
+    f"{workers}-{'reused' if reused else 'anew'}": (workers, reused) for workers, reused in product((0, 1, 2), (True, False))
+}
 ENVIRONMENT = {"RAY_USAGE_STATS_ENABLED": "0", "TOKENIZERS_PARALLELISM": "false"}
 
 
@@ -119,7 +123,7 @@ def fastest(arrays: Path, wishes: argparse.Namespace, trainings: int) -> tuple[i
     """The variant that would be done first; each is probed, and its line printed."""
     print("| variant | start s | s an epoch (2 at once) | whole search, projected s |\n|---|---|---|---|", flush=True)
     found = {}
-    for variant in product((0, 1, 2), (True, False)):
+    for variant in VARIANTS.values():
         run = run_plain(arrays, PROBES, wishes.probe_epochs, variant)
         found[variant] = projected_seconds(run, wishes.probe_epochs, trainings, wishes.epochs)
         print(f"| {run.name} | {run.start_seconds:.0f} | {run.epoch_seconds:.2f} | {found[variant]:.0f} |", flush=True)
@@ -161,6 +165,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=40)
     parser.add_argument("--probe-epochs", type=int, default=3)
     parser.add_argument("--repeats", type=int, default=2)
+    parser.add_argument("--variant", choices=VARIANTS)
     parser.add_argument("--json", type=Path)
     wishes = parser.parse_args()
     trainings, runs = wishes.searched + BASELINES, list[Run]()
@@ -168,7 +173,7 @@ def main() -> None:
         source = Source("cifar10", wishes.data_root, **IMAGES)  # type: ignore[arg-type]
         arrays = Path(folder) / "arrays.npz"
         write_arrays(prepare(source, Path(folder) / "kept"), arrays)
-        variant = fastest(arrays, wishes, trainings)
+        variant = VARIANTS[wishes.variant] if wishes.variant else fastest(arrays, wishes, trainings)
         for _ in range(wishes.repeats):
             with tempfile.TemporaryDirectory() as home:
                 prepare(source, Path(home))
