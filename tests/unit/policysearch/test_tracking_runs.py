@@ -6,7 +6,8 @@ import pytest
 from study_fixture import NAMES, StudyInLedger, judged_study, whole_study
 
 from policysearch.ledger import TrialRecord
-from policysearch.tracking.runs import MIRRORED, Run, best_of, run_name, study_run, trial_run
+from policysearch.tracking.runs import MIRRORED, Run, run_name, trial_run
+from policysearch.tracking.summary import best_of, study_run
 from policysearch.tracking.target import Target, locate
 
 
