@@ -154,7 +154,7 @@ def test_writers_at_once_take_turns_and_double_nothing(kind: str, tmp_path: Path
     else:
         address = address_of(kind, tmp_path)
     study = shown(*(trial(uid, {"op": "blur", "level": 3}) for uid in "abcd"))
-    with ThreadPoolExecutor() as writers:
+    with suppress_optuna_logs(), ThreadPoolExecutor() as writers:  # outside, for what is ignored is a matter of the process
         written = list(writers.map(lambda _: write_to_optuna(study, address), range(3)))
     assert sorted(each.added for each in written) == [0, 0, 4]
     assert write_to_optuna(study, address) == Written(0, 4, without_password(address))
