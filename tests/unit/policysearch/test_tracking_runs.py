@@ -30,7 +30,7 @@ def test_no_metric_is_given_twice_and_none_lies_outside_the_run(made: StudyInLed
             continue
         run = trial_run(made.study, trial, trial.result)
         assert len({(point.key, point.step) for point in run.metrics}) == len(run.metrics)
-        assert all(run.started_ms <= point.milliseconds <= run.ended_ms for point in run.metrics)
+        assert all(run.started_ms <= point.milliseconds <= (run.ended_ms or 0) for point in run.metrics)
 
 
 def test_a_failed_trial_has_its_reason_its_curve_and_no_final_error(made: StudyInLedger) -> None:
