@@ -74,6 +74,12 @@ def held(ledger: Ledger, study: StudyRecord) -> Iterator[Hold]:
         hold.release()
 
 
+def is_searched(ledger: Ledger, study: StudyRecord) -> bool:
+    """Whether a process holds the study, as far as is known: one that died elsewhere seems to until its hold lapses."""
+    holder = ledger.holder(study.uid)
+    return holder is not None and not _is_dead(holder[0])
+
+
 def holder_in_words(owner: str) -> str:
     """An owner for people: which process, and where."""
     host, _, rest = owner.partition(":")

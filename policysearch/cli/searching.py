@@ -4,6 +4,7 @@ They turn options into a `Study`, show its progress and look at the result; what
 """
 
 import os
+import shlex
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -123,11 +124,14 @@ five minutes; Ctrl-C stops it, and the same command goes on from there.
 @click.option("--checkpoints", metavar="DIR|URL", help="Where nets are kept, as fsspec names it (default: in the home).")
 @click.option("--study", "name", metavar="NAME", help="The study's name (default: made from the wishes).")
 @click.option("--seed", type=int, default=0, show_default=True, help="All randomness of the study derives from it.")
+@click.option("--register", metavar="NAME", help="At the end, make the winner's net a version of this MLflow model.")
 @click.option("--test", is_flag=True, help="Open the test set at the end, once, for the verdict.")
 @click.option("--yes", is_flag=True, help="Don't ask before --test.")
 @telling_options
 @home_option
-def search(trials: int, test: bool, yes: bool, no_calibration: bool, quiet: bool, as_json: bool, **wishes: Any) -> None:
+def search(
+    trials: int, test: bool, yes: bool, no_calibration: bool, register: str | None, quiet: bool, as_json: bool, **wishes: Any
+) -> None:
     """Search a policy for your images.
 
     First the plan is told: how many trainings and hours each stage takes. Then the free baselines are trained, and longer too, to
@@ -150,9 +154,11 @@ def search(trials: int, test: bool, yes: bool, no_calibration: bool, quiet: bool
 
     with telling(quiet, as_json) as how:
         study = Study(calibrate=not no_calibration, **wishes)
+        if register is not None:
+            _require_registrable(register, study)
         if test and not yes and _is_terminal():
             click.confirm("The test set will be opened at the end, once, for the winner and one baseline. Go on?", abort=True)
-        conduct(study, trials, test, how)
+        conduct(study, trials, test, how, register=register)
 
 
 @click.command()
@@ -172,15 +178,20 @@ def demo(workers: int | None, driver: str, quiet: bool, as_json: bool, home: str
         conduct(study, DEMO_TRIALS, True, how)
 
 
-def conduct(study: "Study", trials: int | str, test: bool, how: Telling, extending: bool = False) -> None:
-    """Run or extend a study in front of a person: progress while it runs, then its pictures, report and result."""
+def conduct(
+    study: "Study", trials: int | str, test: bool, how: Telling, extending: bool = False, register: str | None = None
+) -> None:
+    """Run or extend a study in front of a person: progress while it runs, then its pictures, report and result.
+
+    The winner's net of a study that is over is registered in MLflow as `register`, if that is named.
+    """
     from policysearch.home import Home
 
     home, over = Home.locate(study.home, study.storage), dict[str, str]()
     go_on = GO_ON_EXTENDING if extending else GO_ON
     try:
         with how.view(study.epochs) as view:
-            over, beside = view.tally.over, Beside(home, view)
+            over, beside = view.tally.over, Beside(home, view, register)
             outcome = study.extend(trials, beside.hear, test) if extending else study.run(int(trials), beside.hear, test)
     except BrokenPipeError:
         _say_how_to_go_on("nobody reads the output any more: ", len(over), go_on)
@@ -193,7 +204,16 @@ def conduct(study: "Study", trials: int | str, test: bool, how: Telling, extendi
     how.verdict(home, outcome.study)
     short = outcome.judgement.verdict.kind == "budget-too-short" and not study.any_budget
     if short and _is_terminal() and click.confirm("Go on all the same, with a budget that may favour the wrong policies?"):
-        conduct(replace(study, any_budget=True), trials, test, how, extending)
+        conduct(replace(study, any_budget=True), trials, test, how, extending, register)
+
+
+def _require_registrable(name: str, study: "Study") -> None:
+    """Raise BadInput before hours of search rather than after."""
+    from policysearch.home import Home
+    from policysearch.tracking.models import require_registrable
+    from policysearch.tracking.target import locate
+
+    require_registrable(name, locate(Home.locate(study.home).root))
 
 
 def _say_how_to_go_on(why: str, over: int, go_on: str) -> None:
@@ -206,8 +226,8 @@ def _say_how_to_go_on(why: str, over: int, go_on: str) -> None:
 class Beside:
     """What goes on beside a search: a view hears its events, and MLflow is kept up to date by a process of its own."""
 
-    def __init__(self, home: "Home", view: "View") -> None:
-        self.home, self.view = home, view
+    def __init__(self, home: "Home", view: "View", register: str | None = None) -> None:
+        self.home, self.view, self.register = home, view, register
         self.shipper: Shipper | None = None
         self.said: set[str] = set()
 
@@ -222,7 +242,7 @@ class Beside:
         if event.kind == "note":
             self.said.add(event.text)
         if event.kind == "ready":
-            self.shipper = start_shipper(self.home, event.text)
+            self.shipper = start_shipper(self.home, event.text, self.register)
             self._show_ranges(event.text)
 
     def _show_ranges(self, study: str) -> None:
@@ -249,7 +269,7 @@ class Beside:
             return f"not up to date yet: {mirror}, then {ui}"
         if stands.behind:
             return f"{stands.behind} trials behind ({stands.reason}); later: {mirror}"
-        return where_to_look(stands, self.home, study, ui)
+        return "\n            ".join((where_to_look(stands, self.home, study, ui), *stands.notes))
 
 
 def show_outcome(study: "Study", outcome: "Outcome", beside: Beside) -> None:
@@ -268,7 +288,8 @@ def show_outcome(study: "Study", outcome: "Outcome", beside: Beside) -> None:
     for note in outcome.notes:
         if note not in beside.said:
             click.echo(f"  {note}")
-    mirror, ui = (spoken(f"{command} {outcome.study}", study.home) for command in ("mirror", "ui"))
+    registering = "" if beside.register is None else f" --register {shlex.quote(beside.register)}"
+    mirror, ui = (spoken(words, study.home) for words in (f"mirror {outcome.study}{registering}", f"ui {outcome.study}"))
     tracking = beside.finish(outcome.study, mirror, ui)
     print_places(outcome.study, directory, tracking, study.home)
 

@@ -46,11 +46,14 @@ def mirror(study: str, rebuild: bool, register: str | None, home: str | None) ->
     """
     from policysearch.cli.links import link_lines
     from policysearch.tracking.mirror import mirror_study
+    from policysearch.tracking.models import require_registrable
     from policysearch.tracking.target import locate
 
     place = open_home(home)
     ledger, _ = open_study(place, study)
     target, directory = locate(place.root), place.study_directory(study)
+    if register is not None:
+        require_registrable(register, target)
     stands = mirror_study(ledger, study, target, directory, rebuild=rebuild, register=register)
     for note in stands.notes:
         click.echo(note)

@@ -1,8 +1,9 @@
 """A study written into a storage of Optuna's, so that its own tools open it: optuna-dashboard, importances, plots.
 
 Trials are added and never changed, each known by the uid of its training, so that the same again adds what is new and doubles
-nothing, wherever it was stopped before. Refuses addresses that are no storage's, databases that hold something else, and an
-Optuna study of the same name that comes from elsewhere. Passwords are never shown. Nothing is ever read back from there.
+nothing, wherever it was stopped before; two at once take turns. Refuses addresses that are no storage's, databases that hold
+something else, and an Optuna study of the same name that comes from elsewhere. Passwords are never shown. Nothing is ever read
+back from there.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,6 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from policysearch.samplers.one_writer import one_writer_to_database, one_writer_to_file
 from searchspaces.errors import BadInput, PolicysearchError
 from searchspaces.json_text import one_line
 from searchspaces.parameters import Parameter, Value
@@ -110,23 +112,26 @@ def _without(text: str, address: str) -> str:
 
 @contextmanager
 def _opened(address: str) -> "Iterator[optuna.storages.BaseStorage]":
-    """The storage; its connections are closed afterwards."""
+    """The storage, for this writer alone; its connections are closed afterwards."""
     if "://" not in address:
-        yield _journal(address)
+        _require_folder(Path(address), address)
+        with one_writer_to_file(Path(address)):
+            yield _journal(address)
         return
-    storage = _database(_checked_url(address))
-    try:
-        yield storage
-    finally:
-        storage.remove_session()
-        storage.engine.dispose()
+    url = _checked_url(address)
+    with one_writer_to_file(_file(url)) if url.startswith(SQLITE) else one_writer_to_database(url):
+        storage = _database(url)
+        try:
+            yield storage
+        finally:
+            storage.remove_session()
+            storage.engine.dispose()
 
 
 def _journal(address: str) -> "optuna.storages.JournalStorage":
     from optuna.storages import JournalStorage
     from optuna.storages.journal import JournalFileBackend
 
-    _require_folder(Path(address), address)
     with suppress(FileNotFoundError), Path(address).open("rb") as file:
         first = file.readline(10_000)
         if first.startswith(b"SQLite format 3"):
@@ -139,11 +144,16 @@ def _journal(address: str) -> "optuna.storages.JournalStorage":
 def _checked_url(address: str) -> str:
     """The address of a database, with the driver that is used. BadInput for one that no storage has here."""
     if address.startswith(SQLITE):
-        _require_folder(Path(address.removeprefix(SQLITE).partition("?")[0]), address)
+        _require_folder(_file(address), address)
     elif not address.startswith(POSTGRESQL):
         raise BadInput(f"storage {without_password(address)}: allowed are {ALLOWED}")
     scheme, _, rest = address.partition("://")
     return address if scheme == "sqlite" else f"postgresql+psycopg://{rest}"
+
+
+def _file(url: str) -> Path:
+    """The file of a SQLite database."""
+    return Path(url.removeprefix(SQLITE).partition("?")[0])
 
 
 def _database(url: str) -> "optuna.storages.RDBStorage":

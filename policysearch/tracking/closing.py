@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING
 from policysearch.ledger import Figure, Ledger, StudyRecord, TrialRecord
 from policysearch.ledger.records import SEARCHED
 from policysearch.tracking.attempts import Attempts
-from policysearch.tracking.links import COMPARED, View, shared_view
+from policysearch.tracking.links import COMPARED, View, shared_key
+from policysearch.tracking.live import share
 from policysearch.tracking.models import clear_models, log_winner, register
-from policysearch.tracking.runs import best_of, study_run, trial_run
+from policysearch.tracking.runs import trial_run
 from policysearch.tracking.store import Store
+from policysearch.tracking.summary import best_of, study_run
 
 if TYPE_CHECKING:
     from policysearch.judgement import Judgement
@@ -47,13 +49,12 @@ def close(closing: Closing, attempts: Attempts, register_as: str | None = None) 
     _tell_tests(closing, attempts, figure)
     for trial in _with_files(closing.over, judgement):
         attempts.made(partial(_attach, closing, trial, judgement))
-    key, state = shared_view(study.uid, [str(each["name"]) for each in study.identity["space"].get("parameters", ())])
-    attempts.made(partial(store.share, key, state))
+    attempts.made(partial(share, store, study))
     model_id, note = attempts.without_blame(partial(_log_model, closing, judgement), "the winner is not among the models")
     notes = [note] if note else []
     if register_as is not None:
         notes.append(_registered(store, attempts, model_id, register_as))
-    return attempts.made(partial(store.view, key, model_id)), tuple(notes)
+    return attempts.made(partial(store.view, shared_key(study.uid), model_id)), tuple(notes)
 
 
 def clear(store: Store, study: StudyRecord) -> str:

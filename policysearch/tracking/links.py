@@ -1,4 +1,4 @@
-"""Addresses inside MLflow's UI: a study's runs sorted by validation error, its best trials side by side, its model.
+"""Addresses inside MLflow's UI: a study's runs sorted by validation error, its best trials side by side, its curves, its model.
 
 The UI shows no column of a parameter by itself, and no address can ask for one; but it opens a view that somebody has shared, and
 keeps those as tags of the experiment. So the mirror shares a view for each study (`shared_view`), and the address names it.
@@ -16,6 +16,7 @@ SHARED = "mlflow.sharedViewState."  # the UI looks for a shared view of key K in
 SORTED_BY = "metrics.`final/val_error`"
 COMPARED = 10  # trials in the comparison: more lines than that can't be told apart
 MOST_COLUMNS = 8
+KEY = "policysearch-"
 WHAT_TO_CLICK = "other columns: Columns in the table; other parameters: the Parameters box of the comparison"
 
 
@@ -40,9 +41,15 @@ class View:
         if len(self.best) > 1:
             runs, experiments = (quote(json.dumps(each, separators=(",", ":"))) for each in (self.best, [self.experiment_id]))
             found.append((f"the best {len(self.best)}", f"{root}/compare-runs?runs={runs}&experiments={experiments}"))
+        found.append(("the curves", f"{root}/experiments/{self.experiment_id}/runs?{self._curves()}"))
         if self.model_id is not None:
             found.append(("the model", f"{root}/experiments/{self.experiment_id}/models/{self.model_id}"))
         return tuple(found)
+
+    def _curves(self) -> str:
+        """What asks for the study's trials as charts, the last begun first: those under way have no error to be sorted by."""
+        trials = f"tags.`policysearch.study_uid` LIKE '{self.key.removeprefix(KEY)}%' and tags.`policysearch.role` != 'study'"
+        return f"searchFilter={quote(trials)}&orderByKey=attributes.start_time&orderByAsc=false&compareRunsMode=CHART"
 
 
 def shared_view(study_uid: str, parameters: Sequence[str]) -> tuple[str, str]:
@@ -62,7 +69,7 @@ def shared_view(study_uid: str, parameters: Sequence[str]) -> tuple[str, str]:
 
 def shared_key(study_uid: str) -> str:
     """The key of a study's shared view."""
-    return f"policysearch-{study_uid[:12]}"
+    return f"{KEY}{study_uid[:12]}"
 
 
 def _params(names: Iterable[str]) -> list[str]:

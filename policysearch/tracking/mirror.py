@@ -17,6 +17,7 @@ from policysearch.tracking.attempts import Attempts
 from policysearch.tracking.closing import Closing, clear, close
 from policysearch.tracking.data_sets import data_name
 from policysearch.tracking.links import View
+from policysearch.tracking.live import Live, end_abandoned, unfinished
 from policysearch.tracking.runs import MIRRORED, trial_run
 from policysearch.tracking.store import Store, find_view
 from policysearch.tracking.target import Target
@@ -52,33 +53,43 @@ def mirror_study(
     closing: bool = True,
     rebuild: bool = False,
     register: str | None = None,
+    live: Live | None = None,
 ) -> Shipped:
     """Copy to MLflow what it lacks of a study; raises only BadInput, for a study that isn't there.
 
-    While a search runs, `closing=False` copies the trials that finished since. At its end, `closing=True` looks at all trials
-    anew (so that a store that was wiped is filled again), writes the study's summary, shares a view of it with the UI, gives the
-    best ones their policy and, where `<study_directory>/pictures/<trial_uid>.png` exists, their picture, and logs the winner's
-    net as a model. With `rebuild` all that MLflow has of the study is put away first and made anew; with `register` the winner's
-    model becomes a version of the registered model of that name.
+    While a search runs, `closing=False` copies the trials that finished since, and with `live` the last epoch of those under way.
+    At its end, `closing=True` looks at all trials anew (so that a store that was wiped is filled again), ends the runs of those
+    that nobody is at work on any more, writes the study's summary, shares a view of it with the UI, gives the best ones their
+    policy and, where `<study_directory>/pictures/<trial_uid>.png` exists, their picture, and logs the winner's net as a model.
+    With `rebuild` all that MLflow has of the study is put away first and made anew; with `register` the winner's model becomes a
+    version of the registered model of that name.
     """
     study = ledger.study(study_name)
     if study is None:
         raise BadInput(f"study {study_name!r}: not in this ledger; `policysearch status` lists what there is")
     with _one_at_a_time(study_directory):
-        over = [trial for trial in ledger.trials(study.uid, roles=MIRRORED) if trial.result is not None]
+        trials = ledger.trials(study.uid, roles=MIRRORED)
+        over = [trial for trial in trials if trial.result is not None]
         known = set() if closing else ledger.mirrored(study.uid, target.label)
         missing = [trial for trial in over if trial.trial_uid not in known]
-        if not missing:
+        news = live.news(ledger, study, trials) if live else []
+        left = unfinished(trials) if closing else []
+        if not (missing or news or left):
             return Shipped(len(over), 0)
         attempts = Attempts(target)
-        store = attempts.made(partial(Store.open, target, experiment_of(study, target), study.uid))
+        store = attempts.made(partial(Store.open, target, experiment_of(study, target), study.uid, with_finished=bool(missing)))
         if store is None:
             return Shipped(len(known), len(missing), attempts.reason)
         cleared = attempts.made(partial(clear, store, study)) if rebuild else None
         if rebuild and cleared is None:
             return Shipped(0, len(missing), attempts.reason)
         behind = [trial for trial in missing if not attempts.made(partial(_copy, ledger, study, trial, target, store))]
-        if not closing:
+        if live:
+            attempts.made(partial(live.share_once, store, study))
+            for trial in news:
+                attempts.made(partial(live.tell, store, study, trial))
+        attempts.made(partial(end_abandoned, store, ledger, study, left))
+        if not (closing and over):
             return Shipped(len(over) - len(behind), len(behind), attempts.reason)
         view, notes = close(Closing(ledger, study, over, store, study_directory), attempts, register)
         notes = (cleared, *notes) if cleared else notes

@@ -1,17 +1,21 @@
 """The winner in MLflow's list of models, once, and in its registry where the user asks for that.
 
 A model is known again by the hash of its weights: one that is there and ready is left as it is, one that was being written when
-its writer died is deleted and written anew. Refuses to register where there is no model.
+its writer died is deleted and written anew. Refuses names that MLflow takes for no model, and to register where there is none.
 """
 
+import posixpath
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from policysearch.ledger import Ledger, StudyRecord
 from policysearch.tracking.runs import Point, trial_run
-from policysearch.tracking.store import Store
+from policysearch.tracking.store import Store, client_of
+from policysearch.tracking.target import Target
 from policysearch.tracking.winner_net import WinnerNet, write_model
+from searchspaces.errors import BadInput
+from searchspaces.json_text import one_line
 from trials.failpoints import reach
 
 if TYPE_CHECKING:
@@ -22,6 +26,7 @@ if TYPE_CHECKING:
 WEIGHTS_TAG = "policysearch.weights_sha256"
 WON_TAG = "policysearch.winner"
 READY: Final = "READY"
+LONGEST_NAME = 256  # of a registered model, in MLflow's tables
 SHOWN_ERRORS = ("test/error", "finalist/val_error", "final/val_error")
 
 
@@ -76,6 +81,22 @@ def _show_beside(store: Store, run_id: str | None, model_id: str) -> None:
     outputs = store.client.get_run(run_id).outputs
     if model_id not in {output.model_id for output in (outputs.model_outputs if outputs else ())}:
         store.client.log_outputs(run_id, [LoggedModelOutput(model_id, step=0)])
+
+
+def require_registrable(name: str, target: Target) -> None:
+    """BadInput for a name that a registered model can't have, or where MLflow doesn't answer: said before a search, not after.
+
+    A store that is a file is not looked at: it is made when it is needed.
+    """
+    if not name.strip() or len(name) > LONGEST_NAME or set("/:") & set(name) or posixpath.normpath(name) in (".", ".."):
+        allowed = f"1 to {LONGEST_NAME} characters without / and :, such as birds"
+        raise BadInput(f"registered model {one_line(name, 60)!r}: can't have that name; allowed are {allowed}")
+    if target.tracking_uri.startswith("sqlite:"):
+        return
+    try:
+        client_of(target).search_registered_models(max_results=1)
+    except Exception as error:  # whatever client, network and database raise
+        raise BadInput(f"MLflow at {target.shown_uri}, where {name!r} is to be registered: {target.told(error)}") from error
 
 
 def register(store: Store, model_id: str, name: str) -> str:

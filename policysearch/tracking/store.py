@@ -5,14 +5,14 @@ what is there already is found again, not made again. Refuses an experiment that
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from policysearch.ledger import StudyRecord
 from policysearch.tracking.data_sets import DataSet
 from policysearch.tracking.links import COMPARED, SHARED, SORTED_BY, View, shared_key
-from policysearch.tracking.runs import Run
+from policysearch.tracking.runs import CURVE, Point, Run
 from policysearch.tracking.target import Target, be_patient
 from searchspaces.errors import BadInput
 from trials.failpoints import reach
@@ -31,25 +31,27 @@ OURS = "policysearch"
 class Store:
     """The runs of one study in one experiment."""
 
-    def __init__(self, client: "MlflowClient", experiment_id: str, study_uid: str, is_server: bool) -> None:
+    def __init__(self, client: "MlflowClient", experiment_id: str, study_uid: str, is_server: bool, narrowed: str = "") -> None:
         self.client = client
         self.is_server = is_server
         self.experiment_id = experiment_id
         self._study_uid = study_uid
-        self._runs = _runs_of(client, experiment_id, study_uid)
+        self._runs = _runs_of(client, experiment_id, study_uid, narrowed)
 
     @staticmethod
-    def open(target: Target, experiment: str, study_uid: str) -> "Store":
-        """Find or make the experiment, and look up what it has of the study. BadInput where the experiment is not ours."""
-        client = client_of(target)
+    def open(target: Target, experiment: str, study_uid: str, with_finished: bool = True) -> "Store":
+        """Find or make the experiment, and look up what it has of the study. BadInput where the experiment is not ours.
+
+        Without the finished runs, which trials that are under way have none of, the look-up stays short in a long study.
+        """
+        client, narrowed = client_of(target), "" if with_finished else " and attributes.status != 'FINISHED'"
         known = client.get_experiment_by_name(experiment)
         if known is None:
             note = {OURS: "1", "mlflow.note.content": "Augmentation policies, compared by policysearch."}
-            return Store(
-                client, client.create_experiment(experiment, target.artifact_location, note), study_uid, target.is_server
-            )
+            made = client.create_experiment(experiment, target.artifact_location, note)
+            return Store(client, made, study_uid, target.is_server)
         _require_ours(client, known, named=target.experiment is not None)
-        return Store(client, known.experiment_id, study_uid, target.is_server)
+        return Store(client, known.experiment_id, study_uid, target.is_server, narrowed)
 
     def has(self, trial_uid: str) -> bool:
         """Whether the run of this trial is there with all that belongs to it."""
@@ -62,18 +64,42 @@ class Store:
     def put(self, run: Run) -> None:
         """Make the run, or complete or refresh the one that is there. What it said before it says again, so nothing doubles.
 
-        The status comes last: a run that is over is whole.
+        The status comes last: a run that is over is whole. Points of its curve that were told while the trial was under way stay
+        as they are; where they are not those of the trial's result, the run is put away and made anew.
         """
-        stored, tags = self._runs.get(run.trial_uid), run.tags
-        if stored is None:
-            tags = {}  # they come with the run, and each that is said again is looked up
-            stored = self.client.create_run(self.experiment_id, run.started_ms, dict(run.tags), run.name)
-            self._runs[run.trial_uid] = stored
-            reach("run_made")
+        stored, points = self._known(run)
+        tags = run.tags if stored is not None else {}  # they come with the run, and each that is said again is looked up
+        stored = stored or self._made(run)
         if run.data is not None:
             self.client.log_inputs(stored.info.run_id, [_input(run.data)])
-        self._log(stored.info.run_id, run, tags)
+        self._log(stored.info.run_id, points, run.params, tags)
         self.client.set_terminated(stored.info.run_id, run.status, run.ended_ms)
+
+    def follow(self, run: Run) -> None:
+        """Make the run of a trial that is under way, or tell in one batch what its curve lacks. One that is over is left alone.
+
+        Where MLflow has another value for an epoch, of an attempt whose worker was lost, the run is put away and made anew.
+        """
+        if self.has(run.trial_uid):
+            return
+        stored, points = self._known(run)
+        if stored is None:
+            stored = self._made(run)
+            if run.data is not None:
+                self.client.log_inputs(stored.info.run_id, [_input(run.data)])
+        elif stored.info.status != run.status:  # it was ended when nobody was at work on the trial
+            self.client.update_run(stored.info.run_id, run.status)
+        if points:
+            self._log(stored.info.run_id, points, run.params, {})
+
+    def end(self, trial_uids: Collection[str]) -> None:
+        """End the runs of these trials, which nobody is at work on any more; those that are not running stay as they are."""
+        for trial_uid in self.running(trial_uids):
+            self.client.set_terminated(self._runs[trial_uid].info.run_id, "KILLED")
+
+    def running(self, trial_uids: Collection[str]) -> list[str]:
+        """Those of these trials whose run says that they are under way."""
+        return [uid for uid in trial_uids if uid in self._runs and self._runs[uid].info.status == "RUNNING"]
 
     def attach(self, trial_uid: str, file: Path, anew: bool = False) -> None:
         """Add a file to a run, unless the run has one of that name; with `anew` it takes that one's place."""
@@ -99,15 +125,38 @@ class Store:
             reach("run_cleared")
         return cleared
 
-    def _log(self, run_id: str, run: Run, texts: Mapping[str, str]) -> None:
+    def _made(self, run: Run) -> "StoredRun":
+        stored = self.client.create_run(self.experiment_id, run.started_ms, dict(run.tags), run.name)
+        self._runs[run.trial_uid] = stored
+        reach("run_made")
+        return stored
+
+    def _known(self, run: Run) -> "tuple[StoredRun | None, Sequence[Point]]":
+        """The run as it is there, if it is, and what of its points is to be told.
+
+        When a point of the curve was seen is up to who told it first: told again at another moment it would stand there twice.
+        """
+        stored, curve = self._runs.get(run.trial_uid), {point.step: point.value for point in run.metrics if point.key == CURVE}
+        if stored is None or not curve:
+            return stored, run.metrics
+        told = {each.step: each.value for each in self.client.get_metric_history(stored.info.run_id, CURVE)}
+        too_many = run.status == "FINISHED" and not told.keys() <= curve.keys()
+        if too_many or any(told.get(step, value) != value for step, value in curve.items()):
+            self.client.delete_run(stored.info.run_id)
+            del self._runs[run.trial_uid]
+            return None, run.metrics
+        return stored, [point for point in run.metrics if point.key != CURVE or point.step not in told]
+
+    def _log(self, run_id: str, points: Sequence[Point], params: Mapping[str, str], texts: Mapping[str, str]) -> None:
         """Everything in one batch, unless it is longer than MLflow takes."""
         from mlflow.entities import Metric, Param, RunTag
 
-        metrics = [Metric(point.key, point.value, point.milliseconds, point.step) for point in run.metrics]
-        params = [Param(key, value) for key, value in run.params.items()]
+        metrics = [Metric(point.key, point.value, point.milliseconds, point.step) for point in points]
+        said = [Param(key, value) for key, value in params.items()]
         tags = [RunTag(key, value) for key, value in texts.items()]
-        self.client.log_batch(run_id, metrics[: METRICS_A_BATCH - len(params) - len(tags)], params, tags)
-        for start in range(METRICS_A_BATCH - len(params) - len(tags), len(metrics), METRICS_A_BATCH):
+        first = METRICS_A_BATCH - len(said) - len(tags)
+        self.client.log_batch(run_id, metrics[:first], said, tags)
+        for start in range(first, len(metrics), METRICS_A_BATCH):
             self.client.log_batch(run_id, metrics[start : start + METRICS_A_BATCH])
 
 
@@ -167,10 +216,10 @@ def _best(client: "MlflowClient", experiment_id: str, study_uid: str) -> tuple[s
     return tuple(run.info.run_id for run in found)
 
 
-def _runs_of(client: "MlflowClient", experiment_id: str, study_uid: str) -> "dict[str, StoredRun]":
+def _runs_of(client: "MlflowClient", experiment_id: str, study_uid: str, narrowed: str = "") -> "dict[str, StoredRun]":
     """The study's runs by trial. Of twins, which a create whose answer was lost leaves behind, the first one stays."""
     runs: dict[str, StoredRun] = {}
-    of_study = f"tags.`policysearch.study_uid` = '{study_uid}'"
+    of_study = f"tags.`policysearch.study_uid` = '{study_uid}'{narrowed}"
     token = None
     while True:
         page = client.search_runs([experiment_id], of_study, order_by=["attributes.end_time ASC"], page_token=token)

@@ -1,5 +1,6 @@
 """The winner as an MLflow model, against a real store: what it predicts, and that it is there once whatever happens."""
 
+import io
 import json
 from collections.abc import Iterator
 from dataclasses import replace
@@ -8,16 +9,20 @@ from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 from mlflow_server import store_of_the_home
 from net_fixture import add_best
 from study_fixture import StudyInLedger
 
+from policysearch.cli.app import cli
 from policysearch.kept_weights import WEIGHTS, KeptWeights
 from policysearch.ledger import TrialRecord
 from policysearch.tracking.mirror import Shipped, mirror_study
+from policysearch.tracking.shipper import OVER, End, ship
 from policysearch.tracking.target import Target, locate
+from searchspaces.errors import BadInput
 from searchspaces.policy_json import digest, read_policy_file
 from trials.data import open_split, read_meta
 from trials.evaluate import score
@@ -116,6 +121,28 @@ def test_it_is_registered_when_asked_and_once(made: StudyInLedger) -> None:
     assert run.info.run_id != model.source_run_id
     assert run.outputs is not None
     assert [output.model_id for output in run.outputs.model_outputs] == [model.model_id]
+
+
+def test_a_search_registers_its_winner_when_it_is_over_and_not_when_it_was_stopped(made: StudyInLedger) -> None:
+    for said, notes in (("", ()), (OVER, ("the winner is version 1 of the registered model 'fish'",))):
+        end = End()
+        end.await_at(io.StringIO(said))
+        assert ship(made.home, made.name, end, "fish").notes == notes
+
+
+@pytest.mark.parametrize("name", ["a/b", "models:/a", "", "..", "a" * 257])
+def test_a_name_that_no_model_can_have_is_refused_before_anything_is_done(made: StudyInLedger, name: str) -> None:
+    for words in (["search", "--data", "sample", "--register", name], ["mirror", made.name, "--register", name]):
+        said = CliRunner().invoke(cli, [*words, "--home", str(made.home.root)])
+        assert isinstance(said.exception, BadInput) and "without / and :, such as birds" in str(said.exception)
+
+
+def test_a_server_that_does_not_answer_is_told_before_the_search(made: StudyInLedger, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    wish = ["search", "--data", "sample", "--register", "fish", "--home", str(made.home.root)]
+    refusal = CliRunner().invoke(cli, wish).exception
+    assert isinstance(refusal, BadInput) and "127.0.0.1:9, where 'fish' is to be registered" in str(refusal)
+    assert [study.name for study in made.ledger.studies()] == [made.name]
 
 
 def test_rebuilt_a_model_that_nobody_registered_is_made_anew(made: StudyInLedger) -> None:

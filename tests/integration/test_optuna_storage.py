@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -144,6 +145,20 @@ def test_a_write_that_was_killed_anywhere_is_finished_by_the_same_command(
                 write_to_optuna(shown(*trials), address)
     write_to_optuna(shown(*trials), address)
     assert [t.user_attrs["uid"] for t in read(address).get_trials()] == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "journal", "postgresql"])
+def test_writers_at_once_take_turns_and_double_nothing(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    if kind == "postgresql":
+        address = request.getfixturevalue("postgres_server").new_database().replace("postgresql:", "postgresql+psycopg:")
+    else:
+        address = address_of(kind, tmp_path)
+    study = shown(*(trial(uid, {"op": "blur", "level": 3}) for uid in "abcd"))
+    with suppress_optuna_logs(), ThreadPoolExecutor() as writers:  # outside, for what is ignored is a matter of the process
+        written = list(writers.map(lambda _: write_to_optuna(study, address), range(3)))
+    assert sorted(each.added for each in written) == [0, 0, 4]
+    assert write_to_optuna(study, address) == Written(0, 4, without_password(address))
+    assert [path.name for path in tmp_path.iterdir() if "lock" in path.name] == []
 
 
 def test_what_is_not_ours_is_left_alone(tmp_path: Path, made: StudyInLedger) -> None:

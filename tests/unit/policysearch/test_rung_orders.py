@@ -10,7 +10,7 @@ from policysearch.course.calibrating import at_rungs, train_baselines
 from policysearch.judgement import judge
 from policysearch.rung_orders import rung_orders
 from policysearch.specs import trial_spec
-from policysearch.tracking.runs import study_run
+from policysearch.tracking.summary import study_run
 from searchspaces.policy import Policy
 
 STOPPING = {"rungs": [1, 3, 9], "eta": 3, "by": "images"}

@@ -18,16 +18,18 @@ def _nobody(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_links_are_whole_addresses_that_a_terminal_takes_for_one() -> None:
     links = dict(View("7", "policysearch-0123", ("a1", "b2"), "m-9").links("http://127.0.0.1:5000/"))
-    assert list(links) == ["runs, best first", "the best 2", "the model"]
+    assert list(links) == ["runs, best first", "the best 2", "the curves", "the model"]
     assert links["runs, best first"] == "http://127.0.0.1:5000/#/experiments/7/runs?viewStateShareKey=policysearch-0123"
     path, _, query = urlsplit(links["the best 2"]).fragment.partition("?")
     asked = {name: json.loads(values[0]) for name, values in parse_qs(query).items()}
     assert (path, asked) == ("/compare-runs", {"runs": ["a1", "b2"], "experiments": ["7"]})
+    path, _, query = urlsplit(links["the curves"]).fragment.partition("?")
+    assert path == "/experiments/7/runs" and "LIKE '0123%'" in parse_qs(query)["searchFilter"][0]
     assert not any(letter in link for link in links.values() for letter in " \"'`[]")
 
 
 def test_one_trial_is_compared_with_nothing() -> None:
-    assert [name for name, _ in View("7", "k", ("a1",)).links("http://h")] == ["runs, best first"]
+    assert [name for name, _ in View("7", "k", ("a1",)).links("http://h")] == ["runs, best first", "the curves"]
 
 
 def test_a_view_comes_back_from_what_is_told_between_processes() -> None:

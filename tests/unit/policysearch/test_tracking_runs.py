@@ -6,7 +6,8 @@ import pytest
 from study_fixture import NAMES, StudyInLedger, judged_study, whole_study
 
 from policysearch.ledger import TrialRecord
-from policysearch.tracking.runs import MIRRORED, Run, best_of, run_name, study_run, trial_run
+from policysearch.tracking.runs import MIRRORED, Run, run_name, trial_run
+from policysearch.tracking.summary import best_of, study_run
 from policysearch.tracking.target import Target, locate
 
 
@@ -29,7 +30,7 @@ def test_no_metric_is_given_twice_and_none_lies_outside_the_run(made: StudyInLed
             continue
         run = trial_run(made.study, trial, trial.result)
         assert len({(point.key, point.step) for point in run.metrics}) == len(run.metrics)
-        assert all(run.started_ms <= point.milliseconds <= run.ended_ms for point in run.metrics)
+        assert all(run.started_ms <= point.milliseconds <= (run.ended_ms or 0) for point in run.metrics)
 
 
 def test_a_failed_trial_has_its_reason_its_curve_and_no_final_error(made: StudyInLedger) -> None:
