@@ -1,18 +1,15 @@
-"""How the driver reaches a Ray cluster: one that it starts here for the search, or one that is there, with its token.
+"""How the driver reaches a Ray cluster that is there, with its token, and what Ray is told wherever it runs.
 
-A cluster started here listens on 127.0.0.1 only and ends with the search; one that was there before is left as it was. Refuses,
-in one line and within seconds, addresses where no cluster answers and clusters whose token this account hasn't got: Ray itself
-would wait for minutes, or say it in a page.
+The cluster is left as it was (`ray_here` starts one for a search). Refuses, in one line and within seconds, addresses where no
+cluster answers and clusters whose token this account hasn't got: Ray itself would wait for minutes, or say it in a page.
 """
 
 import atexit
 import logging
 import os
-import shutil
 import signal
 import socket
 import stat
-import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -35,10 +32,8 @@ QUIET = {
 WHERE_IT_IS = {"RAY_gcs_rpc_server_reconnect_timeout_s": "86400"}  # after it Ray would end the process; the driver notices sooner
 HERE_ONLY = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}  # means: listen on 127.0.0.1
 AUTH_MODE = "RAY_AUTH_MODE"  # Ray sets it itself, to "token", when it starts a cluster here
-OBJECT_STORE_BYTES = 128 * 1024**2  # images are mapped from files, so that little goes through it
 CONNECT_SECONDS = 10.0
 LEAVE_SECONDS = 10.0
-LONGEST_SOCKET_DIRECTORY = 40  # Ray appends up to 66 characters, and 107 is all that a socket's path may have
 CLIENT = "ray://"
 CLIENT_STARTS = 3  # the process that Ray's client server starts for us sometimes dies of its own fork
 OPEN = (
@@ -111,38 +106,16 @@ def environment(here: bool) -> Iterator[None]:
 
 
 @contextmanager
-def own_cluster(cores: int) -> Iterator[int]:
-    """Start a cluster with so many cores; gives how many it has, and ends it."""
-    import ray
-
-    _require_unconnected(ray)
-    on_termination = signal.getsignal(signal.SIGTERM)
-    sockets = _directory_for_sockets()
-    here: dict[str, Any] = {"include_dashboard": False, "object_store_memory": OBJECT_STORE_BYTES, "_temp_dir": sockets}
-    try:
-        with _loopback_only():
-            ray.init(address="local", num_cpus=cores, log_to_driver=False, logging_level=logging.CRITICAL, **here)
-        _protect_token()
-        _restore(on_termination)
-        with _silent_raylets():
-            yield int(ray.cluster_resources().get("CPU", 1))
-    finally:
-        ray.shutdown()
-        if sockets is not None:
-            shutil.rmtree(sockets, ignore_errors=True)
-
-
-@contextmanager
 def joined(address: Address) -> Iterator[None]:
     """Connect to the cluster, and leave it."""
     import ray
 
-    _require_unconnected(ray)
+    require_unconnected(ray)
     on_termination = signal.getsignal(signal.SIGTERM)
     try:
         _connect(ray, address)
-        _restore(on_termination)
-        with _silent_raylets(), _never_by_itself():
+        restore(on_termination)
+        with silent_raylets(), _never_by_itself():
             yield
     finally:
         _leave(ray)
@@ -202,7 +175,7 @@ def open_door(address: Address) -> str | None:
         raise _nobody(address.said, str(error)) from error
     import ray  # noqa: F401  sets up what the next lines read
 
-    _protect_token()
+    protect_token()
     chosen = os.environ.get(AUTH_MODE)
     os.environ[AUTH_MODE] = "disabled"
     _read_mode_again()
@@ -280,7 +253,7 @@ def _read_mode_again() -> None:
         getattr(_raylet, "Config").initialize("")  # noqa: B009  # compiled, so unknown to mypy
 
 
-def _protect_token() -> None:
+def protect_token() -> None:
     """Ray writes the token so that everybody may read it; only its owner should."""
     named = os.environ.get("RAY_AUTH_TOKEN_PATH")
     path = Path(named) if named else Path.home() / ".ray" / "auth_token"
@@ -290,31 +263,20 @@ def _protect_token() -> None:
             path.chmod(0o600)
 
 
-def _require_unconnected(ray: Any) -> None:
+def require_unconnected(ray: Any) -> None:
+    """Raise BadInput where this process is connected to a cluster already."""
     if ray.is_initialized():
         raise BadInput("driver 'ray': this process is connected to Ray already; call ray.shutdown() first, or use driver 'local'")
 
 
-def _restore(on_termination: Any) -> None:
+def restore(on_termination: Any) -> None:
+    """Put back what SIGTERM did."""
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, on_termination)  # Ray has put its own in place
 
 
 @contextmanager
-def _loopback_only() -> Iterator[None]:
-    """Inside, what `HERE_ONLY` says holds for a Ray imported before it was said, too: Ray reads the variable at its import."""
-    from ray._private import ray_constants
-
-    before = ray_constants.ENABLE_RAY_CLUSTER
-    ray_constants.ENABLE_RAY_CLUSTER = False
-    try:
-        yield
-    finally:
-        ray_constants.ENABLE_RAY_CLUSTER = before
-
-
-@contextmanager
-def _silent_raylets() -> Iterator[None]:
+def silent_raylets() -> Iterator[None]:
     """Inside, a node that loses a worker prints no page about it on standard output, which Ray has it do whatever it is told."""
     from ray._private import worker
 
@@ -328,29 +290,3 @@ def _silent_raylets() -> Iterator[None]:
 
 def _nobody(address: str, reason: str) -> BadInput:
     return BadInput(f"address {address!r}: no Ray cluster answers there ({reason}); start one with `ray start --head`")
-
-
-def _directory_for_sockets() -> str | None:
-    """A directory of our own for Ray's session, to be removed; None where its path is too long for Ray's sockets.
-
-    Its name holds the number of this process, so that what a killed one left can be told, and is removed now.
-    """
-    for left in Path(tempfile.gettempdir()).glob("ray-[0-9]*-*"):
-        number = left.name.split("-")[1]
-        if number.isdecimal() and not _is_alive(int(number)):
-            shutil.rmtree(left, ignore_errors=True)
-    directory = tempfile.mkdtemp(prefix=f"ray-{os.getpid()}-")
-    if len(directory) <= LONGEST_SOCKET_DIRECTORY:
-        return directory
-    Path(directory).rmdir()
-    return None
-
-
-def _is_alive(number: int) -> bool:
-    try:
-        os.kill(number, 0)  # asks, and does nothing
-    except (ProcessLookupError, OverflowError):
-        return False
-    except PermissionError:  # somebody else's
-        pass
-    return True

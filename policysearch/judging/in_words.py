@@ -14,6 +14,14 @@ def points(share: float) -> str:
     return f"{percent(share)} points"
 
 
+def against(gain: float) -> str:
+    """A difference of two errors (0 to 1) in words that go on with a name: "0.8 points better than"."""
+    told = points(abs(gain))
+    if gain == 0 or told == points(0):
+        return "as good as"
+    return f"{told} {'better' if gain > 0 else 'worse'} than"
+
+
 def counted(number: int, thing: str, things: str = "") -> str:
     """So many of a thing: "1 epoch", "30 epochs"; `things` where its plural is not made by an s."""
     return f"{number:,} {thing if number == 1 else things or thing + 's'}"
