@@ -1,7 +1,7 @@
 """torchvision's sets as they lie on a disk once they are downloaded: each layout in a few tiny images, read, and told apart.
 
-Every image says in its corner which split, class and number it was written for (a grey one in its first three pixels), so that what
-is read can be held against it. Where torchvision hashes a file before it opens it, its own table gets the hash of the one written.
+Every image says in its corner which split, class and number it was written for (a grey one in its first three pixels), so that
+what is read can be held against it. Where torchvision hashes a file first, its table gets the hash of the one written.
 """
 
 import bz2
@@ -237,7 +237,7 @@ def test_files_that_torchvision_lists_in_the_disks_order_are_sorted(tmp_path: Pa
     sun397(tmp_path, monkeypatch, LAYOUTS["SUN397"])
     source, found = Source("torchvision:SUN397", data_root=str(tmp_path)), Path.rglob
     one = understand(source).identity
-    monkeypatch.setattr(Path, "rglob", lambda *wish: reversed(sorted(found(*wish))))
+    monkeypatch.setattr(Path, "rglob", lambda *wish: sorted(found(*wish), reverse=True))
     other = understand(source).identity
     assert one == other
 
