@@ -1,14 +1,15 @@
 """What photos of unlike sizes cost: preparing them on one core and on two, cropping them for training, and memory of N workers.
 
-Writes photos of its own (noise over soft shapes, JPEG) of many sizes. Cores are given by affinity, in turn, so that the ratio is
-of one run; on a machine with other work its parts tell more: CPU seconds, and those of them that are the main thread's, which no
-second core shares. Crops are told in CPU seconds; their other side is what a user would write: Pillow opens the file, torchvision
-draws and takes the crop.
-`python benchmarks/prepared_photos.py [--photos 400] [--image-size 224] [--rounds 3]` prints a table.
+Writes photos of its own (noise over soft shapes, JPEG) of many sizes, or takes a folder's (--data DIR, with train/CLASS/ in it).
+Cores are given by affinity, in turn, so that the ratio is of one run; on a machine with other work its parts tell more: CPU
+seconds, and those of them that are the main thread's, which no second core shares. Crops are told in CPU seconds; their other
+side is what a user would write: Pillow opens the file, torchvision draws and takes the crop.
+`python benchmarks/prepared_photos.py [--photos 400 | --data DIR] [--image-size 224] [--rounds 3]` prints a table.
 """
 
 import argparse
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -33,7 +34,6 @@ from pathlib import Path
 os.sched_setaffinity(0, set(map(int, sys.argv[4].split(","))))
 import torch
 from trials.data import Source, prepare
-torch.set_num_threads(1)
 began = time.perf_counter(), time.process_time(), time.thread_time()
 prepare(Source(sys.argv[1], image_size=int(sys.argv[3])), Path(sys.argv[2]))
 print(time.perf_counter() - began[0], time.process_time() - began[1], time.thread_time() - began[2])
@@ -56,6 +56,7 @@ def main() -> None:
     """Prepare, crop, open in several processes; print what each took."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--photos", type=int, default=400)
+    parser.add_argument("--data", type=Path, metavar="DIR", help="These photos instead of some that are written.")
     parser.add_argument("--image-size", type=int, default=224)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--workers", type=int, default=4)
@@ -63,8 +64,9 @@ def main() -> None:
     wishes = parser.parse_args()
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
-        root = Path(folder) / "photos"
-        write_photos(root, wishes.photos, wishes.sides)
+        root = wishes.data or Path(folder) / "photos"
+        if wishes.data is None:
+            write_photos(root, wishes.photos, wishes.sides)
         cores = sorted(os.sched_getaffinity(0))
         took: dict[int, list[tuple[float, ...]]] = {1: [], 2: []}
         for number in range(wishes.rounds):
@@ -78,7 +80,9 @@ def main() -> None:
                     f"prepared on {count} core(s): {seconds:.2f} s (of {every}); CPU {cpu:.2f} s, main thread {main_thread:.2f} s"
                 )
         if took[2]:
-            print(f"two cores are {min(took[1])[0] / min(took[2])[0]:.2f} times as fast as one")
+            by_round = sorted(one[0] / two[0] for one, two in zip(took[1], took[2], strict=True))
+            every = ", ".join(f"{ratio:.2f}" for ratio in by_round)
+            print(f"two cores are {statistics.median(by_round):.2f} times as fast as one (by round: {every})")
         for name, most_pixel_bytes in (("levels", 1 << 40), ("JPEG files", 0)):
             source = Source(str(root), image_size=wishes.image_size)
             prepared = prepare(source, Path(folder) / "home", most_pixel_bytes=most_pixel_bytes)

@@ -6,7 +6,8 @@
 Each is `policysearch search` on CIFAR-10 as a person types it, in a home of its own that has images and kernels already. All its
 processes are looked at twice a second: their proportional set sizes (PSS: a page that several share counts in parts) add up to
 what the search really takes, and the peak of that is told. The mapped files of the images are looked at too: what each process
-has of them in its memory (RSS), which is what copies would take, and their PSS, which they take together. Linux only.
+has of them in its memory (RSS), which is what copies would take, and their PSS, which they take together. A process that has
+images in its memory is one that trains: the table says how many did at once, for trials may be too short for all. Linux only.
 """
 
 import argparse
@@ -31,6 +32,7 @@ class Seen:
     """One look at all processes of a search, in bytes: all that they take, and of the images' mapped files."""
 
     processes: int
+    training: int
     taken: int
     images_taken: int
     images_met: int
@@ -38,11 +40,15 @@ class Seen:
 
 @dataclass(frozen=True)
 class Run:
-    """One search: workers, the peak of what it took, and of the images the most that was taken and met at one look."""
+    """One search: workers, the peak of what it took and how many trained then, of the images the most that was taken and met at
+    one look, and how many trained at most.
+    """
 
     workers: int
     peak: int
     processes: int
+    training: int
+    most_training: int
     images_taken: int
     images_met: int
     wall_seconds: float
@@ -73,7 +79,7 @@ def look(processes: Marked, images: Path) -> Seen:
         except OSError:  # it has ended meanwhile
             continue
     taken, images_taken, images_met = (sum(each) for each in zip(*found, strict=True)) if found else (0, 0, 0)
-    return Seen(len(found), taken, images_taken, images_met)
+    return Seen(len(found), sum(met > 0 for _, _, met in found), taken, images_taken, images_met)
 
 
 def search(home: Path, name: str, workers: int, wishes: Sequence[str]) -> Run:
@@ -92,17 +98,24 @@ def search(home: Path, name: str, workers: int, wishes: Sequence[str]) -> Run:
         raise RuntimeError(f"the search ended with {process.returncode}:\n{(home / f'log-{name}').read_text()[-3000:]}")
     peak = max(seen, key=lambda each: each.taken)
     images_taken, images_met = max(each.images_taken for each in seen), max(each.images_met for each in seen)
-    return Run(workers, peak.taken, peak.processes, images_taken, images_met, time.monotonic() - began)
+    most = max(each.training for each in seen)
+    wall = time.monotonic() - began
+    return Run(workers, peak.taken, peak.processes, peak.training, most, images_taken, images_met, wall)
 
 
 def table(runs: Sequence[Run]) -> str:
     """A row a search; growth is that of each worker more than the row before has."""
-    lines = ["| workers | peak, MiB | a worker more, MiB | images: taken, MiB | met, MiB | wall, s |", f"|{'---|' * 6}"]
+    lines = [
+        "| workers | trained at once | peak, MiB | a worker more, MiB | images: taken, MiB | met, MiB | wall, s |",
+        f"|{'---|' * 7}",
+    ]
     before: Run | None = None
     for run in runs:
         grown = "" if before is None else f"{(run.peak - before.peak) / (run.workers - before.workers) / MIB:,.0f}"
         images = f"{run.images_taken / MIB:,.1f} | {run.images_met / MIB:,.1f}"
-        lines.append(f"| {run.workers} | {run.peak / MIB:,.0f} | {grown} | {images} | {run.wall_seconds:.0f} |")
+        lines.append(
+            f"| {run.workers} | {run.most_training} | {run.peak / MIB:,.0f} | {grown} | {images} | {run.wall_seconds:.0f} |"
+        )
         before = run
     return "\n".join(lines)
 

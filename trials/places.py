@@ -66,10 +66,13 @@ class RemoteFile:
                 system.rm_file(path)
 
     def mkdir(self, parents: bool = True, exist_ok: bool = True) -> None:
-        """Make the folder, where the file system has folders."""
+        """Make the folder, where the file system has folders. In an object store, whose paths begin with a bucket's name, there
+        are none, and its library would make the bucket: a name that was mistyped must not become one.
+        """
         with _as_os_errors() as opened:
             system, path = opened(self.url)
-            system.makedirs(path, exist_ok=exist_ok)
+            if path.startswith("/"):
+                system.makedirs(path, exist_ok=exist_ok)
 
     def iterdir(self) -> "Iterator[RemoteFile]":
         """What is in the folder, in the order of names; nothing where it isn't there."""

@@ -29,6 +29,14 @@ pytestmark = pytest.mark.slow
 
 SOAK = Path(__file__).parents[1] / "faults" / "ray_soak.py"
 ROOT = Path(__file__).parents[2]
+NET = """
+from the_layers import POOL
+from torch import nn
+
+
+def build(channels, classes, side):
+    return nn.Sequential(POOL(side), nn.Flatten(), nn.Linear(channels * side * side, classes))
+"""
 
 
 @pytest.fixture(scope="module")
@@ -106,19 +114,23 @@ def others_torch(directory: Path) -> str:
     return f"{directory}:{ROOT}"
 
 
-def test_without_a_shared_disk_data_reaches_the_node_and_results_and_weights_come_back(
+def test_without_a_shared_disk_data_and_a_net_of_ones_own_reach_the_node_and_results_and_weights_come_back(
     cluster: Head, tmp_path: Path, ledger_url: str
 ) -> None:
-    home, there = tmp_path / "home", tmp_path / "there"
-    home.mkdir()
-    there.mkdir()
+    home, there, mine = tmp_path / "home", tmp_path / "there", tmp_path / "mine"
+    for directory in (home, there, mine):
+        directory.mkdir()
+    (mine / "the_nets.py").write_text(NET)
+    (mine / "the_layers.py").write_text("from torch import nn\n\nPOOL = nn.AdaptiveAvgPool2d\n")
     bars = write_bars(tmp_path / "bars.npz")
     policysearch = str(Path(sys.executable).with_name("policysearch"))
     wishes = ["--data", str(bars), "--trials", "1", "--epochs", "1", "--sampler", "random", "--study", "apart"]
+    wishes += ["--model", "the_nets:build:side=4"]
     places = ["--driver", "ray", "--address", cluster.address, "--home", str(home), "--storage", ledger_url]
     command = [policysearch, "search", *wishes, *places, *SEARCH_ALONE_OPTIONS]
-    with node(cluster, 1, f"mount -t tmpfs none {home}", POLICYSEARCH_NODE_DIR=str(there)):
-        ran = subprocess.run(command, env=cluster.environment, capture_output=True, text=True, timeout=240, check=False)
+    hidden = "\n".join(f"mount -t tmpfs none {directory}" for directory in (home, mine))
+    with node(cluster, 1, hidden, POLICYSEARCH_NODE_DIR=str(there)):
+        ran = subprocess.run(command, env=cluster.environment, cwd=mine, capture_output=True, text=True, timeout=240, check=False)
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert "training it again to restore them" not in ran.stdout + ran.stderr
     assert "the Ray cluster asks for no token" in ran.stdout + ran.stderr
@@ -127,7 +139,7 @@ def test_without_a_shared_disk_data_reaches_the_node_and_results_and_weights_com
     trials = ledger.trials(study.uid)
     assert len(trials) == FREE + 1 and all(trial.result and trial.result.status == "done" for trial in trials)
     best = winner(trials)
-    assert best.result is not None
+    assert best.result is not None and best.spec["recipe"]["model"] == "the_nets:build:side=4"
     assert KeptWeights(home / "studies" / "apart" / "weights").is_sound(best.trial_uid, best.result.weights_sha256)
     (copy,) = (path for path in (there / "data").iterdir() if path.is_dir())
     assert sorted(path.name for path in copy.iterdir()) == [

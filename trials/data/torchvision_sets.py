@@ -82,7 +82,8 @@ def understand_set(name: str, root: Path, size: int) -> Material:
         identity: dict[str, Any] = {"set": name, "files": file_identity(files)}
         read: Callable[[str], FilePool | ArrayPool] = lambda role: _array_pool(name, role, opened[role])  # noqa: E731
     else:
-        listed = {role: _listed(opened[role]) for role in opened}
+        # SUN397 is listed in the order of the disk, and what is cut by a seed must not hang on that; EuroSAT is in order already.
+        listed = {role: _listed(opened[role]) if kind.splits else sorted(_listed(opened[role])) for role in opened}
         paths = {role: file_identity(path for path, _ in found) for role, found in listed.items()}
         identity = {"set": name, "size": size, "files": paths, "labels": {role: [k for _, k in listed[role]] for role in listed}}
         read = lambda role: _file_pool(name, role, listed[role], root, size)  # noqa: E731

@@ -73,6 +73,31 @@ def test_whatever_a_file_system_raises_is_an_oserror_of_one_line(monkeypatch: py
         assert raised.value.strerror == "ValueError: denied:\\nby policy"
 
 
+class Buckets(MemoryFileSystem):  # type: ignore[misc]
+    """Paths begin with a bucket's name, and making a folder makes the bucket, as s3fs does."""
+
+    protocol = "buckets"
+    cachable = False
+
+    @classmethod
+    def _strip_protocol(cls, path: str) -> str:
+        return path.removeprefix("buckets://")
+
+    def makedirs(self, path: str, exist_ok: bool = False) -> None:
+        raise AssertionError("a bucket was made")
+
+    def pipe_file(self, path: str, value: bytes, **more: Any) -> None:
+        raise FileNotFoundError("The specified bucket does not exist")
+
+
+def test_no_bucket_is_made_for_a_name_that_is_none() -> None:
+    import fsspec
+
+    fsspec.register_implementation("buckets", Buckets, clobber=True)
+    with pytest.raises(BadInput, match=r"checkpoints buckets://mistyped/nets: can't be written to \(it isn't there\); the cure"):
+        require_usable("buckets://mistyped/nets", "the cure")
+
+
 def test_a_usable_place_is_left_as_it_was(folder: Location) -> None:
     require_usable(str(folder), "cure")
     assert names(folder) == []
