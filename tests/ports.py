@@ -1,7 +1,7 @@
 """Ports for the servers of tests.
 
-Below the range from which the kernel gives ports to whoever connects somewhere: one that was free there may be a connection's by the
-time that a server wants it, or wants it again after it was killed.
+They lie below the range from which the kernel gives ports to whoever connects somewhere: one that was free there may be a
+connection's by the time that a server wants it, or wants it again after it was killed.
 """
 
 import random
