@@ -348,7 +348,7 @@ def test_a_shipper_without_a_server_says_what_is_missing_and_lets_go(
     made: StudyInLedger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
-    shipped = start_shipper(made.home, made.name).finish(60)
+    shipped = start_shipper(made.home, made.name).finish(240)
     assert shipped is not None
     assert shipped.behind == OVER and "127.0.0.1" in str(shipped.reason)
 
