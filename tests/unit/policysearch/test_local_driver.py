@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from poisoned_trainer import poisoned
 
 from policysearch.drivers import LATER, Event, Later, Task
 from policysearch.drivers.local import LocalDriver, visible_gpus
@@ -206,25 +207,9 @@ def test_an_objective_that_can_not_be_had_ends_the_search_with_its_reason(ledger
         driver.run(Source(ledger, list(tasks(ledger, 1))), lambda event: None)
 
 
-def _poisoned(context: Any, notes: str) -> tuple[int, int]:
-    """As on a GPU: once a kernel has failed, nothing can be run in that process any more."""
-    import os
-    import sys
-    from pathlib import Path
-
-    with Path(notes).open("a") as file:
-        file.write(f"{os.getpid()}\n")
-    if getattr(sys, "poisoned", False):
-        raise RuntimeError("CUDA error: an illegal memory access was encountered")
-    if len(Path(notes).read_text().split()) == 1:
-        sys.poisoned = True  # type: ignore[attr-defined]
-        raise RuntimeError("CUDA error: device-side assert triggered")
-    return 3, 10
-
-
 def test_a_gpu_that_fails_ends_that_trial_alone_and_the_next_runs_in_a_new_process(ledger: Ledger, tmp_path: Path) -> None:
     source = Source(ledger, list(tasks(ledger, 3)))
-    events = run(source, partial(_poisoned, notes=str(tmp_path / "pids")))
+    events = run(source, partial(poisoned, notes=str(tmp_path / "pids")))
     results = [ledger.result(uid) for uid in "abc"]
     assert [result.status for result in results if result] == ["failed", "done", "done"]
     assert results[0] is not None and "CUDA error: device-side assert triggered" in (results[0].error or "")
