@@ -19,11 +19,11 @@ from searchspaces.json_text import canonical_json, one_line
 from searchspaces.views import named_views
 
 if TYPE_CHECKING:
-    from policysearch.campaign import Setting
     from policysearch.drivers import Listener
     from policysearch.ledger import StudyRecord
     from policysearch.objective import Context
     from policysearch.search import Outcome
+    from policysearch.setting import Setting
     from searchspaces.limiting import Limits
     from searchspaces.recipe_wishes import RecipeWish
     from trials.data import Prepared, Source

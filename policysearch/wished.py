@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from policysearch.campaign import Setting
 from policysearch.drivers import Driver, Listener
 from policysearch.drivers.execution import usable_cores
 from policysearch.enqueued import for_study, not_run_twice
@@ -17,6 +16,7 @@ from policysearch.nets import net_fields, packed_model
 from policysearch.packing import name_of, pack
 from policysearch.preparing import noting
 from policysearch.rungs import read_early_stopping
+from policysearch.setting import Setting
 from policysearch.study import MACHINE_PARTS, Study, check_same
 from searchspaces.errors import BadInput
 from searchspaces.limiting import Limits, check_within, limited_baselines, limited_space

@@ -1,4 +1,4 @@
-"""A trainer that a GPU fails, without a GPU: its first trial's kernel asserts, and nothing can be run in that process any more."""
+"""A trainer that a GPU fails, without one: its first trial's kernel asserts, and nothing can be run in that process any more."""
 
 import os
 import sys
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def poisoned(context: Any, notes: str) -> tuple[int, int]:
-    """3 of 10 images wrong, unless it is the first trial or runs in that one's process; the process of each is noted in `notes`."""
+    """3 of 10 images wrong, unless it is the first trial or runs in that one's process; each notes its process in `notes`."""
     with Path(notes).open("a") as file:
         file.write(f"{os.getpid()}\n")
     if getattr(sys, "poisoned", False):

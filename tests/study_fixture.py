@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from policysearch.campaign import Setting
 from policysearch.home import Home
 from policysearch.ledger import Ledger, Role, StudyRecord, TrialRecord
 from policysearch.selection import winner
+from policysearch.setting import Setting
 from policysearch.study import Study
 from searchspaces.families.fixed import baselines
 from searchspaces.policy import Policy

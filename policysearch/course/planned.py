@@ -22,7 +22,7 @@ from trials.places import Location
 from trials.values import TrialResult
 
 if TYPE_CHECKING:
-    from policysearch.campaign import Setting
+    from policysearch.setting import Setting
 
 ALL_ROLES: tuple[Role, ...] = get_args(Role)
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from policysearch.campaign import Setting
 from policysearch.home import Home
 from policysearch.ledger import Ledger, sqlite_url
 from policysearch.rungs import read_early_stopping
+from policysearch.setting import Setting
 from policysearch.study import Study, check_same
 from searchspaces.errors import BadInput, StudyMismatch
 from searchspaces.families.fixed import baselines
