@@ -31,7 +31,7 @@ LIMIT_PATIENCE_SECONDS = 5.0  # a worker ends itself at its limit; one that can'
 class LocalDriver:
     """Runs tasks in `workers` processes; `gpus` are the devices they share out in turn, as CUDA_VISIBLE_DEVICES names them.
 
-    `objective` is run in place of trainings: packed text, as `policysearch.objective` makes it.
+    `objective` is run in place of trainings: packed text, as `policysearch.packing` makes it.
     """
 
     def __init__(self, workers: int, gpus: tuple[str, ...] = (), objective: str | None = None) -> None:

@@ -33,7 +33,7 @@ class RayDriver:
     `workers` at once: by default as many as the cluster has cores (or GPUs, in shares); no more on a cluster that is started
     here. `address` names a cluster: HOST:PORT of its head, "auto" for the one of this machine or of $RAY_ADDRESS, or
     ray://HOST:PORT from outside of it; None starts one here. `objective` is run in place of trainings: packed text, as
-    `policysearch.objective` makes it. BadInput when nothing answers at the address.
+    `policysearch.packing` makes it. BadInput when nothing answers at the address.
     """
 
     def __init__(self, workers: int | None, address: str | None, gpus_per_trial: float, objective: str | None = None) -> None:
