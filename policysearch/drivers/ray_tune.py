@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 from policysearch.drivers import Event, Listener, Task, TaskSource
 from policysearch.drivers.execution import usable_cores
-from policysearch.drivers.ray_cluster import Address, answers, environment, joined, open_door, own_cluster
+from policysearch.drivers.ray_cluster import joined, own_cluster
 from policysearch.drivers.ray_conversation import Conversation
+from policysearch.drivers.ray_door import Address, answers, open_door
+from policysearch.drivers.ray_environment import environment
 from searchspaces.errors import PolicysearchError
 from trials.places import is_url
 

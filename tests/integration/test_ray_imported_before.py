@@ -10,7 +10,8 @@ import pytest
 SCRIPT = """
 import json, os
 import ray
-from policysearch.drivers.ray_cluster import environment, own_cluster
+from policysearch.drivers.ray_cluster import own_cluster
+from policysearch.drivers.ray_environment import environment
 said = []
 for _ in range(2):
     with environment(True), own_cluster(1) as cores:

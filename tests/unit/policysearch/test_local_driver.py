@@ -166,21 +166,14 @@ def test_a_trial_beyond_its_limit_is_tried_again(ledger: Ledger, tmp_path: Path)
 
 def test_what_has_become_usual_is_the_limit_of_tasks_given_out_before_anybody_knew(ledger: Ledger, tmp_path: Path) -> None:
     """Ten times the slowest that succeeded, for as many epochs; what failed at once says nothing."""
-    from policysearch.drivers import local
-    from policysearch.drivers.hired import Worker
+    from policysearch.drivers.patience import Patience
 
     task, limited = tasks(ledger, 1)[0], tasks(ledger, 1, limit_seconds=7.0)[0]
-    crew = local._Crew(Source(ledger, []), lambda event: None, LocalDriver(1))
-    worker = Worker.__new__(Worker)
-    worker.task = task
-    assert crew._limit(worker) is None
-    crew._slowest = 60.0
-    assert crew._limit(worker) == 600.0
-    worker.task = replace(task, spec={**task.spec, "budget_epochs": 3})
-    assert crew._limit(worker) == 1800.0
-    worker.task = limited
-    assert crew._limit(worker) == 7.0
-    crew.dismiss()
+    assert Patience().limit(task) is None
+    patience = Patience(slowest_epoch_seconds=60.0)
+    assert patience.limit(task) == 600.0
+    assert patience.limit(replace(task, spec={**task.spec, "budget_epochs": 3})) == 1800.0
+    assert patience.limit(limited) == 7.0
 
 
 def test_what_the_listener_raises_ends_the_workers(ledger: Ledger) -> None:
