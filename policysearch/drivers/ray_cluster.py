@@ -118,7 +118,7 @@ def _restore(on_termination: Any) -> None:
 
 @contextmanager
 def _loopback_only() -> Iterator[None]:
-    """Inside, what `ray_environment.HERE_ONLY` says holds for a Ray imported before it was said, too: it is read at the import."""
+    """Inside, what `HERE_ONLY` says holds for a Ray imported before it was said, too: Ray reads the variable at its import."""
     from ray._private import ray_constants
 
     before = ray_constants.ENABLE_RAY_CLUSTER

@@ -1,6 +1,6 @@
 """Ray's variables while a search runs: what keeps it quiet, where it listens, and how it asks for its token.
 
-They are set around a search and put back after it. Ray reads most of them when it starts something, some only when it is imported.
+They are set around a search and put back after it. Ray reads some of them only when it is imported.
 """
 
 import os
