@@ -1,6 +1,7 @@
 """A command that makes a study again, from the wishes that the ledger kept of it; for a trainer of one's own, the Python lines.
 
-Says what can't be said in one command (a space from a file) as a file to write first. Nothing here is run.
+The same as a file for `--config`. Says what can't be said in one command (a space from a file) as a file to write first. Nothing
+here is run.
 """
 
 import json
@@ -10,6 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from policysearch.ledger import StudyRecord
+from searchspaces.errors import BadInput
+from searchspaces.yaml_text import yaml_lines
 
 SWITCHES = {"trim": "--trim", "any_budget": "--any-budget", "skip_bad": "--skip-bad"}
 NEGATED = {"calibrate": "--no-calibration"}
@@ -45,25 +48,45 @@ def again(study: StudyRecord, trials: int, tested: bool) -> Again | None:
     return Again(_wrapped(words), False, files, note)
 
 
+def wishes_file(study: StudyRecord, trials: int) -> str:
+    """The study's wishes as a file for `search --config`. BadInput where they can't be said in one."""
+    wishes = dict(study.wishes)
+    if not wishes:
+        raise BadInput(f"study {study.name!r}: an earlier policysearch made it and kept none of its wishes; write the file anew")
+    if "objective" in wishes:
+        raise BadInput(
+            f"study {study.name!r}: its trainer is a function of your own ({wishes['objective']}), which no file can hold; its"
+            f" report has the Python lines: policysearch report {study.name} -o report.html"
+        )
+    said = {option.removeprefix("--"): True if value is None else value for option, value in _wished(wishes)}
+    return "\n".join(yaml_lines(said | {"trials": trials, "study": study.name})) + "\n"
+
+
 def _options(wishes: Mapping[str, Any]) -> Iterator[str]:
     """The wishes that are not the usual ones, as words of a command line; the data first."""
+    for option, value in _wished(wishes):
+        yield from (option,) if value is None else (option, _said(option, value))
+
+
+def _wished(wishes: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """The options and their values, as kept; None for a switch."""
     for name in dict.fromkeys((*FIRST, *wishes)):
         value = wishes.get(name)
         if value is None or value == USUAL.get(name):
             continue
         if name in SWITCHES:
-            yield from [SWITCHES[name]] if value else []
+            yield from [(SWITCHES[name], None)] if value else []
         elif name in NEGATED:
-            yield from [] if value else [NEGATED[name]]
+            yield from [] if value else [(NEGATED[name], None)]
         else:
-            yield from (f"--{name.replace('_', '-')}", _said(name, value))
+            yield f"--{name.replace('_', '-')}", value
 
 
-def _said(name: str, value: Any) -> str:
+def _said(option: str, value: Any) -> str:
     """An option's value as text."""
-    if name == "space" and isinstance(value, Mapping):
+    if option == "--space" and isinstance(value, Mapping):
         return SPACE_FILE
-    if name == "recipe" and isinstance(value, Mapping):
+    if option == "--recipe" and isinstance(value, Mapping):
         return ",".join(f"{field}={_field(of)}" for field, of in value.items())
     return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 

@@ -4,15 +4,10 @@ The same call goes on with what is unfinished and repeats nothing that is in the
 process is searching, and whatever would leave a study that nobody can finish.
 """
 
-import os
-import signal
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
 
 from policysearch.conclusion import still_to_test, write_policy
 from policysearch.confirming import confirm_and_disclose
@@ -39,6 +34,7 @@ from policysearch.nets import check_net
 from policysearch.room import in_words, make_room
 from policysearch.samplers import make_sampler
 from policysearch.selection import best_trial
+from policysearch.stopping import termination_interrupts
 from policysearch.study import Study
 from policysearch.wished import Wished, driver_for, prepared_images, wished
 from searchspaces.engines.choosing import fused_here
@@ -48,11 +44,6 @@ from searchspaces.families import find_family
 from searchspaces.words import counted
 from trials.compiling import compiled_beside
 
-if TYPE_CHECKING:
-    from types import FrameType
-
-STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-UNSET = (signal.SIG_DFL, signal.default_int_handler)
 COMPILING = "the first trial waits while the augmentation kernels are compiled, once for this machine: about half a minute"
 
 
@@ -90,7 +81,7 @@ def search(study: Study, trials: int, listener: Listener, test: bool, extend: st
     require_place(study.checkpoints)
     check_net(study)
     enqueued = read_policies(study.enqueue)
-    with _termination_interrupts(), home.keeping_kernels():
+    with termination_interrupts(), home.keeping_kernels():
         prepared = prepared_images(study, home.root, listener, test)
         ledger = Ledger.open(home.ledger_url)
         if prepared is not None and (removed := make_room(home, ledger)):
@@ -231,33 +222,3 @@ def _outcome(course: Course, resumed: bool) -> Outcome:
     path = course.home.study_directory(study.name) / "policy.json"
     figure = claim.figure if claim else None
     return Outcome(study.name, judge(ledger, study), free, trials, path, figure, resumed, tuple(course.notes))
-
-
-@contextmanager
-def _termination_interrupts() -> Iterator[None]:
-    """Inside, SIGTERM and a terminal that closes stop a search in good order, as Ctrl-C does; a second signal stops it at once.
-
-    The first raises KeyboardInterrupt, or SystemExit with the exit code that tells the signal. Workers end with this process.
-    What the caller has set for a signal, or that it is ignored (as nohup does), stays. Only the main thread may say so.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    came: list[int] = []
-
-    def stop(signum: int, frame: "FrameType | None") -> NoReturn:
-        came.append(signum)
-        if len(came) > 1:
-            with suppress(OSError):
-                os.write(2, b"policysearch: stopped at once; the same command goes on from there\n")
-            os._exit(128 + signum)
-        raise KeyboardInterrupt if signum == signal.SIGINT else SystemExit(128 + signum)
-
-    before = {signum: handler for signum in STOPPING if (handler := signal.getsignal(signum)) in UNSET}
-    for signum in before:
-        signal.signal(signum, stop)
-    try:
-        yield
-    finally:
-        for signum, handler in before.items():
-            signal.signal(signum, handler)

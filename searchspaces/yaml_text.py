@@ -1,4 +1,4 @@
-"""YAML as text from outside: the one reader of it, as strict as that of JSON.
+"""YAML as text from outside: the one reader of it, as strict as that of JSON; and a writer of what that reads.
 
 Plain scalars mean what they look like: numbers as in JSON and Python (`1e-3` and `.5` too), `true`, `false`, `null`; all else is
 text, so that `no` is no truth value. Refuses aliases and anchors, tags, keys given twice, several documents, more than 1 MiB,
@@ -6,9 +6,11 @@ deep nesting, and what may or may not be a number (`010`, `12:30`, `0x10`). The 
 library constructs nothing.
 """
 
+import json
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -53,6 +55,34 @@ def read_yaml_mapping(path: str | PathLike[str], thing: str, of_what: str) -> di
     if not isinstance(content, dict):
         raise BadInput(f"{thing}: {shown(content)}; allowed is a mapping {of_what}")
     return content
+
+
+def yaml_lines(value: Any, indent: str = "") -> Iterator[str]:
+    """A value of JSON as lines that `parse_yaml` reads as the same value: a key a line, text in quotes where it needs them."""
+    if isinstance(value, Mapping) and value:
+        for key, part in value.items():
+            yield from _under(f"{indent}{_written(str(key))}:", part, indent)
+    elif isinstance(value, list | tuple) and any(isinstance(part, Mapping | list | tuple) for part in value):
+        for part in value:
+            yield from _under(f"{indent}-", part, indent)
+    else:
+        yield f"{indent}{_written(value)}"
+
+
+def _under(head: str, part: Any, indent: str) -> Iterator[str]:
+    lines = list(yaml_lines(part, indent + "  "))
+    yield from [f"{head} {lines[0].strip()}"] if len(lines) == 1 and not isinstance(part, Mapping) else [head, *lines]
+
+
+def _written(value: Any) -> str:
+    """A value without mappings in it, on one line; text as it is where the reader takes it for that very text."""
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(json.dumps(part) for part in value)}]"
+    if isinstance(value, str) and value.isprintable():
+        with suppress(BadInput):
+            if parse_yaml(value.encode(), "text") == value:
+                return value
+    return json.dumps({} if isinstance(value, Mapping) else value, allow_nan=False)
 
 
 class _Reader:

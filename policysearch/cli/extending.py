@@ -27,8 +27,8 @@ def extend(study: str, trials: str, home: str | None, quiet: bool, as_json: bool
     \b
     policysearch extend photos-randaugment-0f3a9c21 --trials +50
     """
+    from policysearch.cli.conduct import conduct
     from policysearch.cli.options import open_home, open_study
-    from policysearch.cli.searching import conduct
     from policysearch.extending import study_again
 
     with telling(quiet, as_json) as told:

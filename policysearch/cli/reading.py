@@ -7,6 +7,8 @@ import click
 from policysearch.cli.options import home_option, json_option, open_home, open_study, print_json
 from policysearch.cli.showing import print_study
 from policysearch.cli.standing import standing_facts, standing_lines
+from policysearch.cli.table import print_table
+from searchspaces.json_text import canonical_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -14,7 +16,6 @@ if TYPE_CHECKING:
     from policysearch.home import Home
     from policysearch.ledger import Claim, Ledger, Role, Standing, StudyRecord
 
-MOST_ROWS_FITTED = 500
 UNSCORED = ("rehearsal", "confirmation")  # of a few steps; or of images that were trained on: no error of anything
 ALL_ROLES: "tuple[Role, ...]" = (
     *("baseline", "enqueued", "trial", "rehearsal", "calibration"),
@@ -72,21 +73,29 @@ def status(study: str | None, home: str | None, as_json: bool) -> None:
 
 @click.command()
 @click.argument("study")
+@click.option("--config", is_flag=True, help="Print its wishes as a file for `search --config`, and nothing else.")
 @home_option
 @json_option
-def show(study: str, home: str | None, as_json: bool) -> None:
+def show(study: str, config: bool, home: str | None, as_json: bool) -> None:
     """One study: its verdict, its winner, the baselines, enqueued policies, the test figure, and the wishes it was made with.
 
     With --json one object: what `status --json` says of the study (its verdict and the finalists with it), with winner (the trial
     with which the search ended best, as in `status STUDY --json`, or null), baselines and enqueued (lists of such), test (null
     while the test set is closed, else state, models, wrong, total, error_percent, interval_95_percent, figures of each model,
-    looks_by_other_studies_before) and wishes.
+    looks_by_other_studies_before), wishes, and command: what makes the study again (null where too little was kept of it).
+
+    \b
+    policysearch show photos-randaugment-0f3a9c21 --config > study.yaml
     """
+    from dashboards.command import again, wishes_file
     from policysearch.selection import leader
 
     place = open_home(home)
     ledger, record = open_study(place, study)
     standings = ledger.standings(record.uid)
+    tried = max(1, len({canonical_json(row.params) for row in standings if row.role == "trial"}))
+    if config:
+        return click.echo(wishes_file(record, tried), nl=False)
     trials = _trials_facts(standings, _is_searched(ledger, record, place))
     best = leader(standings)
     facts = _study_facts(ledger, record, place) | {
@@ -95,6 +104,7 @@ def show(study: str, home: str | None, as_json: bool) -> None:
         "enqueued": [trial for trial in trials if trial["role"] == "enqueued"],
         "test": test_facts(ledger.claim(record.uid)),
         "wishes": record.identity,
+        "command": None if (made := again(record, tried, ledger.claim(record.uid) is not None)) is None else made.text,
     }
     if as_json:
         return print_json(facts)
@@ -182,41 +192,6 @@ def test_facts(claim: "Claim | None") -> dict[str, Any] | None:
 
 def _frozen_by(claim: "Claim") -> dict[str, Any]:
     return {"looks_by_other_studies_before": claim.looks_before, "models": list(claim.models)}
-
-
-def print_table(columns: list[str], rows: list[dict[str, Any]]) -> None:
-    """A plain table: as wide as it needs to be where it's piped, as the window where it's read (if it has few rows)."""
-    from rich.console import Console
-    from rich.table import Table
-
-    if len(rows) > MOST_ROWS_FITTED:
-        return _print_long_table(columns, rows)
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=250)
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for column in columns:
-        table.add_column(_heading(column), overflow="fold")
-    for row in rows:
-        table.add_row(*(_cell(row, column) for column in columns))
-    console.print(table, highlight=False, markup=False)
-    return None
-
-
-def _print_long_table(columns: list[str], rows: list[dict[str, Any]]) -> None:
-    """The same without a look at the window, which would take seconds for thousands of rows."""
-    cells = [[_heading(column) for column in columns], *([_cell(row, column) for column in columns] for row in rows)]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    lines = ("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in cells)
-    click.echo("\n".join(lines))
-
-
-def _heading(column: str) -> str:
-    return column.replace("_percent", " %").replace("_", " ")
-
-
-def _cell(row: dict[str, Any], column: str) -> str:
-    return "" if row.get(column) is None else str(row[column])
 
 
 def _study_facts(ledger: "Ledger", record: "StudyRecord", home: "Home") -> dict[str, Any]:

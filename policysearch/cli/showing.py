@@ -26,8 +26,19 @@ def print_study(facts: Mapping[str, Any]) -> None:
     _print_finalists(facts["verdict"])
     _print_test(facts)
     _line("files", facts["directory"], wrap=False)
+    _print_command(facts)
     for name, wish in facts["wishes"].items():
         _print_wish(name, wish)
+
+
+def _print_command(facts: Mapping[str, Any]) -> None:
+    """What makes the study again, in the columns that it has: it is there to be copied."""
+    if facts["command"] is None:
+        return
+    for place, line in enumerate(facts["command"].splitlines()):
+        _line("" if place else "command", line, wrap=False)
+    if facts["command"].startswith("policysearch "):
+        _line("", f"(the same as a file: policysearch show {facts['study']} --config)", wrap=False)
 
 
 def _print_how_it_went(facts: Mapping[str, Any]) -> None:

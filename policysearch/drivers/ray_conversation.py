@@ -105,7 +105,9 @@ class Conversation:
     # What Tune tells.
 
     def started(self, trial_id: str) -> None:
-        """A worker has taken up the trial."""
+        """A worker has taken up the trial. Of one that is over for us Tune may still have news, here and below: it is none."""
+        if trial_id not in self._tasks:
+            return
         self._started_at[trial_id], self._failed_starts = self._clock(), 0
         uid = self._tasks[trial_id].trial_uid
         if uid not in self._given_up:
@@ -113,6 +115,8 @@ class Conversation:
 
     def reported(self, trial_id: str, result: dict[str, Any]) -> None:
         """The trial has ended an epoch, or its worker says why it doesn't run it."""
+        if trial_id not in self._tasks:
+            return
         if "epoch" in result:
             uid = self._tasks[trial_id].trial_uid
             self._listener(Event("epoch", uid, result["epoch"], result["wrong"], result["images"]))
@@ -128,7 +132,8 @@ class Conversation:
 
         What is given up has its result before that, which its next worker finds.
         """
-        task = self._tasks[trial_id]
+        if (task := self._tasks.get(trial_id)) is None:
+            return False
         uid, reason = task.trial_uid, self._reasons.pop(trial_id, "") or self._hung(trial_id, task) or reason
         self._lapsed_since.pop(trial_id, None)
         self._count_failed_start(trial_id, reason, with_node)
@@ -161,7 +166,8 @@ class Conversation:
 
         One that `lost` has not given up was still to start, on a worker that nobody could reach: it goes to another worker.
         """
-        task = self._tasks.pop(trial_id)
+        if (task := self._tasks.pop(trial_id, None)) is None:
+            return
         self._lapsed_since.pop(trial_id, None)
         self._started_at.pop(trial_id, None)
         refusal = self._refused.pop(trial_id, None)

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 from policysearch.drivers import Event, Listener, Task, TaskSource
 from policysearch.drivers.execution import usable_cores
-from policysearch.drivers.ray_cluster import joined, own_cluster
+from policysearch.drivers.ray_cluster import joined
 from policysearch.drivers.ray_conversation import Conversation
 from policysearch.drivers.ray_door import Address, answers, open_door
 from policysearch.drivers.ray_environment import environment
+from policysearch.drivers.ray_here import own_cluster
 from searchspaces.errors import PolicysearchError
 from trials.places import is_url
 

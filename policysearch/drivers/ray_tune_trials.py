@@ -20,6 +20,7 @@ from ray.tune.search import Searcher
 
 from policysearch.drivers import Later
 from policysearch.drivers.ray_node import Common, run_task
+from searchspaces.errors import PolicysearchError
 from searchspaces.json_text import one_line
 
 # The last is what is said of a worker that nobody can reach and whose node is not yet known to be gone.
@@ -151,16 +152,24 @@ class WhenRaised(tune.Stopper):
 
 
 def fit(conversation: Ends, common: Common, at_once: int, gpus_per_trial: float, directory: str) -> None:
-    """Run the conversation to its end, `at_once` trials at a time; Tune's own files go to `directory`."""
+    """Run the conversation to its end, `at_once` trials at a time; Tune's own files go to `directory`.
+
+    PolicysearchError where Tune itself fails again and again. A conversation that has raised is to be closed, which says why.
+    """
     for restart in range(RESTARTS + 1):
         try:
             with _silent_tune(), _patient_starts():
                 _tuner(conversation, common, at_once, gpus_per_trial, f"{directory}/{restart}").fit()
             return
-        except RuntimeError as error:
-            if conversation.raised is not None or restart == RESTARTS:
-                raise
-            conversation.keeping(conversation.begun_again, one_line(str(error), 200))
+        except Exception as error:  # Tune's or Ray's: what the conversation raises is kept in it, and told when it is closed
+            if conversation.raised is not None:
+                return
+            if restart == RESTARTS:
+                raise PolicysearchError(
+                    f"Ray Tune stumbled {RESTARTS + 1} times ({_reason(str(error))}); what is finished is kept: the same command"
+                    " goes on"
+                ) from error
+            conversation.keeping(conversation.begun_again, _reason(str(error)))
 
 
 def _tuner(conversation: Ends, common: Common, at_once: int, gpus_per_trial: float, directory: str) -> tune.Tuner:

@@ -70,11 +70,11 @@ def test_a_search_that_is_stopped_ends_its_workers_says_how_to_go_on_and_keeps_w
 
 def test_a_signal_that_is_ignored_stays_ignored(tmp_path: Path) -> None:
     """As nohup does it: the search must not undo that."""
-    from policysearch.search import _termination_interrupts
+    from policysearch.stopping import termination_interrupts
 
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        with _termination_interrupts():
+        with termination_interrupts():
             assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
             os.kill(os.getpid(), signal.SIGHUP)
             assert signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL

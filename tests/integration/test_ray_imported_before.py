@@ -10,8 +10,8 @@ import pytest
 SCRIPT = """
 import json, os
 import ray
-from policysearch.drivers.ray_cluster import own_cluster
 from policysearch.drivers.ray_environment import environment
+from policysearch.drivers.ray_here import own_cluster
 said = []
 for _ in range(2):
     with environment(True), own_cluster(1) as cores:

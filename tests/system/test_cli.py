@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -130,19 +131,27 @@ def result_of(out: str) -> str:
 
 @pytest.mark.slow
 def test_other_wishes_under_a_name_are_refused_with_the_wish(typed: Type, tmp_path: Path) -> None:
-    data = write_bars(tmp_path / "bars.npz")
-    wishes = ("search", "--data", data, "--trials", 1, "--study", "bars", *SEARCH_ALONE_OPTIONS)
-    assert typed(*wishes, "--epochs", 1)[0] == 0
-    code, _, err = typed(*wishes, "--epochs", 2)
+    write_bars(tmp_path / "bars.npz")
+    wishes = tmp_path / "study.yaml"
+    wishes.write_text("data: bars.npz\ntrials: 1\nstudy: bars\nepochs: 1\nno-calibration: true\nfinalists: 0\n")
+    assert typed("search", "--config", wishes)[0] == 0
+    code, _, err = typed("search", "--epochs", 2, "--config", wishes)
     assert (code, err.count("\n")) == (3, 1)
     assert "epochs was 1, now 2" in err
+    wishes.write_text(typed("show", "bars", "--config")[1])
+    code, out, err = typed("search", "--config", wishes)
+    assert code == 0, err
+    assert "The best policy found" in out, "the file that a study gives is of that very study"
 
 
-def test_wishes_that_can_not_be(refused: Callable[..., None], tmp_path: Path) -> None:
+def test_wishes_that_can_not_be(refused: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     data = write_bars(tmp_path / "bars.npz")
     refused(2, ("nowhere", "neither a folder"), "search", "--data", tmp_path / "nowhere")
     refused(2, ("--data", "empty", "a .npz"), "search", "--data", "")
-    refused(2, ("'auto'", "ray start"), "search", "--data", data, "--driver", "ray", "--address", "auto")
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))  # and doesn't listen; a Ray cluster that happens to run here is not this one
+        monkeypatch.setenv("RAY_ADDRESS", f"127.0.0.1:{nobody.getsockname()[1]}")
+        refused(2, ("'auto'", "ray start"), "search", "--data", data, "--driver", "ray", "--address", "auto")
     refused(2, ("space", "'frob'", "randaugment"), "search", "--data", data, "--space", "frob")
     refused(2, ("trials", "0", "1 to"), "search", "--data", data, "--trials", 0)
     refused(2, ("sampler", "'frob'", "tpe"), "search", "--data", data, "--sampler", "frob")

@@ -83,10 +83,14 @@ def understand(source: Source) -> Material:
 
 def lasting_data(data: str) -> str:
     """What `--data` says, so that it means the same in another working directory: a path made absolute."""
+    return str(Path(data).expanduser().absolute()) if is_place(data, Path()) else data
+
+
+def is_place(data: str, folder: Path) -> bool:
+    """Whether what `--data` says is a path, a relative one beginning at `folder`, and no name of a set or function."""
     if data in NAMED or data.startswith(torchvision_sets.PREFIX):
-        return data
-    path = Path(data).expanduser()
-    return data if functions.is_function_name(data) and not path.exists() else str(path.absolute())
+        return False
+    return not functions.is_function_name(data) or (folder / Path(data).expanduser()).exists()
 
 
 def _understood(source: Source) -> Material:

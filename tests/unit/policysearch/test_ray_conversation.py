@@ -218,3 +218,15 @@ def test_when_tune_begins_again_what_was_under_way_is_given_out_again(scene: Cal
     uid = played.begin("a")
     played.talk.begun_again("a node died")
     assert {played.begin("b"), played.begin("c")} == {uid, "trial00001"}
+
+
+def test_news_of_a_trial_that_is_over_is_none(scene: Callable[..., Scene]) -> None:
+    played = scene(2)
+    played.begin("a")
+    played.finish("a")
+    played.talk.started("a")
+    played.talk.reported("a", {"epoch": 1, "wrong": 1, "images": 2})
+    assert not played.talk.lost("a", "its actor died", with_node=False)
+    played.talk.ended("a", "its actor died")
+    played.talk.step()
+    assert (played.source.log, played.events) == (["given 0", "finished 0"], [])
