@@ -10,8 +10,8 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from dashboards.drawing import NARROW, WIDE, Shape
-from dashboards.findings import duration
 from policysearch.judging.in_words import percent
+from searchspaces.phrases import duration
 
 
 def templates() -> Environment:

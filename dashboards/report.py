@@ -9,24 +9,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
+from dashboards.cards import cards
 from dashboards.classes import class_names, class_rows, classes_svg, classes_words
 from dashboards.command import again
 from dashboards.contenders import Contenders, confusions, contenders
 from dashboards.costs import cost_facts, cost_rows, cost_words
 from dashboards.drawing import palette, style_of
 from dashboards.figures import comparison_svg, curves_svg, finalists_svg
-from dashboards.findings import (
-    advice,
-    budget_rows,
-    cards,
-    finalist_rows,
-    finalists_heading,
-    headline,
-    recommended,
-    rows_of_test,
-    stale_figure,
-    sureness,
-)
+from dashboards.findings import advice, finalist_rows, finalists_heading, headline, recommended, rows_of_test, stale_figure
 from dashboards.galleries import drawn_scene, galleries
 from dashboards.heat_map import heat_map, heat_map_svg, heat_map_words
 from dashboards.importance import importance_of, importance_svg, importance_words
@@ -35,6 +25,7 @@ from dashboards.leaks import leaks_section
 from dashboards.making import making
 from dashboards.page import both_widths, templates
 from dashboards.queries import StudyView, caveat, read_study
+from dashboards.sureness import budget_rows, sureness
 from policysearch.home import Home
 from policysearch.ledger import Ledger, Role, TrialRecord
 from searchspaces.errors import BadInput

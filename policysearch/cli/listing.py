@@ -66,7 +66,7 @@ def _domain_facts(domain: "Domain") -> dict[str, Any]:
 
 
 def _size(fact: dict[str, Any]) -> str:
-    from searchspaces.words import counted
+    from searchspaces.phrases import counted
 
     if not fact["dimensions"]:
         return "not for colour images"

@@ -11,7 +11,7 @@ from policysearch.course.plan import LONGER
 from policysearch.course.planned import PlannedTraining
 from policysearch.judgement import calibration
 from policysearch.setting import Setting
-from searchspaces.words import counted
+from searchspaces.phrases import counted
 
 NOTHING, STRONG = "none", "trivialaugment-wide"
 ANY_BUDGET = "any_budget"

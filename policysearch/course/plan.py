@@ -17,10 +17,9 @@ from policysearch.course.rehearsing import STEPS
 from policysearch.ledger import Role, Standing
 from policysearch.rungs import EarlyStopping
 from policysearch.setting import Setting
-from policysearch.spare_time import duration
+from searchspaces.phrases import counted, duration
 from searchspaces.policy_json import digest
 from searchspaces.space import RECIPE
-from searchspaces.words import counted
 from trials.rehearsal import trial_seconds
 from trials.values import TrialResult
 
