@@ -20,7 +20,7 @@ from searchspaces.errors import BadInput
 from searchspaces.json_text import one_line
 from trials.seeds import derive_seed, numpy_generator
 from trials.spans import Spans
-from trials.values import Epoch, TrialResult
+from trials.values import Counts, Epoch, Score, TrialResult
 
 if TYPE_CHECKING:
     from searchspaces.arrays import ImageBatch
@@ -171,14 +171,8 @@ def run_objective(
     """
     heard, spans = _Heard(on_epoch), Spans()
     context = _context(spec, heard.hear, directory)
-    score, error = None, None
     with spans.timed("total"):
-        try:
-            score = read_score(fn(context))
-        except (NotWhole, BadInput) as refused:
-            error = one_line(str(refused), LONGEST_REASON)
-        except (Exception, SystemExit) as failure:  # whatever a stranger's code raises is its trial's failure, and no more
-            error = reason_of(failure, fn)
+        score, error = _called(fn, context)
     if heard.raised is not None:
         raise heard.raised
     if error is None and context._complaint is not None:
@@ -193,6 +187,16 @@ def run_objective(
         environment=_environment(),
         engine="+".join(sorted(context._ran)),
     )
+
+
+def _called(fn: Callable[[Context], Any], context: Context) -> tuple[Score | Counts | None, str | None]:
+    """The score that the function returns, or why there is none."""
+    try:
+        return read_score(fn(context)), None
+    except (NotWhole, BadInput) as refused:
+        return None, one_line(str(refused), LONGEST_REASON)
+    except (Exception, SystemExit) as failure:  # whatever a stranger's code raises is its trial's failure, and no more
+        return None, reason_of(failure, fn)
 
 
 class _Heard:

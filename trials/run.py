@@ -30,7 +30,8 @@ from trials.reasons import reason_of
 from trials.recipes import check_recipe
 from trials.rehearsal import check_steps
 from trials.seeds import torch_generator
-from trials.sharing import Share, shared
+from trials.share import Share
+from trials.sharing import shared
 from trials.so_far import SoFar
 from trials.spans import Spans
 from trials.stopping import stops_after
@@ -81,16 +82,17 @@ def run_trial(
             error = str(failure)
         except (NotFinite, MemoryError, RuntimeError) as failure:
             error = f"epoch {len(epochs) + 1} of {epochs_of(spec)}: {reason_of(failure)}"
+    scored, weights_sha256 = (None, None) if trained is None else trained
     return TrialResult(
         trial_uid=spec.trial_uid,
         status="failed" if trained is None else "done",
         epochs=tuple(epochs),
-        score=None if trained is None else trained[0],
+        score=scored,
         error=error,
         span_seconds=spans.seconds,
         environment=surroundings,
         engine=engine_name(so_far.ran),
-        weights_sha256=None if trained is None else trained[1],
+        weights_sha256=weights_sha256,
     )
 
 
@@ -134,18 +136,12 @@ def _train_and_keep(
     # The training part's of the study, whatever is trained on here: all nets of a study are shown images alike.
     seen_by = meta["mean"], meta["std"]
 
-    def begun() -> Trainer:
-        model, normaliser = _fresh_model(spec, train), Normaliser(*seen_by, spec.recipe)
-        return Trainer(model, train, normaliser, spec.recipe, passes(spec, spec.budget_epochs), spans, so_far.ran, share)
-
     def scoring(views: str) -> Score:
         return score(trainer.net, held, spec.recipe, *seen_by, views, share)
 
     with spans.timed("setup"):
         train, held = cheaper_parts(*open_parts(Path(spec.data.directory), spec.split), spec)
-        trainer = begun()
-        if not so_far.resume(trainer):
-            trainer = begun()
+        trainer = _begun(spec, train, Normaliser(*seen_by, spec.recipe), so_far, share)
         share.require_alike(len(so_far.epochs), spec.recipe.device)
     for number in range(1 + len(so_far.epochs), 1 + epochs_of(spec)):
         loss = fmean(trained_epoch(trainer, spec, each, train, spans, share.rank) for each in passes_of(spec, number))
@@ -161,6 +157,17 @@ def _train_and_keep(
         if number < epochs_of(spec):
             so_far.keep(trainer)
     return scored, None if weights_path is None else _kept(trainer.net, weights_path)
+
+
+def _begun(spec: TrialSpec, train: Split, normaliser: Normaliser, so_far: SoFar, share: Share) -> Trainer:
+    """The training at its beginning, or where the attempt before this one was killed."""
+
+    def fresh() -> Trainer:
+        model, epochs = _fresh_model(spec, train), passes(spec, spec.budget_epochs)
+        return Trainer(model, train, normaliser, spec.recipe, epochs, so_far.spans, so_far.ran, share)
+
+    trainer = fresh()
+    return trainer if so_far.resume(trainer) else fresh()
 
 
 def _kept(model: nn.Module, weights_path: Location) -> str:

@@ -1,4 +1,4 @@
-"""Commands that list what exists: families of policies, published policies, ops, this machine.
+"""Commands that list what exists: families of policies, a recipe's fields, published policies, ops, this machine.
 
 They read, and change nothing; `doctor --clean` alone removes what can be made again.
 """
