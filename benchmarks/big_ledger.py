@@ -16,7 +16,7 @@ from sqlalchemy import create_engine
 from policysearch import Study
 from policysearch.home import Home
 from policysearch.ledger import Ledger, tables
-from policysearch.ledger.records import result_row, trial_row
+from policysearch.ledger.rows import result_row, trial_row
 from searchspaces.policy_json import digest, policy_to_dict
 from searchspaces.space import Real, SearchSpace
 from searchspaces.spaces import PHOTO_BASE, build_space

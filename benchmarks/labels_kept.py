@@ -16,7 +16,7 @@ import matplotlib
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from policysearch.campaign import Setting
+from policysearch.setting import Setting
 from policysearch.trimming import concerning, cut_of, strengths_to_ask, what_breaks
 from searchspaces.families.fixed import baselines
 from searchspaces.policy import Policy

@@ -19,10 +19,10 @@ from searchspaces.families.fixed import trivialaugment_wide
 from searchspaces.families.randaugment import randaugment
 from searchspaces.families.ranges import BESIDE, CUTOUT_GREY
 from searchspaces.levels import level_value, rounded, scale_ops
+from searchspaces.phrases import counted
 from searchspaces.policy import Base, Branch, Choice, Constant, Distribution, Levels, Policy, Step
 from searchspaces.policy_json import PolicyFile, write_policy_file
 from searchspaces.spaces import build_space
-from searchspaces.words import counted
 from searchspaces.zoo import ZOO_DIRECTORY
 
 OPS = {

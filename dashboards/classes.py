@@ -16,7 +16,7 @@ from policysearch.home import Home
 from policysearch.judging.in_words import percent
 from policysearch.statistics import resolvable_difference
 from searchspaces.errors import BadInput
-from searchspaces.words import counted
+from searchspaces.phrases import counted
 from trials.data import open_split
 
 MOST_DRAWN = 20

@@ -8,8 +8,8 @@ from typing import Any
 
 from dashboards.making import SPLITS
 from dashboards.transfer import Side
-from policysearch.judging.in_words import listed
 from searchspaces.json_text import canonical_json
+from searchspaces.phrases import listed
 
 SAME = "Images, splits, net, recipe and epochs are the same: errors can be compared across the studies."
 SHOWN_HEX = 12

@@ -12,7 +12,7 @@ from dashboards.compare_figures import MOST_SHARED, differences_svg, orders_svg
 from dashboards.comparing import Comparison
 from dashboards.figures import comparison_svg, finalists_svg
 from dashboards.findings import finalist_rows, finalists_heading
-from dashboards.report import _both, _environment
+from dashboards.page import both_widths, templates
 from dashboards.transfer import Side
 from searchspaces.errors import BadInput
 from searchspaces.whole_files import write_whole
@@ -23,7 +23,7 @@ SHARED_SHOWN = 200
 
 def write_comparison(comparison: Comparison, path: Path) -> None:
     """Write the page to `path`, whole or not at all. BadInput for a path that can't be written to."""
-    page = _environment().get_template("compare.html.j2").render(_content(comparison))
+    page = templates().get_template("compare.html.j2").render(_content(comparison))
     try:
         write_whole(path, page.encode("utf-8"))
     except OSError as error:
@@ -39,9 +39,9 @@ def _content(comparison: Comparison) -> dict[str, Any]:
         "differing": comparison.differing or (SAME,),
         "questions": comparison.questions,
         "in_words": IN_WORDS,
-        "differences": _both(partial(differences_svg, sides)) if any(map(_has_difference, sides)) else None,
+        "differences": both_widths(partial(differences_svg, sides)) if any(map(_has_difference, sides)) else None,
         "figures": [(side.title, *_own(side)) for side in sides],
-        "orders": _both(partial(orders_svg, shared, sides)) if shared else None,
+        "orders": both_widths(partial(orders_svg, shared, sides)) if shared else None,
         "orders_left_out": max(0, len(shared) - MOST_SHARED),
         "shared": shared[:SHARED_SHOWN],
         "shared_left_out": max(0, len(shared) - SHARED_SHOWN),
@@ -59,8 +59,8 @@ def _own(side: Side) -> tuple[list[tuple[str, str]] | None, str]:
     """A study's figure, wide and narrow, and what it shows: its finalists, else its search's best and baselines."""
     if finalist_rows(side.view):
         said = "Filled marks were searched, open ones are free baselines."
-        return _both(partial(finalists_svg, side.view)), f"{finalists_heading(side.view)}. {said}"
+        return both_widths(partial(finalists_svg, side.view)), f"{finalists_heading(side.view)}. {said}"
     if side.view.best is None:
         return None, "No trial has succeeded yet."
     said = "The search: validation error of one training each, of its best policy and the free baselines. In the band two errors"
-    return _both(partial(comparison_svg, side.view)), f"{said} are not told apart."
+    return both_widths(partial(comparison_svg, side.view)), f"{said} are not told apart."

@@ -1,19 +1,16 @@
 """A sheet of small pictures in rows, with words: a heading, a label beside each row, a caption under each picture.
 
 Lays out and writes; it knows no policy and no op. Pixels of small pictures are enlarged as squares, never smoothed; large ones
-are reduced. No word is ever cut: one that is wider than its picture goes on in the next line.
+are reduced. No word is ever cut: one that is wider than its picture goes on in the next line (`wrapping`).
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 
-import matplotlib
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
+from dashboards.wrapping import font, wrapped
 from trials.data.pictures import shown
 
 TILE_PX = 112  # the least side of a picture: narrower ones leave captions no room
@@ -25,7 +22,6 @@ HANG = "\N{NO-BREAK SPACE}" * 3
 LETTERS, HEADING_LETTERS = 12, 17
 INK, PAPER, PALE = (26, 26, 26), (255, 255, 255), (107, 107, 107)
 Colour = tuple[int, int, int]
-_SEAMS = re.compile(r"(?<=[:_/-])|(?<=[a-z])(?=[A-Z])")
 
 
 @dataclass(frozen=True)
@@ -49,12 +45,12 @@ def contact_sheet(rows: Sequence[Row], heading: str = "", words: str = "", label
     tile_px = max(tile_side(max(tile.pixels.shape[1:])) for row in rows for tile in row.tiles)
     columns = max(len(row.tiles) for row in rows)
     width = 2 * MARGIN_PX + label_px + columns * (tile_px + GAP_PX) - GAP_PX
-    paragraph = _wrapped(words, width - 2 * MARGIN_PX, LETTERS)
+    paragraph = wrapped(words, width - 2 * MARGIN_PX, LETTERS)
     top = MARGIN_PX + (HEADING_LETTERS + 10 if heading else 0) + (LINE_PX * len(paragraph) + GAP_PX if words else 0)
     laid = [_laid(row, tile_px, label_px) for row in rows]
     canvas = Image.new("RGB", (width, top + sum(height for height, *_ in laid) + MARGIN_PX - GAP_PX), PAPER)
     pen = ImageDraw.Draw(canvas)
-    pen.text((MARGIN_PX, MARGIN_PX - 2), heading, fill=INK, font=_font(HEADING_LETTERS, True))
+    pen.text((MARGIN_PX, MARGIN_PX - 2), heading, fill=INK, font=font(HEADING_LETTERS, True))
     _lines(pen, (MARGIN_PX, top - LINE_PX * len(paragraph) - GAP_PX), paragraph, PALE)
     for row, (height, label, captions) in zip(rows, laid, strict=True):
         _draw_row(canvas, row, top, tile_px, label_px, label, captions)
@@ -83,8 +79,8 @@ def enlarged(pixels: np.ndarray, tile_px: int = TILE_PX) -> Image.Image:
 
 def _laid(row: Row, tile_px: int, label_px: int) -> tuple[int, list[list[str]], list[list[str]]]:
     """The height of a row with the gap below, its label's lines (one list for each of its texts), its captions' lines."""
-    label = [_wrapped(text, label_px - GAP_PX, LETTERS, bold=not place) for place, text in enumerate(row.label)]
-    captions = [[line for text in tile.caption for line in _wrapped(text, tile_px, LETTERS, hang=HANG)] for tile in row.tiles]
+    label = [wrapped(text, label_px - GAP_PX, LETTERS, bold=not place) for place, text in enumerate(row.label)]
+    captions = [[line for text in tile.caption for line in wrapped(text, tile_px, LETTERS, hang=HANG)] for tile in row.tiles]
     below = max((len(lines) for lines in captions), default=0)
     return max(tile_px + 3 + LINE_PX * below, LINE_PX * sum(map(len, label))) + GAP_PX, label, captions
 
@@ -107,38 +103,6 @@ def _lines(pen: ImageDraw.ImageDraw, place: tuple[int, int], lines: Sequence[str
     """Write lines one below the other from `place`, their upper left; where the next one would stand."""
     x, y = place
     for line in lines:
-        pen.text((x, y), line, fill=ink, font=_font(LETTERS, bold))
+        pen.text((x, y), line, fill=ink, font=font(LETTERS, bold))
         y += LINE_PX
     return y
-
-
-def _wrapped(text: str, width: int, letters: int, bold: bool = False, hang: str = "") -> list[str]:
-    """The text in lines no wider than `width`, all but the first begun with `hang`.
-
-    Broken at spaces; a word that is wider by itself, inside: after its marks and before its capitals, or else anywhere.
-    """
-    font, lines, line = _font(letters, bold), [], ""
-    for word in text.split(" "):  # not at a no-break space
-        if line and font.getlength(f"{line} {word}") <= width:
-            line = f"{line} {word}"
-            continue
-        lines += [line] if line else []
-        line = hang + word if lines else word
-        while font.getlength(line) > width and len(line) > (first := len(hang) if lines else 0) + 1:
-            place = _break(line, width, font, first)
-            lines, line = [*lines, line[:place]], hang + line[place:]
-    return [*lines, line] if line else lines
-
-
-def _break(line: str, width: int, font: ImageFont.FreeTypeFont, first: int) -> int:
-    """Where to break a word that is wider than the line, at least one letter after `first`: at a colon if there is one."""
-    fits = next(end for end in range(len(line), first, -1) if end == first + 1 or font.getlength(line[:end]) <= width)
-    inside = [match.start() for match in _SEAMS.finditer(line) if first < match.start() <= fits]
-    colons = [place for place in inside if line[place - 1] == ":"]
-    return (colons or inside or [fits])[-1]
-
-
-@cache
-def _font(letters: int, bold: bool = False) -> ImageFont.FreeTypeFont:
-    name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
-    return ImageFont.truetype(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / name, letters)

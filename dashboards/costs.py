@@ -7,9 +7,8 @@ money, and of a GPU's share only what is recorded.
 from statistics import median
 from typing import Any
 
-from dashboards.findings import duration
 from dashboards.queries import StudyView
-from searchspaces.words import counted
+from searchspaces.phrases import counted, duration
 
 GPUS_PER_TRIAL = 0.25  # what a search gives a trial of ours on a GPU where nothing else was wished
 

@@ -23,9 +23,9 @@ from dashboards.queries import Row, StudyView
 from policysearch.judging.in_words import percent
 from searchspaces.errors import BadInput
 from searchspaces.limiting import limited_space, recorded_cut
+from searchspaces.phrases import counted
 from searchspaces.policy_json import digest
 from searchspaces.spaces import usual_base
-from searchspaces.words import counted
 
 OPS, LEVEL = "ops", "level"  # RandAugment's N and M
 WORDS = {OPS: "ops an image (N)", LEVEL: "level (M)"}

@@ -9,7 +9,7 @@ from typing import Any
 from dashboards.drawing import FAINT, INK, Shape, axes_of, short, svg
 from dashboards.queries import Row, StudyView
 from policysearch.samplers.importance import FANOVA, PED_ANOVA, Importance, importance
-from searchspaces.words import counted
+from searchspaces.phrases import counted
 
 MOST_BARS = 12
 ENOUGH = 50  # trials: with fewer, both methods are hints

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Any
 
-from dashboards.findings import duration
 from dashboards.queries import StudyView
 from policysearch.ledger import TrialRecord
+from searchspaces.phrases import duration
 from searchspaces.space_words import parameters_in_words
 
 Headed = list[tuple[str, list[tuple[str, str]]]]

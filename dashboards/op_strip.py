@@ -28,7 +28,7 @@ def op_strip(ops: Sequence[Op], image: Images) -> Image.Image:
     Ops borrowed from another library, which its name and a colon say, come last.
     """
     shown = sorted((op for op in ops if op.accepts(image.shape[1])), key=lambda op: (":" in op.name, op.name))
-    rows = [Row(_label(op, image.shape[1]), _tiles(op, image)) for op in shown]
+    rows = [Row(op_label(op, image.shape[1]), op_tiles(op, image)) for op in shown]
     left_out = [op.name for op in ops if op not in shown]
     words = (
         "Each op from its weakest to its strongest value, by the widest published range, or the op's limits where there is none. "
@@ -63,7 +63,8 @@ def _between(parameter: Parameter, end: float, steps: int) -> list[float]:
     return [parameter.identity + (end - parameter.identity) * share for share in shares]
 
 
-def _tiles(op: Op, image: Images) -> list[Tile]:
+def op_tiles(op: Op, image: Images) -> list[Tile]:
+    """The image (uint8, (1, channels, height, width)) after the op at each of its `strengths`, the value below."""
     values = strengths(op, max(image.shape[2:]))
     rows = [(value, *op.identity[1:]) for value in values]
     plan = Plan(
@@ -78,7 +79,7 @@ def _tiles(op: Op, image: Images) -> list[Tile]:
     return [Tile(pixels, (text,)) for pixels, text in zip(changed, captions, strict=True)]
 
 
-def _label(op: Op, channels: int) -> tuple[str, ...]:
+def op_label(op: Op, channels: int) -> tuple[str, ...]:
     """Name, strength with its unit, the other parameters, and what the picture can't say."""
     parameter = op.strength
     told = [op.name]

@@ -17,7 +17,7 @@ from policysearch.ledger import Claim, Figure, Ledger, Role, Standing, StudyReco
 from policysearch.selection import short_trials, winner
 from policysearch.statistics import disagreement, resolvable_difference, wilson_interval
 from searchspaces.errors import BadInput, NoTrialSucceeded
-from searchspaces.words import counted
+from searchspaces.phrases import counted, listed
 from trials.values import Counts, Score
 
 Status: TypeAlias = Literal["done", "failed", "unfinished", "waiting", "promoted", "stopped"]
@@ -197,7 +197,7 @@ def _can_be_told(comparisons: tuple[Comparison, ...], best: Row) -> str:
     if needed == 0:
         return f"It gets the same ones of {best.total:,} validation images right as {others}: nothing tells them apart. "
     undecided = [f"“{comparison.baseline.name}”" for comparison in comparisons if not comparison.can_be_told]
-    verdict = f"it is not told apart from {_listed(undecided)}" if undecided else f"it is further than that from {others}"
+    verdict = f"it is not told apart from {listed(undecided)}" if undecided else f"it is further than that from {others}"
     return f"{best.total:,} validation images show differences of about {points(needed)} and more: {verdict}. "
 
 
@@ -250,7 +250,3 @@ def _status(trial: TrialRecord, short: Literal["promoted", "stopped"] | None) ->
 
 def _score(trial: TrialRecord) -> Score | Counts | None:
     return trial.result.score if trial.result else None
-
-
-def _listed(names: list[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

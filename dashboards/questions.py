@@ -8,11 +8,12 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from dashboards.comparability import SHOWN_HEX
-from dashboards.findings import FinalistRow, duration, finalist_rows, headline, rows_of_test
+from dashboards.findings import FinalistRow, finalist_rows, headline, rows_of_test
 from dashboards.making import SPLITS
 from dashboards.queries import Row, StudyView
 from dashboards.transfer import Side
-from policysearch.judging.in_words import counted, percent, points
+from policysearch.judging.in_words import percent, points
+from searchspaces.phrases import counted, duration
 
 
 class Cell(NamedTuple):

@@ -5,41 +5,28 @@ are escaped wherever they stand; the page's content security policy lets nothing
 """
 
 import json
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
+from dashboards.cards import cards
 from dashboards.classes import class_names, class_rows, classes_svg, classes_words
 from dashboards.command import again
 from dashboards.contenders import Contenders, confusions, contenders
 from dashboards.costs import cost_facts, cost_rows, cost_words
-from dashboards.drawing import NARROW, WIDE, Shape, palette, style_of
+from dashboards.drawing import palette, style_of
 from dashboards.figures import comparison_svg, curves_svg, finalists_svg
-from dashboards.findings import (
-    advice,
-    budget_rows,
-    cards,
-    duration,
-    finalist_rows,
-    finalists_heading,
-    headline,
-    recommended,
-    rows_of_test,
-    stale_figure,
-    sureness,
-)
+from dashboards.findings import advice, finalist_rows, finalists_heading, headline, recommended, rows_of_test, stale_figure
 from dashboards.galleries import drawn_scene, galleries
 from dashboards.heat_map import heat_map, heat_map_svg, heat_map_words
 from dashboards.importance import importance_of, importance_svg, importance_words
 from dashboards.labels_kept import labels_section
 from dashboards.leaks import leaks_section
 from dashboards.making import making
+from dashboards.page import both_widths, templates
 from dashboards.queries import StudyView, caveat, read_study
+from dashboards.sureness import budget_rows, sureness
 from policysearch.home import Home
-from policysearch.judging.in_words import percent
 from policysearch.ledger import Ledger, Role, TrialRecord
 from searchspaces.errors import BadInput
 from searchspaces.json_text import pretty_json
@@ -64,7 +51,7 @@ def write_report(ledger: Ledger, home: Home, study_name: str, path: Path) -> Non
 
 def _page(view: StudyView, home: Home, ledger: Ledger) -> bytes:
     """The page with the largest pictures that it has room for."""
-    template, content = _environment().get_template("report.html.j2"), _content(view, home, ledger)
+    template, content = templates().get_template("report.html.j2"), _content(view, home, ledger)
     found, page = contenders(view, ledger), b""
     for largest_px in PICTURES_PX:
         page = template.render(content | _pictures(view, home, found, largest_px)).encode("utf-8")
@@ -85,13 +72,13 @@ def _content(view: StudyView, home: Home, ledger: Ledger) -> dict[str, Any]:
         "advice": advice(view),
         "finalists": finalists,
         "finalists_heading": finalists_heading(view),
-        "finalists_figure": _both(partial(finalists_svg, view)) if finalists else None,
+        "finalists_figure": both_widths(partial(finalists_svg, view)) if finalists else None,
         "tests": rows_of_test(view),
         "stale": stale_figure(view),
         "sureness": sureness(view),
         "budget": budget_rows(view),
         "caveat": caveat(view),
-        "comparison": _both(partial(comparison_svg, view)) if view.best else None,
+        "comparison": both_widths(partial(comparison_svg, view)) if view.best else None,
         "use": recommended(view),
         "files": _files(view, ledger, home.study_directory(view.study.name)),
         "rows": ranked[:TRIALS_SHOWN],
@@ -126,13 +113,13 @@ def _why(view: StudyView, home: Home, found: Contenders, ledger: Ledger) -> dict
     counts = confusions(found, view, ledger)
     rows = () if counts is None else class_rows(counts, class_names(view, home))
     return {
-        "heat_map": None if grid is None else (_both(partial(heat_map_svg, grid)), heat_map_words(grid)),
-        "importance": None if weights is None else (_both(partial(importance_svg, weights)), importance_words(weights)),
+        "heat_map": None if grid is None else (both_widths(partial(heat_map_svg, grid)), heat_map_words(grid)),
+        "importance": None if weights is None else (both_widths(partial(importance_svg, weights)), importance_words(weights)),
         "classes": rows,
-        "classes_figure": _both(partial(classes_svg, rows, found, view)) if rows else None,
+        "classes_figure": both_widths(partial(classes_svg, rows, found, view)) if rows else None,
         "classes_words": classes_words(rows, found, counts.seeds) if counts and rows else [],
         "contenders": found,
-        "curves": _both(partial(curves_svg, view)) if any(row.curve for row in view.rows) else None,
+        "curves": both_widths(partial(curves_svg, view)) if any(row.curve for row in view.rows) else None,
     }
 
 
@@ -152,11 +139,6 @@ def _data_directory(view: StudyView) -> str | None:
     """Where the study's images were prepared, as its trials name it."""
     data = None if view.best_trial is None else view.best_trial.spec["data"]
     return None if data is None else str(data["directory"])
-
-
-def _both(draw: Callable[[Shape], str]) -> list[tuple[str, str]]:
-    """A figure as SVG, for desks and for phones."""
-    return [("wide", draw(WIDE)), ("narrow", draw(NARROW))]
 
 
 def _files(view: StudyView, ledger: Ledger, study_directory: Path) -> list[tuple[str, str]]:
@@ -183,15 +165,3 @@ def _policy_json(view: StudyView, trial: TrialRecord, path: Path) -> str:
         pass
     origin = {"study": view.study.name, "trial": {"uid": trial.trial_uid, "number": trial.number}}
     return pretty_json({"schema": SCHEMA, "policy": policy, "provenance": origin})
-
-
-def _environment() -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"percent": percent, "duration": duration, "thousands": lambda number: f"{number:,}"}
-    return environment

@@ -11,10 +11,11 @@ from itertools import combinations
 from typing import Any, NamedTuple
 
 from dashboards.queries import StudyView
-from policysearch.judging.in_words import counted, listed, percent
+from policysearch.judging.in_words import percent
 from policysearch.judging.ranking import FEWEST, kendall_tau, tau_interval
 from policysearch.ledger import Standing, TrialRecord
 from searchspaces.json_text import canonical_json
+from searchspaces.phrases import counted, listed
 
 NOTHING = "none"  # the worst nearly everywhere: it would make any two orders look alike
 RECIPE = "recipe."

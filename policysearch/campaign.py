@@ -17,62 +17,15 @@ from policysearch.drivers.limits import usual_limit
 from policysearch.history import History, Row
 from policysearch.kept_weights import KeptWeights
 from policysearch.ledger import ENQUEUED, Ledger, Role, Standing, StudyRecord
-from policysearch.rungs import ETA, EarlyStopping
 from policysearch.samplers import Sampler, key_of
+from policysearch.setting import Setting
 from policysearch.spare_time import SpareTime
 from policysearch.specs import placed, training_in_words, trial_spec, trial_uid_for
-from searchspaces.errors import BadInput
 from searchspaces.policy import Policy
 from searchspaces.policy_json import digest
-from searchspaces.space import SearchSpace
 from trials.failpoints import reach
-from trials.values import DataRef, Recipe
 
 LABEL_PARAMS = 3
-
-
-@dataclass(frozen=True)
-class Setting:
-    """What all trials of a study share, what it searches, and the policies by label that are run beside.
-
-    `rungs` are the numbers of epochs that a searched policy may train for, ascending to `budget_epochs`; of each the best
-    `1 / eta` go on; `by` says what the lower ones have less of (`policysearch.rungs`). Where `objective` names a trainer of the
-    user's own, `data` may be None. A trial that takes longer than `limit_seconds` hangs; None leaves it to `usual_limit`.
-    """
-
-    space: SearchSpace
-    baselines: Mapping[str, Policy]
-    recipe: Recipe
-    data: DataRef | None
-    seed: int
-    budget_epochs: int
-    enqueued: Mapping[str, Policy] = field(default_factory=dict)
-    rungs: tuple[int, ...] = ()
-    eta: int = ETA
-    objective: str | None = None
-    limit_seconds: float | None = None
-    by: str = "epochs"
-
-    @property
-    def early_stopping(self) -> EarlyStopping:
-        """The rungs, of which there is at least the last."""
-        return EarlyStopping(self.rungs or (self.budget_epochs,), self.eta, self.by)
-
-    def epochs_trained(self, budget_epochs: int, told: int) -> int:
-        """How many of its epochs a finished trial has trained: all, but where patience may have ended it those it has told of."""
-        may_end = self.objective is None and self.recipe.patience_epochs > 0
-        return told if may_end and told else budget_epochs
-
-    def epochs_of(self, row: Standing) -> int:
-        """The same of a trial that the ledger has."""
-        return self.epochs_trained(row.budget_epochs, row.epochs)
-
-    def overrides(self, params: Mapping[str, Any]) -> dict[str, Any]:
-        """What of the recipe is another at a point of the space; nothing for params that are no point of it."""
-        try:
-            return self.space.recipe_overrides(params)
-        except BadInput:
-            return {}
 
 
 @dataclass(frozen=True)

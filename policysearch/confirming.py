@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
-from policysearch.campaign import Setting
 from policysearch.conclusion import write_policy
 from policysearch.course.plan import measured_pace
 from policysearch.course.planned import ALL_ROLES, PlannedTraining, run_planned
@@ -27,6 +26,7 @@ from policysearch.judging import Arm
 from policysearch.kept_weights import CONFIRMATION, WEIGHTS, KeptWeights, note_place, place_of
 from policysearch.ledger import SEARCHED, Claim, Figure, Ledger, StudyRecord, TrialRecord
 from policysearch.selection import best_trial
+from policysearch.setting import Setting
 from searchspaces.errors import BadInput, NoTrialSucceeded
 from searchspaces.limiting import limited_space, recorded_cut
 from searchspaces.policy_json import policy_from_dict

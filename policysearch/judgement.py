@@ -106,7 +106,7 @@ def judge(ledger: "Ledger", study: StudyRecord) -> Judgement:
         return judging.by_the_test(claim.figure)
     if judging.too_short:
         return judging.without_a_winner()
-    if rows.finalists and not rows.missing_finalists() and rows.runs():
+    if rows.finalists and not rows.finalists.missing() and rows.finalists.runs():
         return judging.by_the_finalists(interrupted=claim is not None)
     return judging.by_the_search()
 
@@ -140,13 +140,14 @@ class _Judging:
             verdict = Verdict("unfinished", f"No verdict yet: {began}{label}.")
         else:
             verdict = Verdict("no-finalists", f"No verdict: no finalists were trained{label}, which flatters it.")
-        arm = None if self._best is None else self._rows.arm(self._best)
+        arm = None if self._best is None else self._rows.arms.of(self._best)
         return self._judgement(self._beside.put(verdict), arm)
 
     def by_the_finalists(self, interrupted: bool) -> Judgement:
         """All finalists are through; the test images have not spoken."""
         because = self._why_unconfirmed(interrupted)
-        winner, baseline, verdict = chosen(tuple(self._rows.runs().values()), self._rows.design(), self._noise, because)
+        finalists = self._rows.finalists
+        winner, baseline, verdict = chosen(tuple(finalists.runs().values()), finalists.design(), self._noise, because)
         against = None if baseline is None else baseline.arm
         return self._judgement(self._beside.put(verdict), winner.arm, against, stage="finalists")
 
@@ -171,9 +172,9 @@ class _Judging:
         figure: dict[str, Any] | None = None,
         stage: Stage = "search",
     ) -> Judgement:
-        design = self._rows.design()
-        finalists = tuple(summarised(runs, design, self._noise) for runs in self._rows.runs().values())
-        trial = None if winner is None else self._rows.whole(winner.trial_uid)
+        design = self._rows.finalists.design()
+        finalists = tuple(summarised(runs, design, self._noise) for runs in self._rows.finalists.runs().values())
+        trial = None if winner is None else self._rows.arms.whole(winner.trial_uid)
         doubtful = () if winner is None else doubts(self._rows.scores(winner))
         verdict = replace(verdict, sentence=" ".join((verdict.sentence, *doubtful)))
         sizes = resolution(self._noise, self._rows.sizes())

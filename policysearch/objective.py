@@ -4,19 +4,18 @@ Whole images are the only truth: a function that returns anything else, or raise
 Importing this module doesn't import torch, and neither does running a function that asks for nothing that needs it.
 """
 
-import math
-import operator
 import platform
 import sys
 import tempfile
-import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from policysearch.answers import NotWhole, read_epoch, read_score
 from policysearch.packing import name_of, pack, unpack
+from policysearch.trainer_reasons import LONGEST_REASON, reason_of
 from searchspaces.errors import BadInput
 from searchspaces.json_text import one_line
 from trials.seeds import derive_seed, numpy_generator
@@ -33,13 +32,6 @@ if TYPE_CHECKING:
     from trials.data import Split
 
 __all__ = ["Context", "StudyData", "name_of", "pack", "run_objective", "unpack"]
-
-ALLOWED = "allowed are (wrong, total) in whole images, or one bool for each validation image (True = right)"
-LONGEST_REASON = 400
-
-
-class NotWhole(Exception):
-    """What a function returned or reported is not a count of images; the message says what is allowed, in one line."""
 
 
 @dataclass(frozen=True)
@@ -147,7 +139,7 @@ class Context:
         can't be counts of images fails the trial when the function is over.
         """
         try:
-            heard = _epoch(epoch, wrong, total, train_loss)
+            heard = read_epoch(epoch, wrong, total, train_loss)
         except NotWhole as refused:
             self._complaint = self._complaint or str(refused)
             return
@@ -179,14 +171,8 @@ def run_objective(
     """
     heard, spans = _Heard(on_epoch), Spans()
     context = _context(spec, heard.hear, directory)
-    score, error = None, None
     with spans.timed("total"):
-        try:
-            score = _score(fn(context))
-        except (NotWhole, BadInput) as refused:
-            error = one_line(str(refused), LONGEST_REASON)
-        except (Exception, SystemExit) as failure:  # whatever a stranger's code raises is its trial's failure, and no more
-            error = _reason(failure, fn)
+        score, error = _called(fn, context)
     if heard.raised is not None:
         raise heard.raised
     if error is None and context._complaint is not None:
@@ -201,6 +187,16 @@ def run_objective(
         environment=_environment(),
         engine="+".join(sorted(context._ran)),
     )
+
+
+def _called(fn: Callable[[Context], Any], context: Context) -> tuple[Score | Counts | None, str | None]:
+    """The score that the function returns, or why there is none."""
+    try:
+        return read_score(fn(context)), None
+    except (NotWhole, BadInput) as refused:
+        return None, one_line(str(refused), LONGEST_REASON)
+    except (Exception, SystemExit) as failure:  # whatever a stranger's code raises is its trial's failure, and no more
+        return None, reason_of(failure, fn)
 
 
 class _Heard:
@@ -235,82 +231,6 @@ def _context(spec: Mapping[str, Any], hear: Callable[[Epoch], None], directory: 
         _hear=hear,
         _directory=directory,
     )
-
-
-def _epoch(number: int, wrong: int, total: int, train_loss: float | None) -> Epoch:
-    said = f"report(epoch={number!r}, wrong={wrong!r}, total={total!r})"
-    counts = _whole(number), _whole(wrong), _whole(total)
-    if counts[0] is None or counts[1] is None or counts[2] is None or counts[0] < 1 or not 0 <= counts[1] <= counts[2] != 0:
-        raise NotWhole(f"{one_line(said, 120)}: allowed are whole numbers, epoch from 1 and wrong from 0 to total")
-    loss = None if train_loss is None else float(train_loss)
-    return Epoch(counts[0], loss if loss is not None and math.isfinite(loss) else None, counts[1], counts[2])
-
-
-def _score(returned: Any) -> Score | Counts:
-    """What the function returned as a score. Raises NotWhole for all that is no count of whole images."""
-    if isinstance(returned, Score | Counts):
-        return returned
-    right = _bits(returned)
-    if right:
-        return Counts(right.count(False), len(right), right)
-    pair = [_whole(value) for value in returned] if isinstance(returned, Sequence) and len(returned) == 2 else [None, None]
-    wrong, total = pair
-    if wrong is None or total is None:
-        raise NotWhole(f"the objective returned {_shown(returned)}: {ALLOWED}")
-    if not 0 <= wrong <= total or total == 0:
-        raise NotWhole(f"the objective returned {_shown(returned)}: {wrong} wrong of {total} images is impossible; {ALLOWED}")
-    return Counts(wrong, total)
-
-
-def _bits(returned: Any) -> tuple[bool, ...] | None:
-    """One bool an image, from a list, a numpy array or a tensor; None for anything else."""
-    if str(getattr(returned, "dtype", "")).rpartition(".")[2] == "bool" and getattr(returned, "ndim", 0) == 1:
-        return tuple(map(bool, returned.tolist()))
-    if isinstance(returned, list | tuple) and all(_is_bool(bit) for bit in returned):
-        return tuple(map(bool, returned))
-    return None
-
-
-def _is_bool(value: Any) -> bool:
-    return isinstance(value, bool) or (type(value).__name__ in ("bool_", "bool") and getattr(value, "ndim", 1) == 0)
-
-
-def _whole(value: Any) -> int | None:
-    """A whole number, whichever library's; None for anything else, True and False included."""
-    if _is_bool(value):
-        return None
-    try:
-        return operator.index(value)
-    except (TypeError, ValueError):
-        return None
-
-
-def _shown(value: Any) -> str:
-    try:
-        return one_line(" ".join(repr(value).split()), 60)
-    except Exception:  # a stranger's object may not even have a text
-        return f"a {type(value).__name__}"
-
-
-def _reason(failure: BaseException, fn: Callable[..., Any]) -> str:
-    """One line for what the function raised: memory said plainly, all else by type and message, and where in the user's file."""
-    names = {kind.__name__ for kind in type(failure).__mro__}
-    message = " ".join(str(failure).split())
-    if "OutOfMemoryError" in names:
-        return f"out of memory on the GPU; give smaller batches, or fewer trials a GPU ({one_line(message, 120)})"
-    if isinstance(failure, MemoryError) or "can't allocate memory" in message:
-        return "out of memory; give smaller batches or images"
-    if "AcceleratorError" in names or (isinstance(failure, RuntimeError) and message.startswith("CUDA error")):
-        return f"the GPU failed ({one_line(message, 160)}); a label out of range is the usual cause{_place(failure, fn)}"
-    said = f"{type(failure).__name__}: {message}" if message else type(failure).__name__
-    return one_line(said, LONGEST_REASON - 80) + _place(failure, fn)
-
-
-def _place(failure: BaseException, fn: Callable[..., Any]) -> str:
-    """The last line of the function's own file that the failure came through, as " (train.py, line 12)"."""
-    file = getattr(getattr(fn, "__code__", None), "co_filename", None)
-    lines = [frame.lineno for frame in traceback.extract_tb(failure.__traceback__) if frame.filename == file]
-    return f" ({Path(str(file)).name}, line {lines[-1]})" if lines else ""
 
 
 def _environment() -> dict[str, str]:

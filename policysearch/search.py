@@ -41,7 +41,7 @@ from searchspaces.engines.choosing import fused_here
 from searchspaces.engines.fused.keeping import anything_kept
 from searchspaces.errors import BadInput, NoTrialSucceeded, PolicysearchError
 from searchspaces.families import find_family
-from searchspaces.words import counted
+from searchspaces.phrases import counted
 from trials.compiling import compiled_beside
 
 COMPILING = "the first trial waits while the augmentation kernels are compiled, once for this machine: about half a minute"

@@ -90,12 +90,3 @@ class SpareTime:
         for epochs in self._given.values():
             heapq.heapreplace(free, free[0] + self._expected(epochs))
         return free[0]
-
-
-def duration(seconds: float) -> str:
-    """A length of time in words fit for a line: "40 s", "7 min", "3.5 h"."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    if seconds < 5400:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h"

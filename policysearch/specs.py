@@ -14,7 +14,7 @@ from searchspaces.words import policy_in_words
 from trials.values import TrialSpec
 
 if TYPE_CHECKING:
-    from policysearch.campaign import Setting
+    from policysearch.setting import Setting
 
 
 def trial_uid_for(study_uid: str, number: int) -> str:

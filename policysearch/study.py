@@ -1,49 +1,32 @@
 """What a user wishes a search to be. Holds no state: that is rows of the ledger, under the study's name.
 
-The wishes that results depend on are the study's identity; whoever repeats the name with another identity is refused. How
-much to run, and where, is free to change from one run to the next.
+The wishes that results depend on are the study's identity (`policysearch.identity`); whoever repeats the name with another one is
+refused. How much to run, and where, is free to change from one run to the next. Refuses wishes that can't be (`wish_checks`).
 """
 
-import hashlib
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike, fspath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from policysearch.packing import name_of
-from policysearch.rungs import read_early_stopping
-from searchspaces.errors import BadInput, StudyMismatch
-from searchspaces.json_text import canonical_json, one_line
-from searchspaces.views import named_views
+from policysearch.wish_checks import check_count, check_wishes
 
 if TYPE_CHECKING:
-    from policysearch.campaign import Setting
     from policysearch.drivers import Listener
-    from policysearch.ledger import StudyRecord
     from policysearch.objective import Context
     from policysearch.search import Outcome
     from searchspaces.limiting import Limits
     from searchspaces.recipe_wishes import RecipeWish
-    from trials.data import Prepared, Source
+    from trials.data import Source
 
-DRIVERS = ("local", "ray")
-CURES = ("drop-exact", "drop-from-train", "report", "refuse")
-MOST_CHANNELS = 64
-SPACE_FILES = (".yaml", ".yml")
 # The wishes that are kept for `extend` as they are.
 KEPT_WISHES = (
     *("image_size", "train_images", "val_images", "val_folder", "epochs", "sampler", "early_stopping", "seed"),
     *("max_trial_minutes", "gpus_per_trial", "channels", "domain", "groups", "duplicates", "views", "trim"),
     *("finalists", "finalist_seeds", "calibrate", "any_budget", "batch_images", "columns", "levels", "skip_bad"),
 )
-OBJECTIVE = "validation error of the last epoch"
-# What a recipe owes to the machine the study began on, not to a wish: no part of a study's name, and kept when the study goes on.
-MACHINE_PARTS = ("precision", "channels_last", "device")
-MOST_DIFFERENCES = 3
-MOST_GPUS = 64  # of a trial
-LONGEST_SPACE = 40  # letters of a study's made-up name
 
 
 @dataclass(frozen=True)
@@ -58,10 +41,11 @@ class Study:
     defaults to data, space and a part of the identity's hash.
 
     What makes the result one to believe: `groups` (images that belong together: "column", "folder:N" or "regex:PATTERN"),
-    `duplicates` (one of `CURES`), `trim` (cut the space to strengths that keep the labels), `views` (test-time augmentation;
-    several names with commas are searched) are part of the identity, and so is `recipe`, how it is trained: "FIELD=VALUE,...", a
-    YAML file's path or what it holds (docs/recipes.md), and the net: `model` (a name, or a function of channels and classes),
-    `weights` that it starts from (a file, or "torchvision:TAG") and `batch_images` (docs/models.md). Not part of it: `calibrate`
+    `duplicates` ("drop-exact", "drop-from-train", "report" or "refuse"), `trim` (cut the space to strengths that keep the
+    labels), `views` (test-time augmentation; several names with commas are searched) are part of the identity, and so is
+    `recipe`, how it is trained: "FIELD=VALUE,...", a YAML file's path or what it holds (docs/recipes.md), and the net: `model` (a
+    name, or a function of channels and classes), `weights` that it starts from (a file, or "torchvision:TAG") and
+    `batch_images` (docs/models.md). Not part of it: `calibrate`
     (whether the budget is checked first), `any_budget` (go on where it was found too short), `finalists` (how many of the best
     searched policies are trained again; 0: none, and no verdict) and `finalist_seeds` (how many times each).
 
@@ -124,66 +108,7 @@ class Study:
     checkpoints: str | PathLike[str] | None = None
 
     def __post_init__(self) -> None:
-        check_count("epochs", self.epochs, 1, 100_000)
-        check_count("seed", self.seed, 0, 2**53)
-        check_count("finalists", self.finalists, 0, 100)
-        check_count("finalist_seeds", self.finalist_seeds, 1, 100)
-        named_views(self.views)
-        if self.duplicates not in CURES:
-            raise BadInput(f"duplicates {self.duplicates!r}: allowed are {', '.join(CURES)}")
-        if self.batch_images is not None:
-            check_count("batch_images", self.batch_images, 2, 65_536)
-        if self.workers is not None:
-            check_count("workers", self.workers, 1, 100_000)
-        if isinstance(self.enqueue, str) or not all(isinstance(source, str) for source in self.enqueue):
-            raise BadInput(f"enqueue {self.enqueue!r}: allowed is a list of zoo:NAME and paths of policy files")
-        if self.driver not in DRIVERS:
-            raise BadInput(f"driver {self.driver!r}: allowed are {', '.join(DRIVERS)}")
-        if self.address is not None and self.driver != "ray":
-            raise BadInput(f"address {self.address!r}: it is a Ray cluster's; give it with driver ray, or leave it out")
-        for limit in ("max_hours", "max_trial_minutes"):
-            length = getattr(self, limit)
-            if length is not None and not length > 0:
-                raise BadInput(f"{limit} {length}: allowed is a number above 0; leave it out for no limit")
-        share = self.gpus_per_trial
-        if share is not None and not (0 < share <= 1 or (1 < share <= MOST_GPUS and share == int(share))):
-            allowed = f"above 0, at most 1 (0.25 puts four trials on a GPU), and whole numbers to {MOST_GPUS} (2: one over two)"
-            raise BadInput(f"gpus_per_trial {share}: allowed is {allowed}")
-        stopping = read_early_stopping(self.early_stopping, self.epochs)
-        if self.objective is not None and stopping.by != "epochs":
-            raise BadInput(
-                f"early stopping {self.early_stopping!r}: your function trains on its own images; leave by={stopping.by} out"
-            )
-        if self.domain is not None or self.forbid:
-            self.limits("photos")
-        _ = self.recipe_wish
-        self._check_what_trains()
-
-    def _check_what_trains(self) -> None:
-        if self.data is None and self.objective is None:
-            raise BadInput("data: none given; give images, or an objective: a function of your own that trains")
-        if self.objective is not None:
-            name_of(self.objective)
-            if self.checkpoints is not None:
-                raise BadInput("checkpoints: your function's nets are its own, and it keeps them; leave it out, or the objective")
-            if self.trim:
-                raise BadInput("trim: only our own net says which strengths keep the labels; leave it out, or the objective")
-            if self.views != "identity":
-                raise BadInput(f"views {self.views!r}: your function scores its images itself; leave them out, or the objective")
-            if self.model != "small" or self.weights is not None or self.batch_images is not None:
-                raise BadInput(
-                    "model, weights, batch_images: your function has a net of its own; leave them out, or the objective"
-                )
-            if self.recipe is not None:
-                raise BadInput(
-                    "recipe: your function trains by a recipe of its own; leave it out, or search fields in a space file"
-                )
-        if self.channels is not None and self.data is not None:
-            raise BadInput(
-                f"channels {self.channels!r}: the data says it; leave it out, or leave the data out and give an objective"
-            )
-        if self.channels is not None and self.channels not in range(1, MOST_CHANNELS + 1):
-            raise BadInput(f"channels {self.channels!r}: allowed are 1 to {MOST_CHANNELS}")
+        check_wishes(self)
 
     def source(self) -> "Source":
         """The data wishes, as preparing takes them."""
@@ -214,55 +139,6 @@ class Study:
         from searchspaces.recipe_wishes import read_recipe
 
         return read_recipe(self.recipe)
-
-    def identity(self, prepared: "Prepared | None", setting: "Setting") -> dict[str, Any]:
-        """All that the study's results depend on, as JSON values; without what a study of one's own trainer lacks."""
-        from searchspaces.policy_json import digest
-
-        limits = self.limits("photos" if prepared is None else prepared.domain)
-        identity = {
-            "epochs": self.epochs,
-            "sampler": self.sampler,
-            "seed": self.seed,
-            "objective": setting.objective or OBJECTIVE,
-            **({"limits": limits.to_dict()} if limits.cut else {}),
-            "space": setting.space.to_dict(),
-            "baselines": {label: digest(policy) for label, policy in setting.baselines.items()},
-        }
-        if prepared is not None:
-            identity |= {
-                "splits": dict(prepared.counts),
-                "fingerprints": dict(prepared.fingerprints),
-                "image": {name: getattr(prepared, name) for name in ("channels", "height", "width")}
-                | {"domain": limits.domain.name},
-                "data": {"name": prepared.name, "fingerprint": prepared.fingerprint},
-                "groups": self.groups,
-                "duplicates": self.duplicates,
-                "test": prepared.heldout_fingerprint,
-            }
-            if self.levels is not None:
-                identity["levels"] = self.levels
-        else:
-            identity["image"] = {"channels": self.channels or 3, "domain": limits.domain.name}
-        if setting.objective is None:
-            identity["recipe"] = setting.recipe.to_dict()
-            identity["trim"] = self.trim
-        if self.early_stopping is not None:
-            identity["early_stopping"] = setting.early_stopping.to_dict()
-        return identity
-
-    def name_for(self, identity: Mapping[str, Any], data_name: str) -> str:
-        """The study's name: the wished one, or data-space-8 hex of the identity (without what the machine decided)."""
-        if self.name is not None:
-            return self.name
-        named = dict(identity)
-        if "recipe" in named:
-            of_machine = {*MACHINE_PARTS} - {*self.fixed_parts}
-            named["recipe"] = {part: value for part, value in named["recipe"].items() if part not in of_machine}
-        fingerprint = hashlib.sha256(canonical_json(named).encode()).hexdigest()[:8]
-        wish = self.space_wish if isinstance(self.space_wish, str) else str(identity["space"]["name"])
-        space = re.sub(r"[^A-Za-z0-9+]+", "-", Path(wish).stem if wish.endswith(SPACE_FILES) else wish)[:LONGEST_SPACE]
-        return f"{data_name}-{space}-{fingerprint}"
 
     @property
     def fixed_parts(self) -> tuple[str, ...]:
@@ -318,34 +194,3 @@ class Study:
         from policysearch.search import search
 
         return search(self, 0, listener or (lambda event: None), test, extend=str(trials))
-
-
-def check_count(name: str, value: int, low: int, high: int) -> None:
-    """Raise BadInput unless `value` is a whole number from `low` to `high`."""
-    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        raise BadInput(f"{name} {value!r}: allowed is a whole number from {low} to {high}")
-
-
-def check_same(record: "StudyRecord", identity: Mapping[str, Any]) -> None:
-    """Raise StudyMismatch, naming the wishes that differ, unless the recorded study is the one wished for."""
-    differences = list(_differences("", record.identity, identity))
-    if not differences:
-        return
-    more = f"; {len(differences) - MOST_DIFFERENCES} more differ" if len(differences) > MOST_DIFFERENCES else ""
-    named = "; ".join(f"{name} was {_short(old)}, now {_short(new)}" for name, old, new in differences[:MOST_DIFFERENCES])
-    cure = "repeat the old wishes, or give another name"
-    raise StudyMismatch(f"study {record.name!r}: exists with other wishes: {named}{more}; {cure}")
-
-
-def _differences(name: str, old: Any, new: Any) -> Iterator[tuple[str, Any, Any]]:
-    """Name, old and new value of all that differs, in the order of the new identity."""
-    if isinstance(old, Mapping) and isinstance(new, Mapping):
-        for key in dict.fromkeys((*new, *old)):
-            yield from _differences(f"{name} {key}".strip(), old.get(key), new.get(key))
-    elif canonical_json(old) != canonical_json(new):
-        yield name, old, new
-
-
-def _short(value: Any) -> str:
-    text = value if isinstance(value, str) else canonical_json(value)
-    return one_line(text[:12] if len(text) == 64 else text, 60)

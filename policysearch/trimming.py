@@ -25,7 +25,7 @@ from trials.seeds import numpy_generator
 from trials.values import TrialSpec
 
 if TYPE_CHECKING:
-    from policysearch.campaign import Setting
+    from policysearch.setting import Setting
 
 LABELS, TRIM = "labels", "trim"
 """The names of the facts: the table of `kept_labels`, and what was cut."""

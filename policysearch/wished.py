@@ -8,16 +8,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from policysearch.campaign import Setting
 from policysearch.drivers import Driver, Listener
 from policysearch.drivers.execution import usable_cores
 from policysearch.enqueued import for_study, not_run_twice
+from policysearch.identity import MACHINE_PARTS, check_same, identity_of, study_name
 from policysearch.ledger import Ledger, StudyRecord
 from policysearch.nets import net_fields, packed_model
 from policysearch.packing import name_of, pack
 from policysearch.preparing import noting
 from policysearch.rungs import read_early_stopping
-from policysearch.study import MACHINE_PARTS, Study, check_same
+from policysearch.setting import Setting
+from policysearch.study import Study
 from searchspaces.errors import BadInput
 from searchspaces.limiting import Limits, check_within, limited_baselines, limited_space
 from searchspaces.policy import Policy
@@ -64,11 +65,11 @@ def wished(study: Study, prepared: Prepared | None, ledger: Ledger, policies: Ma
     StudyMismatch where the ledger has another study of that name.
     """
     setting = _setting(study, prepared)
-    name = study.name_for(study.identity(prepared, setting), _data_name(study, prepared))
+    name = study_name(study, identity_of(study, prepared, setting), _data_name(study, prepared))
     known = ledger.study(name)
     if known is not None and setting.objective is None and "recipe" in known.identity:
         setting = replace(setting, recipe=_as_it_began(setting.recipe, known, study.fixed_parts))
-    identity = study.identity(prepared, setting)
+    identity = identity_of(study, prepared, setting)
     if known is not None:
         check_same(known, identity)
     if setting.objective is None:

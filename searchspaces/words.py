@@ -2,6 +2,7 @@
 
 from searchspaces.ops import find_op
 from searchspaces.ops.op import Parameter
+from searchspaces.phrases import listed
 from searchspaces.policy import Base, Branch, Choice, Distribution, PadCrop, Policy, ResizedCrop, Step, Uniform
 
 _LONGEST_LIST = 20
@@ -90,7 +91,7 @@ def _base_in_words(base: Base) -> str:
     for move, chance in moves.items():
         if chance:
             parts.append(move + (" always" if chance == 1 else f" of {_percent(chance)} of the images"))
-    return _joined(parts)
+    return listed(parts)
 
 
 def _crop_in_words(crop: PadCrop | ResizedCrop) -> str:
@@ -109,15 +110,11 @@ def _last_in_words(policy: Policy) -> str:
     alphas = {"mixup": batch.mixup_alpha, "CutMix": batch.cutmix_alpha}
     mixing = [f"{name} with alpha {alpha:.4g}" for name, alpha in alphas.items() if alpha]
     parts += [" or ".join(mixing)] if mixing else []
-    return f" Last, {_joined(parts)}." if parts else ""
+    return f" Last, {listed(parts)}." if parts else ""
 
 
 def _percent(share: float) -> str:
     return f"{100 * share:g} %"
-
-
-def _joined(parts: list[str]) -> str:
-    return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
 
 
 def _listed(items: list[str]) -> str:
@@ -128,8 +125,3 @@ def _listed(items: list[str]) -> str:
 
 def _capital(sentence: str) -> str:
     return sentence[:1].upper() + sentence[1:]
-
-
-def counted(number: int, thing: str) -> str:
-    """So many of a thing whose plural ends in s: "1 epoch", "30 epochs"."""
-    return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"

@@ -14,7 +14,7 @@ from statistics import quantiles
 from typing import Any
 
 from policysearch.ledger import Ledger, StudyRecord, tables
-from policysearch.ledger.records import trial_row
+from policysearch.ledger.rows import trial_row
 from trials.values import Counts, Epoch, TrialResult
 
 TOTAL = 1000

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from policysearch.ledger import Ledger, StudyRecord, tables
-from policysearch.ledger.records import result_row, trial_row
+from policysearch.ledger.rows import result_row, trial_row
 from trials.values import Epoch, Score, TrialResult
 
 AT_ONCE = 500

@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from policysearch.campaign import Campaign, Setting
+from policysearch.campaign import Campaign
 from policysearch.drivers import LATER, Event, Listener, Task
 from policysearch.home import Home
 from policysearch.kept_weights import KeptWeights
 from policysearch.ledger import Ledger
 from policysearch.samplers import make_sampler
+from policysearch.setting import Setting
 from searchspaces.families.fixed import baselines
 from searchspaces.spaces import PHOTO_BASE, build_space
 from trials.values import DataRef, Epoch, Recipe, Score, TrialResult

@@ -13,10 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from policysearch.campaign import Setting
 from policysearch.home import Home
+from policysearch.identity import identity_of
 from policysearch.ledger import Ledger, Role, StudyRecord, TrialRecord
 from policysearch.selection import winner
+from policysearch.setting import Setting
 from policysearch.study import Study
 from searchspaces.families.fixed import baselines
 from searchspaces.policy import Policy
@@ -87,7 +88,7 @@ class StudyInLedger:
         data = DataRef(str(self.prepared.directory), self.prepared.fingerprint)
         self.setting = Setting(self.space, policies, Recipe(), data, SEED, EPOCHS)
         wishes = Study(source.data, space=space, epochs=EPOCHS, seed=SEED, name=name)
-        identity = wishes.identity(self.prepared, self.setting) | dict(changed or {})
+        identity = identity_of(wishes, self.prepared, self.setting) | dict(changed or {})
         self.study: StudyRecord = self.ledger.create_study(name, identity, wishes.wishes() if wishes_kept else {})
         self.generator = np.random.default_rng(SEED)
         self.difficulty = self.generator.normal(size=self.val_images)  # some images are hard for every policy

@@ -22,7 +22,7 @@ from trials.pixels import ImageStore, Normaliser
 from trials.places import Location
 from trials.recipes import check_recipe
 from trials.seeds import torch_generator
-from trials.sharing import ALONE, Share
+from trials.share import ALONE, Share
 from trials.values import Recipe, Score
 from trials.views import Show, showings
 from trials.weights import load_weights

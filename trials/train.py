@@ -23,7 +23,7 @@ from trials.evaluate import NotFinite, precision
 from trials.optimisers import make_optimiser
 from trials.pixels import ImageStore, Normaliser
 from trials.schedule import learning_rate
-from trials.sharing import ALONE, Share
+from trials.share import ALONE, Share
 from trials.spans import Spans
 from trials.values import Recipe
 

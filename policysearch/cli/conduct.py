@@ -67,7 +67,7 @@ def require_registrable(name: str, study: "Study") -> None:
 
 
 def _say_how_to_go_on(why: str, over: int, go_on: str) -> None:
-    from searchspaces.words import counted
+    from searchspaces.phrases import counted
 
     with suppress(OSError):  # the terminal may be gone
         click.echo(f"\n{why}{counted(over, 'trial')} {'is' if over == 1 else 'are'} finished and kept; {go_on}", err=True)

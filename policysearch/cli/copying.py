@@ -5,7 +5,7 @@ import shlex
 import click
 
 from policysearch.cli.options import home_option, open_home, open_study
-from searchspaces.words import counted
+from searchspaces.phrases import counted
 
 MOST_NAMED = 5
 

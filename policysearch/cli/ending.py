@@ -1,6 +1,6 @@
 """What a search says when it is over: the verdict, what to train with, how sure that is, what was searched, where things are.
 
-The figures and sentences are those of the report (`dashboards.queries`, `dashboards.findings`); nothing is computed here.
+The figures and sentences are those of the report (`dashboards.findings`, `dashboards.sureness`); nothing is computed here.
 """
 
 import textwrap
@@ -9,21 +9,12 @@ from pathlib import Path
 
 import click
 
-from dashboards.findings import (
-    FinalistRow,
-    advice,
-    duration,
-    finalist_rows,
-    finalists_heading,
-    looks_sentence,
-    rows_of_test,
-    stale_figure,
-    sureness,
-)
+from dashboards.findings import FinalistRow, advice, finalist_rows, finalists_heading, rows_of_test, stale_figure
 from dashboards.queries import Row, StudyView, caveat
+from dashboards.sureness import looks_sentence, sureness
 from policysearch.cli.options import line_width, spoken
 from policysearch.judging.in_words import percent
-from searchspaces.words import counted
+from searchspaces.phrases import counted, duration
 
 MOST_FAILURES_SHOWN = 3
 MOST_ENQUEUED_SHOWN = 8

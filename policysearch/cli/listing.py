@@ -1,4 +1,4 @@
-"""Commands that list what exists: families of policies, published policies, ops, this machine.
+"""Commands that list what exists: families of policies, a recipe's fields, published policies, ops, this machine.
 
 They read, and change nothing; `doctor --clean` alone removes what can be made again.
 """
@@ -66,7 +66,7 @@ def _domain_facts(domain: "Domain") -> dict[str, Any]:
 
 
 def _size(fact: dict[str, Any]) -> str:
-    from searchspaces.words import counted
+    from searchspaces.phrases import counted
 
     if not fact["dimensions"]:
         return "not for colour images"

@@ -81,7 +81,7 @@ def _one(name: str, channels: int, classes: int) -> dict[str, Any]:
 
 
 def _print_one(facts: dict[str, Any]) -> None:
-    from searchspaces.words import counted
+    from searchspaces.phrases import counted
 
     channels, classes = counted(facts["channels"], "channel"), f"{facts['classes']} classes"
     click.echo(f"{facts['name']}: {facts['weights']:,} weights, for {channels} and {classes}")

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from searchspaces.words import counted
+from searchspaces.phrases import counted
 
 if TYPE_CHECKING:
     from searchspaces.export.parity import Row

@@ -14,7 +14,7 @@ from policysearch.cli.telling import share_of_a_gpu
 from policysearch.judging.in_words import against, percent
 from policysearch.selection import leader
 from searchspaces.json_text import one_line
-from searchspaces.words import counted
+from searchspaces.phrases import counted
 
 if TYPE_CHECKING:
     from policysearch.ledger import Ledger, Standing, StudyRecord
@@ -61,7 +61,7 @@ def standing_facts(ledger: "Ledger", record: "StudyRecord", rows: "Sequence[Stan
 
 def standing_lines(facts: Mapping[str, Any]) -> list[str]:
     """The same for a person, a line each."""
-    from policysearch.spare_time import duration
+    from searchspaces.phrases import duration
 
     left, hours = facts["seconds_left"], facts["training_hours"]
     lines = [_best(facts)]

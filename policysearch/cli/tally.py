@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from policysearch.judging.in_words import against, percent
-from policysearch.spare_time import duration
-from searchspaces.words import counted
+from searchspaces.phrases import counted, duration
 
 if TYPE_CHECKING:
     from policysearch.drivers import Event

@@ -128,8 +128,7 @@ def _ask(study: str, left: "Ahead", how: Telling) -> None:
 
 def _what_is_ahead(left: "Ahead") -> str:
     """What will be trained before, and about how long that takes."""
-    from policysearch.spare_time import duration
-    from searchspaces.words import counted
+    from searchspaces.phrases import counted, duration
 
     if not left.trainings:
         return f"All models of {' and '.join(left.labels)} are trained.\n"

@@ -5,13 +5,13 @@ plain one with a second seed: where their order or gap moves by more than can be
 short and stops, unless it was told to go on with any. `policysearch.judging` has the rule.
 """
 
-from policysearch.campaign import Setting
 from policysearch.course.chain import Stages
 from policysearch.course.course import Course
 from policysearch.course.plan import LONGER
 from policysearch.course.planned import PlannedTraining
 from policysearch.judgement import calibration
-from searchspaces.words import counted
+from policysearch.setting import Setting
+from searchspaces.phrases import counted
 
 NOTHING, STRONG = "none", "trivialaugment-wide"
 ANY_BUDGET = "any_budget"

@@ -11,21 +11,20 @@ from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from policysearch.campaign import Setting
 from policysearch.course.course import Course
 from policysearch.course.planned import ALL_ROLES
 from policysearch.course.rehearsing import STEPS
 from policysearch.ledger import Role, Standing
 from policysearch.rungs import EarlyStopping
-from policysearch.spare_time import duration
+from policysearch.setting import Setting
+from searchspaces.phrases import counted, duration
 from searchspaces.policy_json import digest
 from searchspaces.space import RECIPE
-from searchspaces.words import counted
 from trials.rehearsal import trial_seconds
 from trials.values import TrialResult
 
 if TYPE_CHECKING:
-    from policysearch.campaign import Setting
+    from policysearch.setting import Setting
 
 LONGER = 3  # how many times the budget the long runs of the calibration have
 MARGIN = 1.1  # of the time that is kept for what follows the search: it can't be had twice

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from policysearch.drivers import Driver, Event, Later, Listener, Task
 from policysearch.drivers.limits import usual_limit
 from policysearch.ledger import Ledger, Role, Standing, StudyRecord, TrialRecord
-from policysearch.ledger.records import point_of
+from policysearch.ledger.rows import point_of
 from policysearch.spare_time import SpareTime
 from policysearch.specs import placed, training_in_words, trial_spec, trial_uid_for
 from searchspaces.policy import Policy
@@ -22,7 +22,7 @@ from trials.places import Location
 from trials.values import TrialResult
 
 if TYPE_CHECKING:
-    from policysearch.campaign import Setting
+    from policysearch.setting import Setting
 
 ALL_ROLES: tuple[Role, ...] = get_args(Role)
 

@@ -4,10 +4,10 @@ It tells how long the study will take, and finds out in seconds what a long trai
 Refuses to begin a study whose rehearsal fails; the same command tries it again.
 """
 
-from policysearch.campaign import Setting
 from policysearch.course.chain import Stages
 from policysearch.course.course import Course
 from policysearch.course.planned import PlannedTraining
+from policysearch.setting import Setting
 from searchspaces.errors import NoTrialSucceeded
 from searchspaces.policy import Policy
 from searchspaces.views import SEARCHED, views_count, views_met

@@ -1,9 +1,9 @@
 """Weights that somebody took away are made again by training again: the result stands, and the weights must be the same."""
 
-from policysearch.campaign import Setting
 from policysearch.drivers import Event, Listener
 from policysearch.kept_weights import KeptWeights
 from policysearch.ledger import TrialRecord
+from policysearch.setting import Setting
 from policysearch.specs import placed
 from trials.run import run_trial
 from trials.values import TrialSpec

@@ -1,6 +1,6 @@
 """The search itself: policies suggested, trained and compared, in the time that finalists and test leave to it."""
 
-from policysearch.campaign import Campaign, Setting
+from policysearch.campaign import Campaign
 from policysearch.course.chain import Stages
 from policysearch.course.course import Course
 from policysearch.course.plan import reserve_seconds
@@ -9,6 +9,7 @@ from policysearch.rung_orders import rung_orders
 from policysearch.rungs import expected_trials
 from policysearch.samplers import make_sampler
 from policysearch.selection import short_trials
+from policysearch.setting import Setting
 from searchspaces.spaces import few_trials_note
 
 

@@ -40,7 +40,7 @@ class Worker:
 
     @staticmethod
     def hire(place: int, environment: Mapping[str, str], objective: str | None) -> "Worker":
-        """Start a process; `objective` is what it runs in place of trainings, as `policysearch.objective` packs it."""
+        """Start a process; `objective` is what it runs in place of trainings, as `policysearch.packing` packs it."""
         errors = tempfile.TemporaryFile()  # noqa: SIM115  it lives as long as the worker, and `end` closes it
         process = subprocess.Popen(
             [sys.executable, "-P", "-m", "policysearch.drivers.worker"],

@@ -16,7 +16,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from policysearch.drivers.ray_cluster import protect_token, require_unconnected, restore, silent_raylets
+from policysearch.drivers.ray_cluster import require_unconnected, restore, silent_raylets
+from policysearch.drivers.ray_door import protect_token
 from searchspaces.errors import PolicysearchError
 from searchspaces.json_text import one_line
 

@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 from policysearch.drivers import Event, Listener, Task, TaskSource
 from policysearch.drivers.execution import usable_cores
-from policysearch.drivers.ray_cluster import Address, answers, environment, joined, open_door
+from policysearch.drivers.ray_cluster import joined
 from policysearch.drivers.ray_conversation import Conversation
+from policysearch.drivers.ray_door import Address, answers, open_door
+from policysearch.drivers.ray_environment import environment
 from policysearch.drivers.ray_here import own_cluster
 from searchspaces.errors import PolicysearchError
 from trials.places import is_url
@@ -34,7 +36,7 @@ class RayDriver:
     `workers` at once: by default as many as the cluster has cores (or GPUs, in shares); no more on a cluster that is started
     here. `address` names a cluster: HOST:PORT of its head, "auto" for the one of this machine or of $RAY_ADDRESS, or
     ray://HOST:PORT from outside of it; None starts one here. `objective` is run in place of trainings: packed text, as
-    `policysearch.objective` makes it. BadInput when nothing answers at the address.
+    `policysearch.packing` makes it. BadInput when nothing answers at the address.
     """
 
     def __init__(self, workers: int | None, address: str | None, gpus_per_trial: float, objective: str | None = None) -> None:

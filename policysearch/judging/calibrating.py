@@ -10,9 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from policysearch.judging.crossing import Bits
-from policysearch.judging.in_words import counted, percent, points
+from policysearch.judging.in_words import percent, points
 from policysearch.judging.noise import seed_variance
 from policysearch.judging.values import Calibration
+from searchspaces.phrases import counted
 
 _SURE = 1.96
 

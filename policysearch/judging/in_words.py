@@ -1,4 +1,4 @@
-"""Shares of images as people say them: percent and points with one decimal, whole numbers with their things."""
+"""Shares of images as people say them: percent and points, with one decimal."""
 
 import math
 
@@ -20,13 +20,3 @@ def against(gain: float) -> str:
     if gain == 0 or told == points(0):
         return "as good as"
     return f"{told} {'better' if gain > 0 else 'worse'} than"
-
-
-def counted(number: int, thing: str, things: str = "") -> str:
-    """So many of a thing: "1 epoch", "30 epochs"; `things` where its plural is not made by an s."""
-    return f"{number:,} {thing if number == 1 else things or thing + 's'}"
-
-
-def listed(parts: list[str]) -> str:
-    """What a sentence has one after the other, "and" before the last."""
-    return f"{', '.join(parts[:-1])} and {parts[-1]}" if len(parts) > 1 else "".join(parts)

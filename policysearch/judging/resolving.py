@@ -6,10 +6,11 @@ At 5 % two-sided with 80 % power, by the images on which policies disagree and b
 import math
 from dataclasses import dataclass
 
-from policysearch.judging.in_words import listed, points
+from policysearch.judging.in_words import points
 from policysearch.judging.noise import Noise
 from policysearch.judging.values import Resolution
 from policysearch.statistics import LEVEL_AND_POWER
+from searchspaces.phrases import listed
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean, variance
 
-from policysearch.judging.in_words import counted, percent, points
+from policysearch.judging.in_words import percent, points
 from policysearch.judging.noise import Noise
 from policysearch.judging.quantiles import expected_maximum
 from policysearch.judging.values import Arm, Optimism
+from searchspaces.phrases import counted
 
 _LEAST_SPREAD = 0.05  # of the noise's variance: where policies can't be told apart, they stay in the order of their errors
 

@@ -13,11 +13,12 @@ import numpy as np
 
 from policysearch.judging.crossing import DRAWS, Bits, crossed_interval, crossed_variance
 from policysearch.judging.finals import Design, Runs, choose, difference
-from policysearch.judging.in_words import counted, percent, points
+from policysearch.judging.in_words import percent, points
 from policysearch.judging.noise import Noise
 from policysearch.judging.quantiles import t_quantile
 from policysearch.judging.values import Verdict
 from policysearch.statistics import wilson_interval
+from searchspaces.phrases import counted
 
 _LEVEL = 0.025  # on each side of a description's interval
 

@@ -14,7 +14,8 @@ from sqlalchemy.exc import IntegrityError
 
 from policysearch.ledger import tables
 from policysearch.ledger.connect import Database
-from policysearch.ledger.records import Claim, ClaimedModel, Figure, claim_record, claimed_model
+from policysearch.ledger.records import Claim, ClaimedModel, Figure
+from policysearch.ledger.rows import claim_record, claimed_model
 from searchspaces.errors import BadInput, LookRefused
 from searchspaces.json_text import canonical_json
 from trials.values import Score

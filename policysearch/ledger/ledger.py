@@ -20,21 +20,8 @@ from policysearch.ledger.connect import Database
 from policysearch.ledger.forking import fork
 from policysearch.ledger.gate import GateTables
 from policysearch.ledger.leases import LeaseTables, Superseded
-from policysearch.ledger.records import (
-    SEARCHED,
-    LateResult,
-    Role,
-    Standing,
-    StudyRecord,
-    TrialRecord,
-    late_result,
-    result_row,
-    standing,
-    study_record,
-    trial_record,
-    trial_result,
-    trial_row,
-)
+from policysearch.ledger.records import SEARCHED, LateResult, Role, Standing, StudyRecord, TrialRecord
+from policysearch.ledger.rows import late_result, result_row, standing, study_record, trial_record, trial_result, trial_row
 from searchspaces.errors import BadInput, StudyMismatch
 from searchspaces.json_text import canonical_json
 from trials.values import Epoch, TrialResult

@@ -15,7 +15,8 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from policysearch.ledger import tables
-from policysearch.ledger.records import ENQUEUED, point_of
+from policysearch.ledger.records import ENQUEUED
+from policysearch.ledger.rows import point_of
 from searchspaces.errors import BadInput
 
 AT_ONCE = 200

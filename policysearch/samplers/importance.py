@@ -44,11 +44,11 @@ def importance(parameters: Sequence[Mapping[str, Any]], tried: Sequence[tuple[Ma
     None for fewer than `FEWEST` points, and where all points or all errors are alike: nothing made a difference.
     """
     step = max(1, -(-len(tried) // MOST))
-    return _importance(json.dumps([list(parameters), [[dict(point), error] for point, error in tried[::step]]]))
+    return measured(json.dumps([list(parameters), [[dict(point), error] for point, error in tried[::step]]]))
 
 
 @lru_cache(maxsize=16)
-def _importance(asked: str) -> Importance | None:
+def measured(asked: str) -> Importance | None:
     """What the two methods say of so much JSON: the same for the same, and a report may be written twice."""
     parameters, told = json.loads(asked)
     names = [str(each["name"]) for each in parameters if len({str(point.get(each["name"])) for point, _ in told}) > 1]

@@ -21,6 +21,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from telling import GREY, NOISE, OBLONG, RGB, SHAPES, alone, as_tensor, noise, setting_of, telling_images, telling_values
+from torchvision_names import OURS, THEIR_NAMES
 
 from searchspaces.arrays import ImageBatch
 from searchspaces.ops import op_table
@@ -243,33 +244,18 @@ def test_its_entry_makes_sense(op: Op) -> None:
         assert span.weak in (op.strength.identity, span.strong)
 
 
-RANDAUGMENT_NAMES = {
-    "identity": "Identity",
-    "shear_x": "ShearX",
-    "shear_y": "ShearY",
-    "translate_x": "TranslateX",
-    "translate_y": "TranslateY",
-    "rotate": "Rotate",
-    "brightness": "Brightness",
-    "saturation": "Color",
-    "contrast": "Contrast",
-    "sharpness": "Sharpness",
-    "posterize": "Posterize",
-    "solarize": "Solarize",
-    "autocontrast": "AutoContrast",
-    "equalize": "Equalize",
-}
+OF_RANDAUGMENT = tuple(ours for theirs, ours in OURS.items() if theirs != "Invert")
 
 
 @pytest.mark.parametrize("shape", [GREY, RGB, OBLONG], ids=str)
-@pytest.mark.parametrize("name", RANDAUGMENT_NAMES)
+@pytest.mark.parametrize("name", OF_RANDAUGMENT)
 def test_a_level_does_what_torchvisions_randaugment_does_with_it(name: str, shape: tuple[int, int, int]) -> None:
     """References say what we think torchvision calls; this asks its RandAugment itself, signs included."""
     from torchvision.transforms import v2
 
     theirs = v2.RandAugment()
     op = next(op for op in OPS if op.name == name)
-    magnitudes_of, signed = theirs._AUGMENTATION_SPACE[RANDAUGMENT_NAMES[name]]
+    magnitudes_of, signed = theirs._AUGMENTATION_SPACE[THEIR_NAMES[name]]
     assert signed == op.signed
     magnitudes = magnitudes_of(31, shape[1], shape[2])
     image = noise(1, shape)
@@ -283,7 +269,7 @@ def test_a_level_does_what_torchvisions_randaugment_does_with_it(name: str, shap
             **dict.fromkeys(("autocontrast", "equalize"), 1.0),
         }.get(name, magnitude)
         wanted = theirs._apply_image_or_video_transform(
-            image[0], RANDAUGMENT_NAMES[name], magnitude, interpolation=v2.InterpolationMode.NEAREST, fill=theirs._fill
+            image[0], THEIR_NAMES[name], magnitude, interpolation=v2.InterpolationMode.NEAREST, fill=theirs._fill
         )
         assert torch.equal(op.kernel(image, as_tensor([(value,)]), Setting(0))[0], wanted), (level, sign)
 

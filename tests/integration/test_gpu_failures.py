@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from poisoned_trainer import poisoned
 from ray_fixture import ImaginedTasks
 
 from policysearch.drivers import Event
@@ -13,29 +14,13 @@ from policysearch.ledger import Ledger, sqlite_url
 from policysearch.packing import pack
 
 
-def _poisoned(context: Any, notes: str) -> tuple[int, int]:
-    """The first trial's kernel fails; nothing can be run in that process any more."""
-    import os
-    import sys
-    from pathlib import Path
-
-    with Path(notes).open("a") as file:
-        file.write(f"{os.getpid()}\n")
-    if getattr(sys, "poisoned", False):
-        raise RuntimeError("CUDA error: an illegal memory access was encountered")
-    if len(Path(notes).read_text().split()) == 1:
-        sys.poisoned = True  # type: ignore[attr-defined]
-        raise RuntimeError("CUDA error: device-side assert triggered")
-    return 3, 10
-
-
 @pytest.mark.slow
 def test_the_next_trial_runs_in_a_new_process(tmp_path: Path) -> None:
     ledger = Ledger.open(sqlite_url(tmp_path / "ledger.sqlite"))
     (tmp_path / "study" / "weights").mkdir(parents=True)
     source = ImaginedTasks(ledger, 3, None, tmp_path / "study" / "weights", 0.0)
     notes: list[Event] = []
-    objective = pack(partial(_poisoned, notes=str(tmp_path / "pids")))
+    objective = pack(partial(poisoned, notes=str(tmp_path / "pids")))
     RayDriver(1, None, 0.0, objective).run(source, notes.append)
     results = [trial.result for trial in ledger.trials(ledger.studies()[0].uid)]
     assert [result.status for result in results if result] == ["failed", "done", "done"]

@@ -10,7 +10,7 @@ import pytest
 SCRIPT = """
 import json, os
 import ray
-from policysearch.drivers.ray_cluster import environment
+from policysearch.drivers.ray_environment import environment
 from policysearch.drivers.ray_here import own_cluster
 said = []
 for _ in range(2):

@@ -92,7 +92,7 @@ def test_what_a_trial_will_take_is_worked_out_from_the_spans() -> None:
 
 
 @pytest.mark.parametrize("raised", [MemoryError(), torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")])
-@pytest.mark.parametrize("place", ["trials.run._fresh_model", "trials.run.draw", "trials.run.score"])
+@pytest.mark.parametrize("place", ["trials.run.fresh_model", "trials.epochs.draw", "trials.run.score"])
 def test_memory_that_runs_out_anywhere_is_the_reason(
     spec: TrialSpec, monkeypatch: pytest.MonkeyPatch, place: str, raised: Exception
 ) -> None:

@@ -141,7 +141,7 @@ def test_labels_are_mixed_as_images_are(spec: TrialSpec, monkeypatch: pytest.Mon
         nothing = np.zeros(images)
         return Mixing(generator.permutation(images), nothing, np.zeros((images, 4), np.int64), nothing)
 
-    monkeypatch.setattr("trials.run.draw_mixing", swapped)
+    monkeypatch.setattr("trials.epochs.draw_mixing", swapped)
     result = run(spec, policy=MIXED, budget_epochs=6)
     assert score_of(result).wrong < 0.3 * score_of(result).total
 

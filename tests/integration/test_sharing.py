@@ -15,7 +15,7 @@ from trials import checkpoints
 from trials.data import Prepared
 from trials.recipes import check_recipe
 from trials.run import run_trial
-from trials.sharing import Share
+from trials.share import Share
 from trials.values import Epoch, Score, TrialResult, TrialSpec
 
 POLICY = Policy(Base(crop=PadCrop(0.125), hflip=0.5), batch=Batch(mixup_alpha=0.4))

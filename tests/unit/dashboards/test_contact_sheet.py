@@ -18,9 +18,8 @@ from dashboards.contact_sheet import (
     enlarged,
     tile_side,
 )
-from dashboards.contact_sheet import _font as font
-from dashboards.contact_sheet import _wrapped as wrapped
 from dashboards.scene import scene
+from dashboards.wrapping import font, wrapped
 
 RED = np.stack([np.full((8, 8), level, dtype=np.uint8) for level in (255, 0, 0)])
 

@@ -3,8 +3,9 @@
 import pytest
 from study_fixture import StudyInLedger, judged_study
 
-from dashboards.findings import finalist_rows, headline, recommended, rows_of_test, sureness
+from dashboards.findings import finalist_rows, headline, recommended, rows_of_test
 from dashboards.queries import StudyView, read_study
+from dashboards.sureness import sureness
 
 
 @pytest.fixture(scope="module")

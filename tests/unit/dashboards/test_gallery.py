@@ -8,8 +8,9 @@ import pytest
 from PIL import Image
 from study_fixture import StudyInLedger, whole_study
 
-from dashboards.contact_sheet import GAP_PX, HANG, MARGIN_PX, TILE_PX, _wrapped, enlarged
+from dashboards.contact_sheet import GAP_PX, HANG, MARGIN_PX, TILE_PX, enlarged
 from dashboards.gallery import originals, picture_grid, tiles, value_in_short, write_pictures
+from dashboards.wrapping import wrapped
 from policysearch.home import Home
 from policysearch.ledger import Ledger
 from searchspaces.errors import BadInput
@@ -81,7 +82,7 @@ def test_an_op_of_several_values_names_them_and_a_long_caption_hangs() -> None:
     erased = Policy(Base(), (Branch((Step((Choice("erase", values),)),)),))
     (row,) = tiles(erased, COLOUR, seed=1, draws=1)
     assert row[0].caption == (f"erase side{FIXED}0.25, x{FIXED}0.12, y{FIXED}0.046, level{FIXED}128",)
-    (first, *others) = _wrapped(row[0].caption[0], TILE_PX, 12, hang=HANG)
+    (first, *others) = wrapped(row[0].caption[0], TILE_PX, 12, hang=HANG)
     assert first == f"erase side{FIXED}0.25,"
     assert all(line.startswith(HANG) for line in others)
 

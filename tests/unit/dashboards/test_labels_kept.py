@@ -12,7 +12,7 @@ from PIL import Image
 from study_fixture import StudyInLedger
 
 from dashboards.labels_kept import labels_section
-from dashboards.report import _environment
+from dashboards.page import templates
 from trials.data import open_split
 
 CLASSES = ["T-shirt", "<b>Trousers</b>", *(f"class {number}" for number in range(2, 10))]
@@ -50,7 +50,7 @@ def study(tmp_path: Path) -> Iterator[StudyInLedger]:
 
 def page(study: StudyInLedger) -> str:
     section = labels_section(study.ledger, study.home, study.study)
-    return _environment().get_template("labels_kept.html.j2").render(labels=section)
+    return templates().get_template("labels_kept.html.j2").render(labels=section)
 
 
 def test_a_study_that_has_not_looked_has_no_section(study: StudyInLedger) -> None:

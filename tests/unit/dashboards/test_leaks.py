@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from dashboards.leaks import leaks_section
-from dashboards.report import _environment
+from dashboards.page import templates
 from policysearch.home import Home
 from trials.data import Prepared, Source, prepare
 
@@ -40,7 +40,7 @@ def test_counts_cure_and_pairs_are_shown(made: tuple[Home, Prepared]) -> None:
 
 def test_names_with_markup_are_escaped(made: tuple[Home, Prepared]) -> None:
     home, prepared = made
-    page = _environment().get_template("leaks.html.j2").render(leaks=leaks_section(home, str(prepared.directory)))
+    page = templates().get_template("leaks.html.j2").render(leaks=leaks_section(home, str(prepared.directory)))
     assert EVIL not in page
     assert "&lt;script&gt;alert(1)&lt;.png" in page
     assert "2 images dropped from train." in page

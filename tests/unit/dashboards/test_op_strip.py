@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from dashboards.gallery import picture_grid, value_in_short
-from dashboards.op_strip import FILL, _label, _tiles, op_strip, strengths
+from dashboards.op_strip import FILL, op_label, op_strip, op_tiles, strengths
 from dashboards.scene import scene
 from searchspaces.ops import built_in_ops, find_op, op_table
 from searchspaces.ops.op import Op, Setting
@@ -47,7 +47,7 @@ def test_the_strengths_are_these() -> None:
 @pytest.mark.parametrize("op", [op for op in built_in_ops() if not op.per_image], ids=lambda op: op.name)
 def test_each_tile_is_what_the_op_does_at_its_value(op: Op) -> None:
     values = strengths(op, 32)
-    tiles = _tiles(op, SCENE)
+    tiles = op_tiles(op, SCENE)
     assert [tile.caption for tile in tiles] == [(value_in_short(op.strength, value),) for value in values]
     seeds = torch.zeros(1, dtype=torch.int64) if op.seeded else None
     for tile, value in zip(tiles, values, strict=True):
@@ -62,10 +62,10 @@ def test_each_tile_is_what_the_op_does_at_its_value(op: Op) -> None:
 
 
 def test_a_label_says_what_the_pictures_cannot() -> None:
-    assert _label(find_op("rotate"), 3) == ("rotate", "degrees", "signed")
-    assert _label(find_op("crop"), 3) == ("crop", "x_px, pixels", "also: y_px")
-    assert _label(find_op("hue"), 1) == ("hue", "turn, of a full circle", "nothing on grey images")
-    assert _label(find_op("invert"), 3) == ("invert",)
+    assert op_label(find_op("rotate"), 3) == ("rotate", "degrees", "signed")
+    assert op_label(find_op("crop"), 3) == ("crop", "x_px, pixels", "also: y_px")
+    assert op_label(find_op("hue"), 1) == ("hue", "turn, of a full circle", "nothing on grey images")
+    assert op_label(find_op("invert"), 3) == ("invert",)
 
 
 def test_ops_that_do_not_take_the_image_are_left_out_by_name(monkeypatch: pytest.MonkeyPatch) -> None:

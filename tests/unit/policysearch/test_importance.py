@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from policysearch.samplers.importance import FANOVA, FEWEST, PED_ANOVA, Importance, importance
+from policysearch.samplers.importance import FANOVA, FEWEST, PED_ANOVA, Importance, importance, measured
 
 STRONG: dict[str, Any] = {"kind": "real", "name": "strong", "low": 0.0, "high": 1.0, "log": False}
 IDLE: dict[str, Any] = {"kind": "whole", "name": "idle", "low": 1, "high": 3, "step": 1}
@@ -49,9 +49,7 @@ def test_of_a_conditional_parameter_fanova_says_nothing(found: Importance) -> No
 
 
 def test_the_same_trials_have_the_same_importance(found: Importance) -> None:
-    from policysearch.samplers.importance import _importance
-
-    _importance.cache_clear()
+    measured.cache_clear()
     assert importance(SPACE, planted(40)) == found
 
 

@@ -11,8 +11,9 @@ from trial_fixture import prepared_bars
 from policysearch.course.calibrating import plain_baseline, strong_baseline
 from policysearch.enqueued import read_policies
 from policysearch.home import Home
+from policysearch.identity import check_same
 from policysearch.ledger import Ledger
-from policysearch.study import Study, check_same
+from policysearch.study import Study
 from policysearch.wished import Wished, wished
 from searchspaces.cutting import Cut
 from searchspaces.errors import BadInput, StudyMismatch

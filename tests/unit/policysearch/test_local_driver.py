@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from poisoned_trainer import poisoned
 from search_fixture import command_of
 
 from policysearch.drivers import LATER, Event, Later, Task
@@ -168,21 +169,14 @@ def test_a_trial_beyond_its_limit_is_tried_again(ledger: Ledger, tmp_path: Path)
 
 def test_what_has_become_usual_is_the_limit_of_tasks_given_out_before_anybody_knew(ledger: Ledger, tmp_path: Path) -> None:
     """Ten times the slowest that succeeded, for as many epochs; what failed at once says nothing."""
-    from policysearch.drivers import local
-    from policysearch.drivers.hired import Worker
+    from policysearch.drivers.patience import Patience
 
     task, limited = tasks(ledger, 1)[0], tasks(ledger, 1, limit_seconds=7.0)[0]
-    crew = local._Crew(Source(ledger, []), lambda event: None, LocalDriver(1))
-    worker = Worker.__new__(Worker)
-    worker.task = task
-    assert crew._limit(worker) is None
-    crew._slowest = 60.0
-    assert crew._limit(worker) == 600.0
-    worker.task = replace(task, spec={**task.spec, "budget_epochs": 3})
-    assert crew._limit(worker) == 1800.0
-    worker.task = limited
-    assert crew._limit(worker) == 7.0
-    crew.dismiss()
+    assert Patience().limit(task) is None
+    patience = Patience(slowest_epoch_seconds=60.0)
+    assert patience.limit(task) == 600.0
+    assert patience.limit(replace(task, spec={**task.spec, "budget_epochs": 3})) == 1800.0
+    assert patience.limit(limited) == 7.0
 
 
 def test_what_the_listener_raises_ends_the_workers(ledger: Ledger) -> None:
@@ -209,25 +203,9 @@ def test_an_objective_that_can_not_be_had_ends_the_search_with_its_reason(ledger
         driver.run(Source(ledger, list(tasks(ledger, 1))), lambda event: None)
 
 
-def _poisoned(context: Any, notes: str) -> tuple[int, int]:
-    """As on a GPU: once a kernel has failed, nothing can be run in that process any more."""
-    import os
-    import sys
-    from pathlib import Path
-
-    with Path(notes).open("a") as file:
-        file.write(f"{os.getpid()}\n")
-    if getattr(sys, "poisoned", False):
-        raise RuntimeError("CUDA error: an illegal memory access was encountered")
-    if len(Path(notes).read_text().split()) == 1:
-        sys.poisoned = True  # type: ignore[attr-defined]
-        raise RuntimeError("CUDA error: device-side assert triggered")
-    return 3, 10
-
-
 def test_a_gpu_that_fails_ends_that_trial_alone_and_the_next_runs_in_a_new_process(ledger: Ledger, tmp_path: Path) -> None:
     source = Source(ledger, list(tasks(ledger, 3)))
-    events = run(source, partial(_poisoned, notes=str(tmp_path / "pids")))
+    events = run(source, partial(poisoned, notes=str(tmp_path / "pids")))
     results = [ledger.result(uid) for uid in "abc"]
     assert [result.status for result in results if result] == ["failed", "done", "done"]
     assert results[0] is not None and "CUDA error: device-side assert triggered" in (results[0].error or "")

@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from policysearch.campaign import Setting
 from policysearch.home import Home
+from policysearch.identity import check_same, identity_of, study_name
 from policysearch.ledger import Ledger, sqlite_url
 from policysearch.rungs import read_early_stopping
-from policysearch.study import Study, check_same
+from policysearch.setting import Setting
+from policysearch.study import Study
 from searchspaces.errors import BadInput, StudyMismatch
 from searchspaces.families.fixed import baselines
 from searchspaces.spaces import DIGIT_BASE, PHOTO_BASE, build_space
@@ -42,7 +43,7 @@ def identity(study: Study, prepared: Prepared = PREPARED, base: Any = PHOTO_BASE
     free, stopping = baselines(prepared.channels, base), read_early_stopping(study.early_stopping, study.epochs)
     trained = recipe or Recipe(weight_decay=0.25)
     setting = Setting(space, free, trained, data, study.seed, study.epochs, rungs=stopping.rungs, eta=stopping.eta)
-    return study.identity(prepared, setting)
+    return identity_of(study, prepared, setting)
 
 
 STUDY = Study("birds/")
@@ -71,21 +72,18 @@ def test_what_may_change_from_run_to_run_is_no_part_of_the_identity(wish: str, v
 
 
 def test_the_name_is_data_space_and_8_hex_of_the_identity() -> None:
-    names = {STUDY.name_for(other, "birds") for other in (identity(STUDY), *OTHERS.values())}
+    names = {study_name(STUDY, other, "birds") for other in (identity(STUDY), *OTHERS.values())}
     assert len(names) == 1 + len(OTHERS)
     assert all(name.startswith("birds-randaugment-") and len(name) == len("birds-randaugment-") + 8 for name in names)
-    assert replace(STUDY, name="mine").name_for(identity(STUDY), "birds") == "mine"
+    assert study_name(replace(STUDY, name="mine"), identity(STUDY), "birds") == "mine"
 
 
 def test_a_space_with_options_makes_a_name_that_a_home_takes(tmp_path: Path) -> None:
     for space in ("autoaugment:sub_policies=3,ops=rotate/shear_x+geometry", "mixture:ops=" + "/".join(["rotate"] * 30)):
-        name = replace(STUDY, space=space).name_for(identity(STUDY), "birds")
+        name = study_name(replace(STUDY, space=space), identity(STUDY), "birds")
         assert Home(tmp_path).study_directory(name).name == name
-    assert (
-        replace(STUDY, space="randaugment:scale=paper")
-        .name_for(identity(STUDY), "birds")
-        .startswith("birds-randaugment-scale-paper-")
-    )
+    by_paper = replace(STUDY, space="randaugment:scale=paper")
+    assert study_name(by_paper, identity(STUDY), "birds").startswith("birds-randaugment-scale-paper-")
 
 
 def test_how_and_where_to_run_is_no_part_of_the_identity() -> None:
@@ -96,7 +94,7 @@ def test_how_and_where_to_run_is_no_part_of_the_identity() -> None:
 
 def test_the_machine_does_not_name_a_study() -> None:
     other = identity(STUDY, recipe=Recipe(weight_decay=0.25, precision="bfloat16", device="cuda"))
-    assert STUDY.name_for(other, "birds") == STUDY.name_for(identity(STUDY), "birds")
+    assert study_name(STUDY, other, "birds") == study_name(STUDY, identity(STUDY), "birds")
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from digits_fixture import write_digits
 
-from policysearch.campaign import Setting
 from policysearch.ledger import Ledger, StudyRecord
+from policysearch.setting import Setting
 from policysearch.trimming import check_labels, cut_of, strengths_to_ask, trimmed, what_breaks
 from searchspaces.cutting import Cut
 from searchspaces.errors import BadInput

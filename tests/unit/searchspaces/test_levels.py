@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from torchvision.transforms import v2
+from torchvision_names import THEIR_NAMES
 
 from searchspaces.errors import BadInput
 from searchspaces.levels import Scale, all_levels, level_value, rounded, scale_ops, top_level
@@ -11,25 +12,6 @@ from searchspaces.ops import find_op
 from searchspaces.policy import Constant, Levels
 
 SIDE = 32
-THEIR_NAMES = {
-    "identity": "Identity",
-    "shear_x": "ShearX",
-    "shear_y": "ShearY",
-    "translate_x": "TranslateX",
-    "translate_y": "TranslateY",
-    "translate_x_px": "TranslateX",
-    "translate_y_px": "TranslateY",
-    "rotate": "Rotate",
-    "brightness": "Brightness",
-    "saturation": "Color",
-    "contrast": "Contrast",
-    "sharpness": "Sharpness",
-    "posterize": "Posterize",
-    "solarize": "Solarize",
-    "autocontrast": "AutoContrast",
-    "equalize": "Equalize",
-    "invert": "Invert",
-}
 SCALES: list[tuple[Scale, Any, int]] = [
     ("torchvision", v2.RandAugment, 31),
     ("trivialaugment-wide", v2.TrivialAugmentWide, 31),

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from torchvision.transforms import v2
+from torchvision_names import OURS
 
 from searchspaces.draw import draw
 from searchspaces.engines import apply, grouped
@@ -22,22 +23,6 @@ from searchspaces.zoo import ZOO_DIRECTORY, read_zoo, zoo_names
 
 SIDE = 32
 IMAGES = 400
-THEIR_NAMES = {
-    "AutoContrast": "autocontrast",
-    "Brightness": "brightness",
-    "Color": "saturation",
-    "Contrast": "contrast",
-    "Equalize": "equalize",
-    "Invert": "invert",
-    "Posterize": "posterize",
-    "Rotate": "rotate",
-    "Sharpness": "sharpness",
-    "ShearX": "shear_x",
-    "ShearY": "shear_y",
-    "Solarize": "solarize",
-    "TranslateX": "translate_x",
-    "TranslateY": "translate_y",
-}
 EACH_POLICY = pytest.mark.parametrize("name", zoo_names())
 
 
@@ -57,7 +42,7 @@ def in_our_unit(their_op: str, level: int | None) -> float:
 
 
 def assert_is_their_op(choice: Choice, their_op: str, level: int | None) -> None:
-    assert choice.op == THEIR_NAMES[their_op]
+    assert choice.op == OURS[their_op]
     (value,) = choice.values
     assert isinstance(value, Constant)
     assert value.signed == v2.AutoAugment._AUGMENTATION_SPACE[their_op][1]
