@@ -5,7 +5,7 @@ Holds no truth: what has been trained are rows of the ledger, what has been deci
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -83,8 +83,8 @@ class Course:
 
         Where it is known what the study has after it, `later` are the epochs of each training of that, `epochs` the stage's own.
         """
-        after = {} if later is None else {"later": len(later), "later_epochs": sum(later)}
-        self.listener(Event("stage", total=trainings, text=stage, epoch=epochs, **after))
+        event = Event("stage", total=trainings, text=stage, epoch=epochs)
+        self.listener(event if later is None else replace(event, later=len(later), later_epochs=sum(later)))
 
     def planned(self, plans: Sequence[PlannedTraining], keep_weights: bool = False, reserve: float = 0.0) -> Planned:
         """A source of what is missing of `plans`, that leaves `reserve` seconds; the listener hears of what is there."""
