@@ -1,17 +1,23 @@
 """MLflow's own server on a free port, over SQLite or another database, with its basic auth if wished: for tests of the mirror."""
 
+import atexit
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import pytest
+from mlflow.tracking import MlflowClient
 from ports import free_port
 
 from policysearch.tracking.target import PATIENCE
@@ -83,3 +89,24 @@ def store_of_the_home() -> Iterator[None]:
         for name, value in PATIENCE.items():
             patch.setenv(name, value)
         yield
+
+
+def count_batches(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The runs of the batches that MLflow is told from now on."""
+    batches, log_batch = list[str](), MlflowClient.log_batch
+
+    def counted(self: MlflowClient, run_id: str, *told: Any, **named: Any) -> Any:
+        batches.append(run_id)
+        return log_batch(self, run_id, *told, **named)
+
+    monkeypatch.setattr(MlflowClient, "log_batch", counted)
+    return batches
+
+
+@lru_cache(maxsize=1)
+def empty_store() -> Path:
+    """An MLflow store with its tables and nothing else; making one takes seconds, copying it none."""
+    folder = Path(tempfile.mkdtemp(prefix="mlflow-empty-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    MlflowClient(tracking_uri=f"sqlite:///{folder / 'mlflow.db'}").search_experiments()
+    return folder / "mlflow.db"

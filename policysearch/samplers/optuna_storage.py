@@ -13,7 +13,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from policysearch.samplers.one_writer import one_writer_to_database, one_writer_to_file
 from searchspaces.errors import BadInput, PolicysearchError
 from searchspaces.json_text import one_line
 from searchspaces.parameters import Parameter, Value
@@ -113,6 +112,8 @@ def _without(text: str, address: str) -> str:
 @contextmanager
 def _opened(address: str) -> "Iterator[optuna.storages.BaseStorage]":
     """The storage, for this writer alone; its connections are closed afterwards."""
+    from policysearch.ledger.one_writer import one_writer_to_database, one_writer_to_file
+
     if "://" not in address:
         _require_folder(Path(address), address)
         with one_writer_to_file(Path(address)):

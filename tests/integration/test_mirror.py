@@ -14,16 +14,13 @@ import pytest
 from click.testing import CliRunner
 from mlflow.entities import ViewType
 from mlflow.tracking import MlflowClient
-from mlflow_server import store_of_the_home
-from study_fixture import EPOCHS, VAL_IMAGES, StudyInLedger, whole_study
+from mlflow_server import count_batches, empty_store, store_of_the_home
+from study_fixture import EPOCHS, StudyInLedger, whole_study
 
 from policysearch.cli.app import cli
-from policysearch.ledger import TrialRecord
-from policysearch.tracking.live import Live
 from policysearch.tracking.mirror import Shipped, find_study, mirror_study
 from policysearch.tracking.shipper import start_shipper
 from policysearch.tracking.target import Target, locate
-from trials.values import Epoch, Score, TrialResult
 
 SEARCHED = 3
 BEST = "randaugment ops=1 level=15"
@@ -36,18 +33,10 @@ def _environment() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="session")
-def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An MLflow store with its tables and nothing else; making one takes seconds, copying it none."""
-    path = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
-    MlflowClient(tracking_uri=f"sqlite:///{path}").search_experiments()
-    return path
-
-
 @pytest.fixture
-def made(tmp_path: Path, empty_store: Path) -> StudyInLedger:
+def made(tmp_path: Path) -> StudyInLedger:
     study = whole_study(tmp_path / "a home", SEARCHED)
-    shutil.copy(empty_store, study.home.root / "mlflow.db")
+    shutil.copy(empty_store(), study.home.root / "mlflow.db")
     return study
 
 
@@ -191,17 +180,17 @@ def test_while_a_search_runs_only_what_is_new_is_sent(made: StudyInLedger) -> No
     assert not (made.home.root / "mlflow.db").exists()
 
 
-def test_a_store_that_was_wiped_is_filled_again(made: StudyInLedger, empty_store: Path) -> None:
+def test_a_store_that_was_wiped_is_filled_again(made: StudyInLedger) -> None:
     mirror(made)
-    shutil.copy(empty_store, made.home.root / "mlflow.db")
+    shutil.copy(empty_store(), made.home.root / "mlflow.db")
     assert mirror(made) == Shipped(OVER, 0)
     assert len(trial_uids(made)) == OVER
 
 
 def test_the_users_experiment_and_store_are_respected(
-    made: StudyInLedger, empty_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    made: StudyInLedger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shutil.copy(empty_store, tmp_path / "theirs.db")
+    shutil.copy(empty_store(), tmp_path / "theirs.db")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'theirs.db'}")
     monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "their experiment")
     monkeypatch.chdir(tmp_path)  # their store keeps files beside the working directory
@@ -277,108 +266,12 @@ def test_rebuilt_it_says_the_same_by_new_runs_and_other_runs_stay(made: StudyInL
     assert len(runs(made, ViewType.DELETED_ONLY)) == OVER + 2
 
 
-def count_batches(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The runs of the batches that MLflow is told from now on."""
-    batches, log_batch = list[str](), MlflowClient.log_batch
-
-    def counted(self: MlflowClient, run_id: str, *told: Any, **named: Any) -> Any:
-        batches.append(run_id)
-        return log_batch(self, run_id, *told, **named)
-
-    monkeypatch.setattr(MlflowClient, "log_batch", counted)
-    return batches
-
-
 def test_a_trial_is_told_in_one_batch_and_once(made: StudyInLedger, monkeypatch: pytest.MonkeyPatch) -> None:
     batches = count_batches(monkeypatch)
     directory, target = made.home.study_directory(made.name), locate(made.home.root)
     for _ in range(2):
         mirror_study(made.ledger, made.name, target, directory, closing=False)
         assert len(batches) == len(set(batches)) == OVER
-
-
-def under_way(made: StudyInLedger) -> TrialRecord:
-    return next(trial for trial in made.ledger.trials(made.study.uid) if trial.result is None)
-
-
-def at_epoch(made: StudyInLedger, number: int, wrong: int) -> None:
-    trial = under_way(made)
-    made.ledger.note_progress(trial.trial_uid, Epoch(number, 1.0, wrong, VAL_IMAGES), trial.attempts)
-
-
-def curve(made: StudyInLedger, run: Any) -> dict[int, float]:
-    """The run's curve by epoch; none is told twice."""
-    points = client(made).get_metric_history(run.info.run_id, "val/error")
-    assert len({point.step for point in points}) == len(points)
-    return {point.step: point.value for point in points}
-
-
-def test_a_trial_under_way_is_a_running_run_whose_curve_grows_and_ends_as_that_of_its_result(
-    made: StudyInLedger, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    directory, target, live = made.home.study_directory(made.name), locate(made.home.root), Live()
-
-    def look(watched: Live = live) -> Any:
-        stands = mirror_study(made.ledger, made.name, target, directory, closing=False, live=watched)
-        assert (stands.behind, stands.reason) == (0, None)
-        (run,) = (run for run in runs(made) if run.data.tags["policysearch.trial_uid"] == trial.trial_uid)
-        return run
-
-    trial = under_way(made)
-    first = look()
-    assert first.info.status == "RUNNING" and curve(made, first) == {11: 0.31}
-    assert first.data.params == {f"policy.{name}": str(value) for name, value in trial.params.items()}
-    assert find_study(made.study, target) is not None, "links open while it runs"
-    batches = count_batches(monkeypatch)
-    look()
-    look(Live())  # another process, or one that was killed before it knew what it had told
-    assert batches == []
-    at_epoch(made, 14, 300)
-    assert curve(made, look()) == {11: 0.31, 14: 0.3} and batches == [first.info.run_id]
-
-    mirror(made)  # nobody searches: as after a kill of the whole search
-    assert [run.info.status for run in runs(made) if run.info.run_id == first.info.run_id] == ["KILLED"]
-    made.ledger.start_attempt(trial.trial_uid)
-    at_epoch(made, 11, 310)
-    again = look(Live())
-    assert (again.info.run_id, again.info.status) == (first.info.run_id, "RUNNING"), "the same run is taken up again"
-    made.ledger.commit_result(result_with(made, trial, {11: 310, 14: 300}))
-    over = look()
-    assert (over.info.run_id, over.info.status) == (first.info.run_id, "FINISHED")
-    result = made.ledger.result(trial.trial_uid)
-    assert result is not None and over.data.metrics["cost/seconds"] == result.span_seconds["total"]
-    assert curve(made, over) == {epoch.number: epoch.wrong / epoch.total for epoch in result.epochs}
-    told = [run[:-1] for run in snapshot(made) if run[0] == over.info.run_id]
-    mirror(made)  # it may be given files, but no point again
-    assert [run[:-1] for run in snapshot(made) if run[0] == over.info.run_id] == told
-
-
-def test_a_curve_that_another_attempt_did_not_repeat_is_begun_anew_in_one_run(made: StudyInLedger) -> None:
-    directory, target, live = made.home.study_directory(made.name), locate(made.home.root), Live()
-    trial = under_way(made)
-
-    def look() -> Any:
-        mirror_study(made.ledger, made.name, target, directory, closing=False, live=live)
-        (run,) = (run for run in runs(made) if run.data.tags["policysearch.trial_uid"] == trial.trial_uid)
-        return run
-
-    first = look()
-    made.ledger.start_attempt(trial.trial_uid)
-    at_epoch(made, 11, 290)
-    second = look()
-    assert second.info.run_id != first.info.run_id and curve(made, second) == {11: 0.29}
-    made.ledger.commit_result(TrialResult(trial.trial_uid, "failed", error="its workers died twice"))
-    failed = look()
-    assert (failed.info.run_id, failed.info.status) == (second.info.run_id, "FAILED")
-    assert curve(made, failed) == {11: 0.29}, "how far it came is kept"
-    assert failed.data.tags["policysearch.reason"] == "its workers died twice"
-
-
-def result_with(made: StudyInLedger, trial: TrialRecord, wrong: dict[int, int]) -> TrialResult:
-    """A result of 30 epochs, with these images wrong after these."""
-    epochs = tuple(Epoch(number, 1.0, wrong.get(number, 400 - number), VAL_IMAGES) for number in range(1, EPOCHS + 1))
-    bits = tuple(number >= 370 for number in range(VAL_IMAGES))
-    return TrialResult(trial.trial_uid, "done", epochs, Score(bits, ((630, 370), (0, 0)), 700.0), span_seconds={"total": 9.0})
 
 
 def test_the_command_says_where_and_what_to_type_next(made: StudyInLedger, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""One writer at a time to a storage of Optuna's: the second waits for the first, and finds what that one wrote.
+"""One writer at a time to a storage of Optuna's, file or database: the second waits, and finds what the first one wrote.
 
 Optuna adds a trial without asking whether it is there, so that two who look at once would both add it. A database of PostgreSQL
 has locks for this, which its server lets go when a writer dies. For files it is a lock on their folder, which leaves no file
