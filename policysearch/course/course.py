@@ -83,8 +83,8 @@ class Course:
 
         Where it is known what the study has after it, `later` are the epochs of each training of that, `epochs` the stage's own.
         """
-        after = {} if later is None else {"later": len(later), "later_epochs": sum(later)}
-        self.listener(Event("stage", total=trainings, text=stage, epoch=epochs, **after))
+        follow = None if later is None else len(later)
+        self.listener(Event("stage", total=trainings, text=stage, epoch=epochs, later=follow, later_epochs=sum(later or ())))
 
     def planned(self, plans: Sequence[PlannedTraining], keep_weights: bool = False, reserve: float = 0.0) -> Planned:
         """A source of what is missing of `plans`, that leaves `reserve` seconds; the listener hears of what is there."""
