@@ -5,16 +5,16 @@ Holds no truth: what has been trained are rows of the ledger, what has been deci
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from policysearch.campaign import Setting
 from policysearch.course.planned import ALL_ROLES, Planned, PlannedTraining
 from policysearch.drivers import Event, Listener
 from policysearch.home import Home
 from policysearch.kept_weights import TRAINING, WEIGHTS, KeptWeights
 from policysearch.ledger import Ledger, Role, StudyRecord, TrialRecord
-from policysearch.setting import Setting
 from policysearch.study import Study
 from searchspaces.policy import Policy
 from trials.data import Prepared
@@ -83,8 +83,8 @@ class Course:
 
         Where it is known what the study has after it, `later` are the epochs of each training of that, `epochs` the stage's own.
         """
-        event = Event("stage", total=trainings, text=stage, epoch=epochs)
-        self.listener(event if later is None else replace(event, later=len(later), later_epochs=sum(later)))
+        follow = None if later is None else len(later)
+        self.listener(Event("stage", total=trainings, text=stage, epoch=epochs, later=follow, later_epochs=sum(later or ())))
 
     def planned(self, plans: Sequence[PlannedTraining], keep_weights: bool = False, reserve: float = 0.0) -> Planned:
         """A source of what is missing of `plans`, that leaves `reserve` seconds; the listener hears of what is there."""

@@ -79,15 +79,8 @@ def test_preview_reads_a_table_of_16_bit_images_as_a_search_does(typed: Type, tm
     (tmp_path / "scans.csv").write_text("\n".join(rows))
     invert = Policy(branches=(Branch((Step((Choice("invert", (Constant(1.0),)),)),)),))
     write_policy_file(tmp_path / "mine.json", invert, {})
-    words: tuple[object, ...] = (
-        "preview",
-        tmp_path / "mine.json",
-        "--data",
-        tmp_path / "scans.csv",
-        "--columns",
-        "path=scan,label=kind",
-    )
-    words = (*words, "--image-size", 32, "--images", 2, "--draws", 1, "-o", tmp_path / "grid.png")
+    table = ("preview", tmp_path / "mine.json", "--data", tmp_path / "scans.csv", "--columns", "path=scan,label=kind")
+    words = (*table, "--image-size", 32, "--images", 2, "--draws", 1, "-o", tmp_path / "grid.png")
     code, _, err = typed(*words)
     assert code == 2 and "--levels" in err, "never rescaled by itself"
     assert typed(*words, "--levels", "0:4000") == (0, *typed(*words, "--levels", "0:4000")[1:])
