@@ -18,10 +18,11 @@ from PIL import Image
 
 from trials.data import Prepared, Source, open_split, prepare
 from trials.data.source import understand
+from trials.data.store import SplitName
 from trials.data.torchvision_sets import SETS
 
 SIDE = 16
-SPLITS = ("train", "val", "test")
+SPLITS: tuple[SplitName, ...] = ("train", "val", "test")
 COUNT = 6  # training images of a class; of each other split there is one
 
 
@@ -242,7 +243,7 @@ def test_files_that_torchvision_lists_in_the_disks_order_are_sorted(tmp_path: Pa
     assert one == other
 
 
-def read_back(prepared: Prepared, split: str, layout: Layout) -> set[Any]:
+def read_back(prepared: Prepared, split: SplitName, layout: Layout) -> set[Any]:
     """(split, label, number) that its images say of themselves; their pixels and labels are those."""
     folder = prepared.heldout if split == "test" else prepared.directory
     assert folder is not None
