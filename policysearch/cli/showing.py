@@ -8,7 +8,8 @@ from typing import Any
 import click
 
 from policysearch.cli.options import line_width
-from policysearch.judging.in_words import counted, percent
+from policysearch.judging.in_words import percent
+from searchspaces.phrases import counted
 from searchspaces.space_words import parameters_in_words
 
 NAME = 14  # columns of what stands before a line

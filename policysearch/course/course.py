@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from policysearch.campaign import Setting
 from policysearch.course.planned import ALL_ROLES, Planned, PlannedTraining
 from policysearch.drivers import Event, Listener
 from policysearch.home import Home
 from policysearch.kept_weights import TRAINING, WEIGHTS, KeptWeights
 from policysearch.ledger import Ledger, Role, StudyRecord, TrialRecord
+from policysearch.setting import Setting
 from policysearch.study import Study
 from searchspaces.policy import Policy
 from trials.data import Prepared
