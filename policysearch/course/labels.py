@@ -9,7 +9,7 @@ from policysearch.drivers import Event
 from policysearch.trimming import check_labels
 
 FACT = "labels"
-LOOKING = "looking at which strengths of which ops keep the labels"
+LOOKING = "looking at what keeps the labels"  # as short as a window of 80 columns has room for beside how far it is
 
 
 def look_at_labels(course: Course) -> None:
@@ -22,7 +22,7 @@ def look_at_labels(course: Course) -> None:
         course.note(f"labels: what keeps them can't be looked at, for {label} has failed")
         return
     if FACT not in course.ledger.facts(course.record.uid):
-        course.listener(Event("note", text=LOOKING))
+        course.listener(Event("note", text="looking at which strengths of which ops keep the labels"))
         restore_weights(plainest, course.setting, course.weights, course.listener)
     path = course.weights.path(plainest.trial_uid)
 
