@@ -160,7 +160,8 @@ class _Confirmation:
         plans = {arm.key: _plans(self.ledger, self.study, self.setting, arm, models) for arm in arms}
         # Seed by seed, so that both sides have come equally far when it is stopped.
         pairs = [(arm, plans[arm.key][place]) for place in range(models) for arm in arms]
-        self.listener(Event("stage", total=len(pairs), text="models for the test"))
+        epochs = sum(plan.epochs for _, plan in pairs)
+        self.listener(Event("stage", total=len(pairs), text="models for the test", epoch=epochs, later=0))
         weights = KeptWeights(self.place / CONFIRMATION)
         records = run_planned(
             [plan for _, plan in pairs],

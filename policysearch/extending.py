@@ -33,7 +33,10 @@ class Extension:
 
 
 def study_again(record: StudyRecord, **how: Any) -> Study:
-    """The study's recorded wishes as a `Study`, with how to run it this time. BadInput where they don't suffice."""
+    """The study's recorded wishes as a `Study`, with how to run it this time. BadInput where they don't suffice.
+
+    A function that makes the images is called when it is named here again as `data`, and not because a ledger names it.
+    """
     if not record.wishes:
         raise BadInput(
             f"study {record.name!r}: an earlier policysearch made it and kept too little to go on; repeat its search command"
@@ -45,10 +48,10 @@ def study_again(record: StudyRecord, **how: Any) -> Study:
             f' extend it where that is: Study(objective=..., name="{record.name}", ...).extend("+50")'
         )
     data = record.wishes.get("data")
-    if data is not None and is_function_name(data):
+    if data is not None and is_function_name(data) and how.get("data") is None:
         raise BadInput(
-            f"study {record.name!r}: its images come from a function of your own ({data}), which is not called because a "
-            "ledger names it; repeat the search command with more --trials"
+            f"study {record.name!r}: its images come from a function of your own, which is not called because a ledger names it;"
+            f" name it yourself: --data {data}"
         )
     return Study(**{**record.wishes, **how, "name": record.name})
 

@@ -5,7 +5,7 @@ nothing is left to search. `trials.label_keeping` has the rule by which a class 
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,7 @@ from searchspaces.space import SearchSpace
 from trials.data import Prepared, open_split, read_meta
 from trials.evaluate import load_model
 from trials.label_breaking import MOVES
-from trials.label_keeping import broken_in_words, kept_labels
+from trials.label_keeping import broken_in_words, kept_labels, unheard
 from trials.places import Location
 from trials.seeds import numpy_generator
 from trials.values import TrialSpec
@@ -35,15 +35,22 @@ POINTS_LOOKED_AT = 256
 
 
 def check_labels(
-    ledger: Ledger, study: StudyRecord, setting: "Setting", weights_path: Location, trim: bool, prepared: Prepared
+    ledger: Ledger,
+    study: StudyRecord,
+    setting: "Setting",
+    weights_path: Location,
+    trim: bool,
+    prepared: Prepared,
+    heard: Callable[[int, int], None] = unheard,
 ) -> tuple["Setting", tuple[str, ...]]:
     """The setting that the study goes on with, and sentences for the user on what breaks labels and what was cut.
 
     The plainest baseline (the setting's first) must have been trained, its weights kept at `weights_path`. What was found before
-    is not asked again, and needs no weights. BadInput where weights are needed and missing, and where nothing would be left.
+    is not asked again, and needs no weights; of what is asked `heard` hears as `kept_labels` says. BadInput where weights are
+    needed and missing, and where nothing would be left.
     """
     facts = ledger.facts(study.uid)
-    table = facts[LABELS] if LABELS in facts else _look(ledger, study, setting, weights_path, prepared)
+    table = facts[LABELS] if LABELS in facts else _look(ledger, study, setting, weights_path, prepared, heard)
     if LABELS not in facts:
         table = ledger.note_fact(study.uid, LABELS, table)
     found = what_breaks(table)
@@ -117,7 +124,14 @@ def what_breaks(table: Mapping[str, Any]) -> tuple[str, ...]:
     return told or (f"labels: no op of the space or of the baselines breaks a class ({asked})",)
 
 
-def _look(ledger: Ledger, study: StudyRecord, setting: "Setting", weights_path: Location, prepared: Prepared) -> dict[str, Any]:
+def _look(
+    ledger: Ledger,
+    study: StudyRecord,
+    setting: "Setting",
+    weights_path: Location,
+    prepared: Prepared,
+    heard: Callable[[int, int], None],
+) -> dict[str, Any]:
     plainest = next(iter(setting.baselines))
     trials = [trial for trial in ledger.trials(study.uid) if trial.role == "baseline" and trial.label == plainest]
     if not trials or trials[0].result is None or trials[0].result.weights_sha256 is None:
@@ -125,7 +139,7 @@ def _look(ledger: Ledger, study: StudyRecord, setting: "Setting", weights_path: 
     spec, meta = TrialSpec.from_dict(trials[0].spec), read_meta(prepared.directory)
     train, val = open_split(prepared.directory, "train"), open_split(prepared.directory, "val")
     model = load_model(weights_path, trials[0].result.weights_sha256, prepared.channels, len(prepared.classes), spec.recipe)
-    return kept_labels(model, train, val, spec.recipe, meta["mean"], meta["std"], strengths_to_ask(setting))
+    return kept_labels(model, train, val, spec.recipe, meta["mean"], meta["std"], strengths_to_ask(setting), heard)
 
 
 def _label(label: str, cut: Cut) -> str:

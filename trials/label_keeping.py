@@ -9,7 +9,7 @@ exchanges. docs/labels-kept.md has the evidence and the limits.
 Images are augmented here only to be asked about; no score of a policy comes of it. Nothing is drawn at random.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,7 @@ from searchspaces.ops import find_op
 from trials.data import Split
 from trials.evaluate import evaluating
 from trials.label_breaking import MOVES, Judge, Reads, is_blank
-from trials.label_readers import Readers, stratified_rows
+from trials.label_readers import Read, Readers, stratified_rows
 from trials.machine import reproducible
 from trials.pixels import Normaliser
 from trials.values import Recipe
@@ -29,6 +29,10 @@ from trials.values import Recipe
 MOST_IMAGES = 2_000
 USUAL_IMAGES, IMAGES_A_CLASS = 1_000, 50
 CLASSES_NAMED, LONGEST_NAME = 3, 40
+
+
+def unheard(done: int, of: int) -> None:
+    """Nobody waits to hear how far it is."""
 
 
 def kept_labels(
@@ -39,28 +43,43 @@ def kept_labels(
     mean: Sequence[float],
     std: Sequence[float],
     strengths: Mapping[str, Sequence[float]],
+    heard: Callable[[int, int], None] = unheard,
 ) -> dict[str, Any]:
     """What ops at their `strengths` do to the labels of validation images, as JSON values.
 
     `model` was trained on `train` without augmentation, with its `mean` and `std`. At most 2,000 images of `val` are asked about,
     of each class as many. The flips and quarter turns are, too, whatever `strengths` says. Shares are of the images that
-    are read right when untouched, so an op that does nothing has 1.
+    are read right when untouched, so an op that does nothing has 1. `heard` is called after each strength with how many have been
+    asked about, and how many are to be: a few may come to it.
     """
     rows = stratified_rows(val.labels, min(MOST_IMAGES, max(USUAL_IMAGES, IMAGES_A_CLASS * len(val.classes))))
     with evaluating(model), reproducible(recipe):
-        return _asked(Readers(model, train, recipe, Normaliser(mean, std, recipe)), val, rows, dict(strengths) | dict(MOVES))
+        return _asked(
+            Readers(model, train, recipe, Normaliser(mean, std, recipe)), val, rows, dict(strengths) | dict(MOVES), heard
+        )
 
 
 def _asked(
-    readers: Readers, val: Split, rows: Int64[np.ndarray, "images"], strengths: Mapping[str, Sequence[float]]
+    readers: Readers,
+    val: Split,
+    rows: Int64[np.ndarray, "images"],
+    strengths: Mapping[str, Sequence[float]],
+    heard: Callable[[int, int], None],
 ) -> dict[str, Any]:
     right = rows[readers.read(val.images, rows).net == val.labels[rows]]
     labels = np.array(val.labels[right])
     readers.learn_typical(val.images, right, labels)
     asked = {op: tuple(values) for op, values in strengths.items() if find_op(op).changes(val.images.shape[1])}
-    reads = {(op, value): readers.read(val.images, right, op, value) for op, values in asked.items() for value in values}
-    for op, value in _where_blank_begins(reads):
-        reads[op, value] = readers.read(val.images, right, op, value)
+    reads: dict[tuple[str, float], Read] = {}
+
+    def ask(questions: Sequence[tuple[str, float]]) -> None:
+        of = len(reads) + len(questions)
+        for op, value in questions:
+            reads[op, value] = readers.read(val.images, right, op, value)
+            heard(len(reads), of)
+
+    ask([(op, value) for op, values in asked.items() for value in values])
+    ask(_where_blank_begins(reads))
     count = np.bincount(labels, minlength=len(val.classes))
     judge = Judge(val.classes, labels, right, reads)
     return {

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 VERSION = 1
 KEYS: Mapping[str, str] = {
     "version": "the version of this form: 1",
-    "kind": "study, stage, started, epoch, finished, failed, note, verdict or end",
+    "kind": "study, stage, started, epoch, finished, failed, progress, note, verdict or end",
     "time": "when it was told: ISO 8601, in UTC, with its zone",
     "study": "the study's name; null until it is known",
     "uid": "of the training that it is about",
@@ -47,6 +47,7 @@ MORE: Mapping[str, Mapping[str, str]] = {
     "epoch": {},
     "finished": {"seconds": "what the training took", "before": "true where an earlier run had finished it"},
     "failed": {"seconds": "what the training took", "before": "true where it had failed in an earlier run"},
+    "progress": {"done": "so many parts of what the text says, which is no training", "parts": "of so many; more may come to it"},
     "note": {},
     "verdict": {
         "judgement": "the object that `show --json` has as verdict",
@@ -92,6 +93,8 @@ class JsonLines:
                 return about, {"trainings": event.total, "trainings_epochs": event.epoch, "gpus": tally.gpus}
             case "stage":
                 return about, {"trainings": event.total}
+            case "progress":
+                return about, {"done": event.epoch, "parts": event.total}
             case "epoch" | "finished":
                 about |= {"epoch": event.epoch}
                 about |= {} if about.get("role") in UNSCORED else {"wrong": event.wrong, "total": event.total}

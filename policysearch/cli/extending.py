@@ -11,6 +11,7 @@ from policysearch.cli.telling import telling, telling_options
 @click.command()
 @click.argument("study")
 @click.option("--trials", required=True, metavar="+N|N", help="So many policies more (+50), or so many in all (82).")
+@click.option("--data", metavar="module:function", help="The function that makes the images, where one does: named again.")
 @click.option("--driver", default="local", show_default=True, metavar="NAME", help="Where trials run: local or ray.")
 @click.option("--address", metavar="ADDRESS", help="The Ray cluster to run on, such as auto.")
 @click.option("--workers", type=int, metavar="N", help="Trials at once (default: one a core).")
@@ -26,6 +27,7 @@ def extend(study: str, trials: str, home: str | None, quiet: bool, as_json: bool
 
     \b
     policysearch extend photos-randaugment-0f3a9c21 --trials +50
+    policysearch extend loading-load-randaugment-81d0c3f2 --trials +50 --data loading:load
     """
     from policysearch.cli.conduct import conduct
     from policysearch.cli.options import open_home, open_study

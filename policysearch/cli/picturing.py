@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from policysearch.cli.exporting import policy_of
-from policysearch.cli.options import home_option, open_home, open_study
+from policysearch.cli.options import home_option, open_home, open_study, reading_options
 from searchspaces.errors import BadInput
 
 if TYPE_CHECKING:
@@ -21,13 +21,13 @@ MOST_PICTURES = 100  # to a side of a grid: more nobody looks at
 
 
 def images_options(command: Command) -> Command:
-    """Where pictures come from: `--data`, `--data-root`, `--image-size`, as `search` has them."""
+    """Where pictures come from: `--data`, `--data-root`, `--image-size` and how files are read, as `search` has them."""
     size = click.option(
         "--image-size", type=int, default=64, show_default=True, metavar="PIXELS", help="Images of folders are made this size."
     )
-    root = click.option("--data-root", metavar="DIR", help="Where cifar10, mnist or fashion-mnist lie.")
-    data = click.option("--data", metavar="DIR|FILE.npz|NAME", help="Show training images of this data.")
-    return data(root(size(command)))
+    root = click.option("--data-root", metavar="DIR", help="Where a named set lies, or what a table's paths are relative to.")
+    data = click.option("--data", metavar="DIR|FILE|NAME", help="Show training images of this data: whatever `search` takes.")
+    return data(root(size(reading_options(command))))
 
 
 @click.command()
@@ -47,6 +47,7 @@ def preview(
 
     \b
     policysearch preview zoo:trivialaugment-wide --data photos/ -o grid.png
+    policysearch preview policy.json --data scans.csv --columns path=image_id,label=diagnosis --levels 0:4095 -o grid.png
     """
     from dashboards.gallery import picture_grid
 
@@ -79,18 +80,20 @@ def _images(source: str, home: str | None, count: int, data: str | None, **wishe
     return originals(place.data_directory(recorded["directory"]), count)
 
 
-def _shown(data: str | None, count: int, data_root: str | None, image_size: int) -> "tuple[Images, tuple[str, ...]]":
+def _shown(data: str | None, count: int, **wishes: Any) -> "tuple[Images, tuple[str, ...]]":
     """Training images of the data, at most `count`; without data a drawn scene, `count` times."""
     if data is None:
         from dashboards.scene import scene
 
-        if data_root is not None:
-            raise BadInput(f"--data-root {data_root!r}: there is no --data it could be for; give --data cifar10, for instance")
+        for name in ("data_root", "columns", "levels"):
+            if wishes[name] is not None:
+                option = f"--{name.replace('_', '-')} {wishes[name]!r}"
+                raise BadInput(f"{option}: there is no --data it could be for; give --data cifar10, for instance")
         return scene().repeat(count, axis=0), ("drawn scene",) * count
     from trials.data import Source
     from trials.data.examples import example_images
 
-    return example_images(Source(data, data_root, image_size), count)
+    return example_images(Source(data, **wishes), count)
 
 
 def _named(source: str) -> str:

@@ -79,7 +79,11 @@ class PlainLines(Lines):
     def hear(self, event: "Event") -> None:
         """As `Lines.hear`, and from time to time a line about what is running."""
         super().hear(event)
-        if event.kind == "epoch" and self.tally.running and time.monotonic() - self.last_line_at > PLAIN_LINE_EVERY_SECONDS:
+        if time.monotonic() - self.last_line_at <= PLAIN_LINE_EVERY_SECONDS:
+            return
+        if event.kind == "progress":
+            self._say(self.tally.doing_in_words())
+        elif event.kind == "epoch" and self.tally.running:
             running = self.tally.running
             now = [
                 f"{self.tally.labels[uid]} epoch {self.tally.epochs[uid]}/{self.tally.budget_of(uid)}"

@@ -66,6 +66,7 @@ def foot(tally: Tally, width: int, height: int) -> list[str]:
         *_fact("time", _time(tally), room),
         *_fact("failed", tally.failed_in_words().replace(" failed, the last:", ", the last:"), room),
     ]
+    lines += _step(tally, room)
     most = max(1, min(MOST_RUNNING_SHOWN, height - len(lines) - 3))
     running = tally.running
     lines += _trainings(tally, running[:most], room)
@@ -98,6 +99,16 @@ def _fact(name: str, text: str, room: int) -> list[str]:
     text = one_line(text, LONGEST_LINE)
     set_in = textwrap.TextWrapper(room, before, indent, max_lines=most, break_on_hyphens=False, placeholder=" …")
     return set_in.wrap(text)
+
+
+def _step(tally: Tally, room: int) -> list[str]:
+    """What is done beside the trainings, and how far it is: while it is done none is under way."""
+    if tally.doing is None:
+        return []
+    what, done, of = tally.doing
+    if room < WIDE:
+        return [f"  {_cut(what, max(4, room - 20))}  {done} of {of}"]
+    return [f"{'now':<{NAME}}{_cut(what, room - NAME - BAR - 20)}  {_bar(done, of)}  {done} of {of}"]
 
 
 def _trainings(tally: Tally, uids: list[str], room: int) -> list[str]:

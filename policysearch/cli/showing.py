@@ -9,6 +9,7 @@ import click
 
 from policysearch.cli.options import line_width
 from policysearch.judging.in_words import percent
+from searchspaces.phrases import counted
 from searchspaces.space_words import parameters_in_words
 
 NAME = 14  # columns of what stands before a line
@@ -61,8 +62,8 @@ def _print_finalists(judgement: Mapping[str, Any]) -> None:
     for finalist in judgement["finalists"]:
         mean, low, high = (percent(finalist[name]) for name in ("mean", "low", "high"))
         won = ", the winner" if finalist["arm"]["key"] == winner.get("key") else ""
-        seeds = len(finalist["errors"])
-        _line("finalist", f"{finalist['arm']['label']}: {mean} % wrong, {low} to {high} % ({seeds} seeds){won}")
+        seeds = counted(len(finalist["errors"]), "seed")
+        _line("finalist", f"{finalist['arm']['label']}: {mean} % wrong, {low} to {high} % ({seeds}){won}")
 
 
 def _print_test(facts: Mapping[str, Any]) -> None:

@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from policysearch.cli.tally import against, cost_in_words
+from policysearch.cli.tally import cost_in_words
 from policysearch.cli.telling import share_of_a_gpu
-from policysearch.judging.in_words import percent
+from policysearch.judging.in_words import against, percent
 from policysearch.selection import leader
 from searchspaces.json_text import one_line
 from searchspaces.phrases import counted

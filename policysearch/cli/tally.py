@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from policysearch.judging.in_words import percent, points
+from policysearch.judging.in_words import against, percent
 from searchspaces.phrases import counted, duration
 
 if TYPE_CHECKING:
@@ -24,14 +24,18 @@ class Tally:
     `budget_epochs` are the study's; where policies are stopped early a trial may have fewer (`budgets`), and can't be the best;
     nor can what was trained to calibrate, as finalist or for the test. `stage` is the one under way, `stage_over` what it has
     finished. `begun` are the trials that this run has started; what is over without that was there before. `gpus` is the share
-    of a GPU that a trial takes (0: it trains on a CPU). A rehearsal is not counted.
+    of a GPU that a trial takes (0: it trains on a CPU). `doing` is a step beside the trainings: what it is, how many of how many
+    parts of it are done. `is_settled` says that all of the study is known, and what is over has been heard of. A rehearsal is not
+    counted.
     """
 
     budget_epochs: int
     gpus: float = 0.0
+    doing: tuple[str, int, int] | None = None
     planned_trials: int = 0
     planned_epochs: int = 0
     epochs_before: int = 0
+    is_settled: bool = False
     stage: str = ""
     stage_total: int = 0
     stage_over: set[str] = field(default_factory=set)
@@ -51,6 +55,10 @@ class Tally:
     def hear(self, event: "Event") -> None:
         """Count one event."""
         uid = event.trial_uid
+        if event.kind == "progress":
+            self.doing = (event.text, event.epoch, event.total) if event.epoch < event.total else None
+        elif event.kind in ("stage", "started"):
+            self.doing = None
         if event.role == "rehearsal":
             self.aside.add(uid)
         if uid in self.aside:
@@ -63,6 +71,7 @@ class Tally:
             self.planned_trials, self.planned_epochs, self.epochs_before = event.total, event.epoch, event.epochs_before
         elif event.kind == "stage":
             self.stage, self.stage_total, self.stage_over = event.text, event.total, set()
+            self._settle(event)
         elif event.kind == "started":
             self.labels[uid] = event.label
             self.epochs[uid] = 0
@@ -71,6 +80,14 @@ class Tally:
             self._hear_epoch(event)
         elif event.kind in ("finished", "failed"):
             self._hear_end(event)
+
+    def _settle(self, stage: "Event") -> None:
+        """What was planned before it was known who would be a finalist, or tested, gives way to what it has come to."""
+        if stage.later is None:
+            return
+        self.is_settled = True
+        self.planned_trials = len(self.over) + stage.total + stage.later
+        self.planned_epochs = self.epochs_done + stage.epoch + stage.later_epochs
 
     def _hear_epoch(self, event: "Event") -> None:
         uid = event.trial_uid
@@ -157,10 +174,10 @@ class Tally:
         """Estimated from the epochs heard of since the first one; None before there is anything to go by."""
         if self.first_epoch_at is None or self.epochs_heard < 1:
             return None
-        here = sum(epochs for uid, epochs in self.epochs.items() if uid in self.begun)
-        left = max(0, self.epochs_planned - self.epochs_before - here) if self.planned_epochs else None
-        if left is None:
-            left = self.epochs_planned - self.epochs_done
+        done = self.epochs_done
+        if self.planned_epochs and not self.is_settled:  # what earlier runs have trained of later stages is not heard of yet
+            done = self.epochs_before + sum(epochs for uid, epochs in self.epochs.items() if uid in self.begun)
+        left = max(0, self.epochs_planned - done)
         return left * (time.monotonic() - self.first_epoch_at) / self.epochs_heard
 
     def best_in_words(self) -> str:
@@ -191,6 +208,10 @@ class Tally:
             return f"{self.stage}: {len(self.stage_over)} of {self.stage_total}, {over} of {planned} in all"
         return f"{over} of {planned} trials"
 
+    def doing_in_words(self) -> str:
+        """How far the step beside the trainings is; empty where there is none."""
+        return "" if self.doing is None else "{}: {} of {}".format(*self.doing)
+
     def left_in_words(self) -> str:
         """How long it still takes; empty where that is not known."""
         left = self.seconds_left()
@@ -219,14 +240,6 @@ class Tally:
             return f"{label}: failed: {event.text}"
         epochs, error = counted(self.budget_of(event.trial_uid), "epoch"), self.errors.get(event.trial_uid)
         return f"{label}: trained for {epochs}" if error is None else f"{label}: {percent(error)} % wrong after {epochs}"
-
-
-def against(gain: float) -> str:
-    """A difference of two errors (0 to 1) in words that go on with a name: "0.8 points better than"."""
-    told = points(abs(gain))
-    if gain == 0 or told == points(0):
-        return "as good as"
-    return f"{told} {'better' if gain > 0 else 'worse'} than"
 
 
 def cost_in_words(seconds: float, gpus: float) -> str:

@@ -80,7 +80,8 @@ class DriverWhenWanted:
         from policysearch.extending import study_again
         from policysearch.wished import driver_for
 
-        study = study_again(self._study, home=self._home.root, storage=self._home.storage, **self._how)
+        data = self._study.wishes.get("data")  # by name alone: the images are prepared, and a function of them is not called
+        study = study_again(self._study, data=data, home=self._home.root, storage=self._home.storage, **self._how)
         made: Driver = driver_for(study, setting_for_test(self._home, self._ledger, self._study))
         made.run(source, listener)
 

@@ -26,7 +26,7 @@ MAPPED = ("space", "recipe")
 SPACE_FILES = (".yaml", ".yml")
 
 
-class Wish(click.ParamType):
+class Wish(click.ParamType):  # type: ignore[type-arg]  # the oldest click that will do has no such argument
     """Text as it is typed, or a mapping from a file."""
 
     name = "text"

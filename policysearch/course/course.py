@@ -78,9 +78,13 @@ class Course:
         self.notes.append(text)
         self.listener(Event("note", text=text))
 
-    def begin(self, stage: str, trainings: int) -> None:
-        """Tell the listener that a stage begins, of so many trainings in all."""
-        self.listener(Event("stage", total=trainings, text=stage))
+    def begin(self, stage: str, trainings: int, epochs: int = 0, later: Sequence[int] | None = None) -> None:
+        """Tell the listener that a stage begins, of so many trainings in all.
+
+        Where it is known what the study has after it, `later` are the epochs of each training of that, `epochs` the stage's own.
+        """
+        follow = None if later is None else len(later)
+        self.listener(Event("stage", total=trainings, text=stage, epoch=epochs, later=follow, later_epochs=sum(later or ())))
 
     def planned(self, plans: Sequence[PlannedTraining], keep_weights: bool = False, reserve: float = 0.0) -> Planned:
         """A source of what is missing of `plans`, that leaves `reserve` seconds; the listener hears of what is there."""

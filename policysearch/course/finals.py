@@ -11,7 +11,7 @@ from typing import Any
 
 from policysearch.course.chain import Stages
 from policysearch.course.course import Course
-from policysearch.course.plan import test_reserve_seconds
+from policysearch.course.plan import plan_left, test_reserve_seconds
 from policysearch.course.planned import Planned, PlannedTraining
 from policysearch.judgement import shortlisted
 from policysearch.judging import Arm
@@ -30,7 +30,7 @@ def train_finalists(course: Course) -> Stages[None]:
         return
     runs = _seed_by_seed(course, [(arm, arm.overrides, "") for arm in arms])
     reserve = test_reserve_seconds(course)
-    course.begin("finalists", len(runs))
+    _begin(course, "finalists", runs)
     yield (source := course.planned([plan for _, plan in runs], keep_weights=True, reserve=reserve))
     if not _is_over(course, source):
         return
@@ -39,9 +39,20 @@ def train_finalists(course: Course) -> Stages[None]:
         return
     free = [arm for arm in arms if arm.role == "baseline"]
     again = _seed_by_seed(course, [(arm, leading.overrides, f" with the recipe of {leading.label}") for arm in free])
-    course.begin("baselines with the leader's recipe", len(again))
+    _begin(course, "baselines with the leader's recipe", again)
     yield (source := course.planned([plan for _, plan in again], keep_weights=True, reserve=reserve))
     _is_over(course, source)
+
+
+def _begin(course: Course, stage: str, runs: Sequence[tuple[Arm, PlannedTraining]]) -> None:
+    """Tell of the stage, and of the test after it: with that the study ends, and it has no other finalists than these."""
+    test = [
+        epochs
+        for left in plan_left(course, lambda epochs: 0.0).stages
+        if left.name == "test" and left.asked
+        for epochs in left.epochs
+    ]
+    course.begin(stage, len(runs), sum(plan.epochs for _, plan in runs), test)
 
 
 def _seed_by_seed(course: Course, arms: Sequence[tuple[Arm, Mapping[str, Any], str]]) -> list[tuple[Arm, PlannedTraining]]:

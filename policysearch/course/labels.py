@@ -9,6 +9,7 @@ from policysearch.drivers import Event
 from policysearch.trimming import check_labels
 
 FACT = "labels"
+LOOKING = "looking at which strengths of which ops keep the labels"
 
 
 def look_at_labels(course: Course) -> None:
@@ -21,10 +22,14 @@ def look_at_labels(course: Course) -> None:
         course.note(f"labels: what keeps them can't be looked at, for {label} has failed")
         return
     if FACT not in course.ledger.facts(course.record.uid):
-        course.listener(Event("note", text="looking at which strengths of which ops keep the labels"))
+        course.listener(Event("note", text=LOOKING))
         restore_weights(plainest, course.setting, course.weights, course.listener)
     path = course.weights.path(plainest.trial_uid)
-    setting, notes = check_labels(course.ledger, course.record, course.setting, path, course.study.trim, course.prepared)
-    course.setting = setting
+
+    def heard(done: int, of: int) -> None:
+        course.listener(Event("progress", epoch=done, total=of, text=LOOKING))
+
+    known = (course.ledger, course.record, course.setting, path, course.study.trim, course.prepared)
+    course.setting, notes = check_labels(*known, heard)
     for note in notes:
         course.note(note)

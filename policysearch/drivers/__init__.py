@@ -50,14 +50,16 @@ class Event:
 
     `ready`: the study stands, `text` is its name, `total` how many trainings it is to have, `epoch` of how many epochs
     together, `epochs_before` how many of these earlier runs have trained. `stage`: one of `total` trainings begins, `text`
-    names it. `started`: for the first time, or again after a worker was lost. `epoch`: `wrong` of `total` validation images
-    after `epoch`. `finished`: the figures of the last epoch. `failed`: `text` is the reason; `seconds` is what the training
-    took, of both. One that was over before is told without having started. `note`: `text` says something about the whole
-    search. `label` names the trial that started, finished or failed; `budget_epochs` is how many epochs it trains for (0: as
-    many as all others), `role` its role in the ledger.
+    names it; where `later` is said, the stage has `epoch` epochs together, `later` trainings of `later_epochs` are to follow, and
+    beside these and what is over the study has none. `started`: for the first time, or again after a worker was lost. `epoch`:
+    `wrong` of `total` validation images after `epoch`. `finished`: the figures of the last epoch. `failed`: `text` is the reason;
+    `seconds` is what the training took, of both. One that was over before is told without having started. `progress`: of what
+    `text` says, which is no training, `epoch` of `total` parts are done. `note`: `text` says something about the whole search.
+    `label` names the trial that started, finished or failed; `budget_epochs` is how many epochs it trains for (0: as many as all
+    others), `role` its role in the ledger.
     """
 
-    kind: Literal["ready", "stage", "started", "epoch", "finished", "failed", "note"]
+    kind: Literal["ready", "stage", "started", "epoch", "finished", "failed", "progress", "note"]
     trial_uid: str = ""
     epoch: int = 0
     wrong: int = 0
@@ -68,6 +70,8 @@ class Event:
     role: str = ""
     seconds: float = 0.0
     epochs_before: int = 0
+    later: int | None = None
+    later_epochs: int = 0
 
 
 Listener: TypeAlias = Callable[[Event], None]

@@ -12,3 +12,11 @@ def percent(share: float) -> str:
 def points(share: float) -> str:
     """A difference of two shares: "1.2 points"."""
     return f"{percent(share)} points"
+
+
+def against(gain: float) -> str:
+    """A difference of two errors (0 to 1) in words that go on with a name: "0.8 points better than"."""
+    told = points(abs(gain))
+    if gain == 0 or told == points(0):
+        return "as good as"
+    return f"{told} {'better' if gain > 0 else 'worse'} than"

@@ -20,11 +20,13 @@ from policysearch.ledger import Ledger
 SCRIPT = """
 import json, os, signal, sys
 from policysearch import Study
+from policysearch.cli.tally import Tally
 
 home, data, kill_at = sys.argv[1:4]
-heard = {"finished": 0}
+heard, tally = {"finished": 0}, Tally(2)
 
 def hear(event):
+    tally.hear(event)
     heard["finished"] += event.kind == "finished"
     at = event.text if event.kind == "stage" else str(heard["finished"]) if event.kind == "finished" else None
     if at == kill_at:
@@ -35,7 +37,8 @@ study = Study(
 )
 outcome = study.run(trials=2, listener=hear, test=True)
 verdict = outcome.judgement.verdict
-print(json.dumps([verdict.kind, outcome.winner.label, list(outcome.notes), outcome.resumed]))
+counted = (tally.standing(), tally.left_in_words())
+print(json.dumps([verdict.kind, outcome.winner.label, list(outcome.notes), outcome.resumed, *counted]))
 """
 TRAININGS = {"rehearsal": 1, "baseline": 5, "calibration": 3, "trial": 2, "finalist": 6}
 
@@ -68,7 +71,7 @@ def test_a_study_killed_between_and_in_its_stages_comes_to_what_it_would_have_an
     data = write_bars(tmp_path / "bars.npz")
     whole = run(tmp_path / "whole", data)
     assert whole.returncode == 0, whole.stderr
-    kind, winner, notes, resumed = json.loads(whole.stdout)
+    kind, winner, notes, resumed, standing, left = json.loads(whole.stdout)
     assert not resumed
     assert any(note.startswith("planned: about ") for note in notes)
     kills = ("12", "models for the test")
@@ -82,7 +85,10 @@ def test_a_study_killed_between_and_in_its_stages_comes_to_what_it_would_have_an
     assert {role: count[role] for role in TRAININGS} == TRAININGS
     assert count["confirmation"] in (2, 4), "one arm alone where a baseline won"
     assert attempts(tmp_path / "whole") == count.total()
+    ended = "models for the test: {0} of {0}, {1} of {1} in all".format(count["confirmation"], count.total() - 1)
+    assert standing.startswith(ended) and left == "about 0 s left", "what was planned is what was trained, the rehearsal aside"
+    assert json.loads(last.stdout)[4].startswith(ended), "and so where most of it was there already"
     assert attempts(tmp_path / "killed") <= count.total() + 2, "two workers at most were at work at one kill within a stage"
     again = run(tmp_path / "killed", data)
-    assert json.loads(again.stdout)[::3] == [kind, True]
+    assert json.loads(again.stdout)[:4:3] == [kind, True]
     assert attempts(tmp_path / "killed") <= count.total() + 2

@@ -21,7 +21,19 @@ from policysearch.drivers import Event
 
 PAGE = Path(__file__).parents[2] / "docs" / "watching.md"
 Type = Callable[..., tuple[int, str, str]]
-WHOLE = ("epoch", "epochs", "wrong", "total", "trainings", "trainings_epochs", "exit_code", "trainings_over", "trainings_failed")
+WHOLE = (
+    "epoch",
+    "epochs",
+    "wrong",
+    "total",
+    "trainings",
+    "trainings_epochs",
+    "done",
+    "parts",
+    "exit_code",
+    "trainings_over",
+    "trainings_failed",
+)
 
 
 class NoMirror:
@@ -92,14 +104,16 @@ def test_every_line_of_a_played_search_is_an_event() -> None:
         Event("failed", "a", text="line one\nline two", seconds=2.0, **told),
         Event("started", "r", label="rehearsal", role="rehearsal", budget_epochs=1),
         Event("epoch", "r", 1, 9, 20),
+        Event("progress", epoch=3, total=40, text="looking"),
     ):
         lines.hear(event)
     lines.tell_end(0, None)
-    note, study, _, old, _, epoch, failed, _, rehearsed, end = checked(out.getvalue())
+    note, study, _, old, _, epoch, failed, _, rehearsed, looking, end = checked(out.getvalue())
     assert (note["study"], study["study"], study["text"]) == (None, "birds", "study birds: 2 trainings, 10 epochs in all")
     assert (old["before"], old["seconds"], failed["before"], failed["seconds"]) == (True, 1.5, False, 2.0)
     assert [epoch[name] for name in ("label", "role", "epoch", "epochs", "wrong", "total")] == ["level=3", "trial", 1, 5, 9, 20]
     assert (failed["text"], rehearsed["wrong"], rehearsed["epochs"]) == ("line one\nline two", None, 1)
+    assert [looking[name] for name in ("text", "done", "parts", "uid", "label", "total")] == ["looking", 3, 40, None, None, None]
     assert (end["trainings_over"], end["trainings_failed"]) == (2, 1)
 
 

@@ -109,6 +109,12 @@ def test_a_study_of_before_and_one_that_is_not_there(typed: Type, tmp_path: Path
     Ledger.open(home.ledger_url).create_study("old", {"any": "identity"})
     code, _, err = typed("extend", "old", "--trials", "+1")
     assert code == 2 and "repeat its search command with more --trials" in err and err.count("\n") == 1
+    wishes = {"data": "nowhere:load", "space": "randaugment", "image_size": 64, "epochs": 1}
+    Ledger.open(home.ledger_url).create_study("own", {"any": "identity"}, wishes)
+    code, _, err = typed("extend", "own", "--trials", "+1")
+    assert code == 2 and "because a ledger names it; name it yourself: --data nowhere:load" in err and err.count("\n") == 1
+    code, _, err = typed("extend", "own", "--trials", "+1", "--data", "nowhere:load")
+    assert code == 2 and "module nowhere can't be imported" in err, "now it is the user's wish"
     code, _, err = typed("extend", "none", "--trials", "+1")
     assert code == 2 and "study 'none': not in" in err
 

@@ -210,7 +210,12 @@ def few_asked(ledger: Ledger, prepared: Prepared, root: Path, strengths: dict[st
     assert result.weights_sha256 is not None
     model = load_model(root / "plainest.pt", result.weights_sha256, prepared.channels, len(prepared.classes), recipe)
     train, val = open_split(prepared.directory, "train"), open_split(prepared.directory, "val")
-    return kept_labels(model, train, val, recipe, meta["mean"], meta["std"], strengths)
+    heard: list[tuple[int, int]] = []
+    table = kept_labels(model, train, val, recipe, meta["mean"], meta["std"], strengths, lambda *step: heard.append(step))
+    asked = sum(len(rows) for rows in table["ops"].values())
+    assert [done for done, _ in heard] == list(range(1, asked + 1)), "after each strength"
+    assert heard[-1] == (asked, asked)
+    return table
 
 
 @pytest.mark.slow

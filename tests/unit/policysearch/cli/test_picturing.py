@@ -70,6 +70,24 @@ def test_preview_of_a_study_shows_its_own_training_images(typed: Type, tmp_path:
     assert (train == shown).all(axis=(1, 2, 3)).any()
 
 
+def test_preview_reads_a_table_of_16_bit_images_as_a_search_does(typed: Type, tmp_path: Path) -> None:
+    rows = ["scan,kind"]
+    for number in range(20):
+        level = np.full((32, 32), 1000 if number % 2 else 3000, dtype=np.uint16)
+        Image.fromarray(level).save(tmp_path / f"{number}.png")
+        rows.append(f"{number}.png,{'dark' if number % 2 else 'bright'}")
+    (tmp_path / "scans.csv").write_text("\n".join(rows))
+    invert = Policy(branches=(Branch((Step((Choice("invert", (Constant(1.0),)),)),)),))
+    write_policy_file(tmp_path / "mine.json", invert, {})
+    table = ("preview", tmp_path / "mine.json", "--data", tmp_path / "scans.csv", "--columns", "path=scan,label=kind")
+    words = (*table, "--image-size", 32, "--images", 2, "--draws", 1, "-o", tmp_path / "grid.png")
+    code, _, err = typed(*words)
+    assert code == 2 and "--levels" in err, "never rescaled by itself"
+    assert typed(*words, "--levels", "0:4000") == (0, *typed(*words, "--levels", "0:4000")[1:])
+    levels = set(np.unique(pixels(tmp_path / "grid.png")).tolist())
+    assert {64, 191} <= levels, "1000 and 3000 of 4000, each the other's inverse"
+
+
 def test_the_strip_is_drawn_on_the_scene_or_on_data(typed: Type, tmp_path: Path) -> None:
     assert typed("ops", "--strip", "-o", tmp_path / "scene.png")[0] == 0
     assert typed("ops", "--strip", "-o", tmp_path / "sample.png", "--data", "sample")[0] == 0
@@ -98,6 +116,7 @@ def test_the_listing_says_how_each_op_runs(typed: Type) -> None:
         (("preview", "zoo:uniformaugment", "-o", "missing/a.png"), ("no directory missing",)),
         (("preview", "zoo:uniformaugment", "-o", "a.png", "--data", "missing"), ("'missing'", "neither a folder")),
         (("preview", "zoo:uniformaugment", "-o", "a.png", "--data-root", "x"), ("--data-root 'x'", "no --data")),
+        (("preview", "zoo:uniformaugment", "-o", "a.png", "--levels", "full"), ("--levels 'full'", "no --data")),
         (("preview", "zoo:uniformaugment", "-o", "a.png", "--data", "sample", "--image-size", 3), ("--image-size 3",)),
         (("preview", "zoo:uniformaugment", "-o", "a.png", "--images", 0), ("--images", "1<=x<=100")),
         (("preview", "unknown-study", "-o", "a.png"), ("there is none; start one",)),

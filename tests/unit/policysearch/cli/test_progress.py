@@ -3,8 +3,9 @@
 import pytest
 
 from policysearch.cli.progress import PlainLines, Silence
-from policysearch.cli.tally import Tally, against
+from policysearch.cli.tally import Tally
 from policysearch.drivers import Event
+from policysearch.judging.in_words import against
 
 
 def test_a_trial_that_failed_before_this_search_began_is_called_by_its_name() -> None:
@@ -170,6 +171,8 @@ def test_hundreds_of_running_trials_make_no_long_line(
     view.hear(Event("epoch", "t7", 2, 1, 4))
     (line,) = capsys.readouterr().out.splitlines()
     assert line.startswith("level=0 epoch 0/5; ") and "level=7 epoch 2/5; and 292 more  [0 of 300 trials" in line
+    view.hear(Event("progress", epoch=3, total=40, text="looking"))
+    assert capsys.readouterr().out == "looking: 3 of 40\n"
 
 
 def test_what_comes_from_outside_can_not_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:

@@ -49,7 +49,12 @@ def many(running: int) -> Tally:
 @pytest.mark.parametrize("rows", [8, 24, 60])
 def test_the_foot_fits_the_window_however_much_runs(columns: int, rows: int) -> None:
     for running in (0, 1, 7, 9, 500):
-        lines = foot(many(running), columns, rows)
+        tally = many(running)
+        if not running:
+            tally.hear(Event("progress", epoch=34, total=152, text="looking at which strengths of which ops keep the labels"))
+        lines = foot(tally, columns, rows)
+        if rows >= 24:
+            assert any(line.endswith("34 of 152") for line in lines) == (running == 0)
         assert len(lines) < rows and all(len(line) < columns for line in lines)
         assert len(lines) <= 20, "a bounded number of lines"
         if rows >= 24 and running == 500:

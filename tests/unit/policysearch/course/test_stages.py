@@ -4,10 +4,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from course_fixture import Underway
+from search_fixture import FREE
 
+from policysearch.cli.tally import Tally
 from policysearch.course.calibrating import judge_budget, longer_and_again, train_baselines
 from policysearch.course.finals import split_of, train_finalists
 from policysearch.course.searching import search_policies
+from policysearch.drivers import Event
 from policysearch.judgement import judge
 from searchspaces.space import Real
 
@@ -114,6 +117,22 @@ def test_a_finalist_that_fails_once_is_told_and_left_out_of_that_seed(tmp_path: 
     assert sum(event.kind == "failed" for event in made.events) == 3
     assert made.run(train_finalists(made.course())) == []
     assert judge(made.study.ledger, made.study.study).verdict.kind != "unfinished"
+
+
+def test_who_is_in_the_final_and_in_the_test_settles_how_many_trainings_there_are(tmp_path: Path) -> None:
+    made = Underway(tmp_path, trials=2, calibrate=False, finalists=2, finalist_seeds=2, test=True)
+    made.run(train_baselines(made.course()))
+    made.run(search_policies(made.course()), wrong=lambda label: -1 if len(made.ran) == FREE + 2 else 20)
+    made.run(train_finalists(made.course()))
+    tally = Tally(1)
+    for event in [Event("ready", total=19, epoch=19, text="birds"), *made.events]:
+        tally.hear(event)
+    assert tally.place_in_words() == "finalists: 6 of 6, 13 of 17 in all", "one of two policies failed; each side has two models"
+    tally.hear(Event("stage", total=2, text="models for the test", epoch=2, later=0))
+    for seed in "12":
+        tally.hear(Event("finished", seed, 1, 0, 100, label=f"seed {seed}", role="confirmation", budget_epochs=1))
+    assert tally.place_in_words() == "models for the test: 2 of 2, 15 of 15 in all", "a baseline won, and is tested alone"
+    assert (tally.epochs_done, tally.epochs_planned) == (15, 15)
 
 
 def test_a_search_that_goes_on_names_its_finalists_anew_and_trains_only_those_that_are_new(tmp_path: Path) -> None:
