@@ -12,7 +12,7 @@ PIP_INSTALL := -m pip install --no-input --disable-pip-version-check -c constrai
 SEARCH_ONLY := albumentations cloudpickle ray mlflow optuna sqlalchemy click rich matplotlib platformdirs yaml
 EVERYTHING := .[search,dev,postgres,timm,datasets]
 
-.PHONY: help demo test slow soak core lowest docs pictures constraints clean
+.PHONY: help demo test lint quick slow soak core lowest docs pictures constraints clean
 
 help:
 	@echo "make demo         a real search on the shipped sample, end to end"
@@ -29,10 +29,14 @@ help:
 demo: .venv/.search
 	$(BIN)/policysearch demo
 
-test: .venv/.dev
+test: lint quick
+
+lint: .venv/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+quick: .venv/.dev
 	$(BIN)/pytest $(PYTEST)
 
 slow: .venv/.dev

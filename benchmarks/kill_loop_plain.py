@@ -1,7 +1,7 @@
 """What is kept of a search whose driver is killed at random moments: plain Ray Tune with OptunaSearch, and ours.
 
     python benchmarks/kill_loop_plain.py [--modes memory sqlite local ray] [--experiments 5] [--seed 0]
-        [--snapshot-seconds S] [--json FILE]
+        [--snapshot-seconds S] [--patience-seconds S] [--json FILE]
 
 An experiment is a search of 24 trials of 0.25 s, two at once: by Ray Tune with OptunaSearch in memory or on SQLite, restored as
 Ray's guide says (plain_search.py), or by our local or Ray driver (our_search.py). `kill -9` meets its driver once or twice, each
@@ -37,6 +37,7 @@ SCRIPTS = {"memory": "plain_search.py", "sqlite": "plain_search.py", "local": "o
 STUCK_AFTER = 3
 AT_ONCE = 2
 LONGEST_SECONDS = 240.0
+PATIENCE_SECONDS = 20.0
 ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # listens on 127.0.0.1 only
@@ -79,8 +80,11 @@ class Experiment:
 class Loop:
     """One experiment: its directory, its processes, its kills."""
 
-    def __init__(self, directory: Path, mode: str, seed: int, trials: int, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, directory: Path, mode: str, seed: int, trials: int, environment: Mapping[str, str], patience_seconds: float
+    ) -> None:
         self._directory, self._found = directory, Experiment(mode, seed, trials)
+        self._patience_seconds = patience_seconds
         self._environment = {**ENVIRONMENT, **environment}
         self._generator = np.random.default_rng(seed)
         self._processes = Marked()
@@ -122,7 +126,7 @@ class Loop:
         driver.kill()
         delivered = driver.wait() == -signal.SIGKILL and kill_at < give_up_at
         self._found.kills += delivered
-        self._processes.wait_until_gone(20)
+        self._processes.wait_until_gone(self._patience_seconds)
         return delivered or (ended_itself and driver.returncode == 0)
 
     def _seconds_left(self, started: int) -> float:
@@ -204,6 +208,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--trials", type=int, default=24)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--snapshot-seconds", type=float, help="how often Tune saves its state; its own default is 10 or more")
+    parser.add_argument(
+        "--patience-seconds",
+        type=float,
+        default=PATIENCE_SECONDS,
+        help="what a killed driver leaves may take to end by itself",
+    )
     parser.add_argument("--json", type=Path)
     options = parser.parse_args(arguments)
     more = {"TUNE_GLOBAL_CHECKPOINT_S": str(options.snapshot_seconds)} if options.snapshot_seconds else {}
@@ -212,7 +222,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for seed in range(options.seed, options.seed + options.experiments):
         for mode in options.modes:
             with tempfile.TemporaryDirectory(prefix="kill-loop-") as directory:
-                found.append(Loop(Path(directory), mode, seed, options.trials, more).run())
+                found.append(Loop(Path(directory), mode, seed, options.trials, more, options.patience_seconds).run())
             print(found[-1].line, flush=True)
     print(f"\n{table(found)}")
     if options.json:

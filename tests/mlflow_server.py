@@ -12,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 
 import pytest
+from ports import free_port
 
 from policysearch.tracking.target import PATIENCE
 
@@ -26,9 +27,7 @@ class MlflowServer:
         directory.mkdir(parents=True, exist_ok=True)
         self.directory, self.guarded = directory, guarded
         self.backend = backend or f"sqlite:///{directory / 'mlflow.db'}"
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = int(probe.getsockname()[1])
+        self.port = free_port()
         self.address = f"http://127.0.0.1:{self.port}"
         self.process: subprocess.Popen[bytes] | None = None
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 from policysearch.campaign import Campaign
 from policysearch.drivers import LATER, Event, Listener, Task
@@ -22,6 +23,8 @@ CLASSES = 3
 IMAGES = 100
 SEARCH_ALONE: Any = {"calibrate": False, "finalists": 0}  # wishes of a study that ends with its search
 SEARCH_ALONE_OPTIONS = ("--no-calibration", "--finalists", "0")  # the same, typed
+NO_MIRROR = {"MLFLOW_TRACKING_URI": "http://127.0.0.1:1"}
+"""For the environment of a command that MLflow is no part of: nobody answers there, and a search ends ten seconds earlier."""
 FREE = 5  # baselines that every study has
 FREE_CELL = {"ops": 2, "level": 9}  # one of them is a cell of the RandAugment space: it isn't searched again
 
@@ -38,6 +41,18 @@ def write_bars(path: Path, train: int = 60, val: int = 30, test: int = 30) -> Pa
         arrays |= {f"{split}_images": pixels.astype(np.uint8), f"{split}_labels": labels.astype(np.int64)}
     np.savez(path, **arrays)
     return path
+
+
+class NoMirror:
+    """The shipper of a search in the test's own process that MLflow is no part of."""
+
+    def finish(self, timeout_seconds: float) -> None:
+        """It never got anywhere."""
+
+
+def without_mirror(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands typed in this process start no mirror: it takes seconds a run."""
+    monkeypatch.setattr("policysearch.tracking.shipper.start_shipper", lambda home, study: NoMirror())
 
 
 def imagined(trial_uid: str, wrong: int, log_loss_sum: float = 30.0, seconds: float = 10.0) -> TrialResult:
@@ -114,3 +129,19 @@ def processes_below(pid: int) -> list[int]:
         new = [child for parent in new for child in children.get(parent, [])]
         found += new
     return found
+
+
+def command_of(pid: int) -> bytes:
+    """A process's command line; empty where it has ended."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
+def lives(pid: int) -> bool:
+    """Whether a process has not ended; one that nobody has waited for has."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False

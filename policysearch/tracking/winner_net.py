@@ -5,7 +5,9 @@ It runs in float32 on a CPU, with the training part's mean and deviation inside 
 holds no pickle. Refuses nothing: where no net is kept, there is none to show.
 """
 
+import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -74,9 +76,11 @@ def write_model(net: WinnerNet, study: StudyRecord, policy: Path, folder: Path, 
 
     `ids` go to MLflow's own record of the model. May raise whatever torch raises of a net that it can't export.
     """
-    import mlflow.pytorch
     import torch
     from mlflow.models import Model
+
+    with _unasked("pytorch_lightning"):
+        import mlflow.pytorch
 
     image, classes = study.identity["image"], len(read_meta(net.data_directory)["classes"])
     sides = (image["channels"], image["height"], image["width"])
@@ -92,6 +96,19 @@ def write_model(net: WinnerNet, study: StudyRecord, policy: Path, folder: Path, 
         pip_requirements=requirements,
     )
     (folder / "policy.json").write_bytes(policy.read_bytes())
+
+
+@contextmanager
+def _unasked(package: str) -> Iterator[None]:
+    """Inside, this package can't be imported unless it was before: MLflow would, for seconds, to offer what nobody uses here."""
+    if package in sys.modules:
+        yield
+        return
+    sys.modules[package] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        del sys.modules[package]
 
 
 def whole_net(net: WinnerNet) -> "nn.Module":

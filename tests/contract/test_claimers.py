@@ -10,11 +10,11 @@ CLAIMERS = Path(__file__).parents[1] / "claimers.py"
 
 
 @pytest.mark.slow
-def test_forty_claimers_record_all_their_trials_and_hold_no_connection_while_they_train() -> None:
+def test_twenty_claimers_record_all_their_trials_and_hold_no_connection_while_they_train() -> None:
     pytest.importorskip("psycopg")
-    command = [sys.executable, str(CLAIMERS), "--processes", "40", "--trials", "20"]
+    command = [sys.executable, str(CLAIMERS), "--processes", "20", "--trials", "10"]  # a twentieth of what `make soak` plays
     said = subprocess.run(command, capture_output=True, text=True, timeout=280)
     if "Skipped" in said.stderr:
         pytest.skip(said.stderr.splitlines()[-1])
     assert said.returncode == 0, said.stdout + said.stderr
-    assert "800 recorded" in said.stdout and "0 connections held" in said.stdout
+    assert "200 recorded" in said.stdout and "0 connections held" in said.stdout

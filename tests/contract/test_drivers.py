@@ -10,11 +10,12 @@ import sqlite3
 import threading
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
-from search_fixture import processes_below, write_bars
+from search_fixture import command_of, processes_below, write_bars
 
 from policysearch.drivers import Driver, Event, Task
 from policysearch.ledger import Ledger, TrialRecord, sqlite_url
@@ -71,10 +72,7 @@ def training_processes() -> list[int]:
     """The processes that train for a driver of this process: the local ones, and Ray's."""
 
     def trains(pid: int) -> bool:
-        try:
-            command = Path(f"/proc/{pid}/cmdline").read_bytes()
-        except OSError:
-            return False
+        command = command_of(pid)
         return b"policysearch.drivers.worker" in command or command.startswith(b"ray::ImplicitFunc")
 
     return [pid for pid in processes_below(os.getpid()) if trains(pid)]
@@ -119,7 +117,8 @@ class Saboteur:
             return
         if label == "killed always" or (label == "killed once" and self.source.starts[label] == 1):
             for pid in training_processes():
-                os.kill(pid, signal.SIGKILL)
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
         if label == "slow to commit" and event.epoch == EPOCHS:
             writer = sqlite3.connect(self.ledger_file, isolation_level=None, check_same_thread=False)
             writer.execute("BEGIN IMMEDIATE")
@@ -136,7 +135,8 @@ def play(driver: Driver, directory: Path, data: Prepared, capture: Callable[[], 
         driver.run(source, saboteur)
     except BaseException as error:
         raised = error
-    left = [pid for pid in processes_below(os.getpid()) if pid not in before]
+    others = {child for pid in before for child in processes_below(pid)}  # a database of other tests begins some at any time
+    left = [pid for pid in processes_below(os.getpid()) if pid not in before | others]
     trials = {trial.label: trial for trial in ledger.trials(ledger.studies()[0].uid)}
     return Scene(source, trials, saboteur.events, raised, capture(), left)
 

@@ -1,8 +1,9 @@
 """What every net promises a trial, whoever wrote it: built in, torchvision's, timm's. One class, over a spread of them."""
 
 import re
+from copy import deepcopy
 from dataclasses import replace
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 
 import pytest
@@ -57,7 +58,17 @@ def gradients(model: nn.Module, dropped_by: torch.Generator) -> list[torch.Tenso
     return [parameter.grad.clone() for parameter in model.parameters() if parameter.grad is not None]
 
 
-@pytest.mark.parametrize("name", ALL)
+@lru_cache(maxsize=1)
+def built_once(name: str) -> nn.Module:
+    return build_model(name, 3, CLASSES, torch_generator(0))
+
+
+def built(name: str) -> nn.Module:
+    """The net of this name, with the first weights; drawing millions of them takes seconds, copying them none."""
+    return deepcopy(built_once(name))
+
+
+@pytest.mark.parametrize("name", ALL, scope="class")  # one net after the other, so that each is built once
 class TestEveryNet:
     def test_its_weights_come_from_the_generator_alone(self, name: str) -> None:
         before = torch.get_rng_state()
@@ -78,7 +89,7 @@ class TestEveryNet:
         assert model.training and logits.shape == (2, CLASSES) and bool(torch.isfinite(logits).all())
 
     def test_scoring_is_the_same_each_time_and_for_each_image_alone(self, name: str) -> None:
-        model = build_model(name, 3, CLASSES, torch_generator(0)).eval()
+        model = built(name).eval()
         with torch.inference_mode():
             together, again = model(images(4)), model(images(4))
             alone = model(images(4)[:1])
@@ -86,7 +97,7 @@ class TestEveryNet:
         assert torch.allclose(together[:1], alone, atol=1e-4)
 
     def test_a_training_step_repeats_whatever_the_global_generator_is_at(self, name: str) -> None:
-        model = build_model(name, 3, CLASSES, torch_generator(0))
+        model = built(name)
         one = gradients(model, torch_generator("epoch", 1))
         with torch.random.fork_rng(devices=[]):
             torch.set_rng_state(torch_generator("somewhere else").get_state())
@@ -94,7 +105,7 @@ class TestEveryNet:
         assert one and all(torch.equal(gradient, again) for gradient, again in zip(one, same, strict=True))
 
     def test_kept_weights_are_the_whole_of_it(self, name: str, tmp_path: Path) -> None:
-        model, other = (build_model(name, 3, CLASSES, torch_generator(seed)) for seed in (0, 1))
+        model, other = built(name), build_model(name, 3, CLASSES, torch_generator(1))
         load_weights(other, tmp_path / "w.pt", save_weights(model, tmp_path / "w.pt"))
         with torch.inference_mode():
             assert torch.equal(model.eval()(images(2)), other.eval()(images(2)))
@@ -123,7 +134,7 @@ class TestEveryNet:
         )
 
     def test_its_stages_are_all_of_it_but_the_head(self, name: str) -> None:
-        model = build_model(name, 3, CLASSES, torch_generator(0))
+        model = built(name)
         found = stages(model, CLASSES)
         assert len(found) >= 3
         with pytest.raises(BadInput, match=f"the net has {len(found)}; allowed are 0 to {len(found)}"):
@@ -137,7 +148,7 @@ class TestEveryNet:
         assert all(torch.equal(value, model.state_dict()[tensor]) for tensor, value in before.items()), "statistics have moved"
 
     def test_an_optimiser_is_given_each_trained_weight_once(self, name: str) -> None:
-        model = build_model(name, 3, CLASSES, torch_generator(0))
+        model = built(name)
         usual = param_groups(model, Recipe(), CLASSES)
         assert [group["learning_rate_factor"] for group in usual] == [1.0, 1.0]
         split = param_groups(model, replace(Recipe(), trunk_learning_rate_factor=0.1), CLASSES)

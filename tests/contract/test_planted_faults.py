@@ -2,10 +2,11 @@
 
 A fault is one edit of one line, of the kinds that have changed results elsewhere: a `>` for a `>=`, a sign lost, channels
 swapped, a probability ignored, one draw for a whole batch. The copy without a fault has to pass, so that it is the fault that
-fails.
+fails. Faults of different ops are planted together, and each has to fail tests of its own op.
 """
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -66,6 +67,16 @@ FAULTS = [
 ]
 
 
+TOGETHER = {  # of one suite, no two in the same op
+    "ops": [fault for fault in FAULTS if fault.suite == KERNELS],
+    "fused": [fault for fault in FAULTS if fault.suite == ENGINES and fault.file != GROUPED],
+    **{fault.name: [fault] for fault in FAULTS if fault.suite == DRAW or fault.file == GROUPED},
+}
+SUITES = {
+    suite: " or ".join(sorted({fault.about for fault in FAULTS if fault.suite == suite})) for suite in (KERNELS, ENGINES, DRAW)
+}
+
+
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The source and its tests in a directory of their own."""
@@ -80,34 +91,42 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def planted(copy: Path, fault: Fault) -> Iterator[Path]:
-    """The copy with the fault in it; without it again afterwards."""
-    path = copy / fault.file
-    text = path.read_text()
-    assert text.count(fault.right) == 1, f"{fault.file} has {fault.right!r} {text.count(fault.right)} times; plant it anew"
-    path.write_text(text.replace(fault.right, fault.wrong))
+def planted(copy: Path, faults: list[Fault]) -> Iterator[Path]:
+    """The copy with the faults in it; without them again afterwards."""
+    texts = {file: (copy / file).read_text() for file in {fault.file for fault in faults}}
+    for fault in faults:
+        text = (copy / fault.file).read_text()
+        assert text.count(fault.right) == 1, f"{fault.file} has {fault.right!r} {text.count(fault.right)} times; plant it anew"
+        (copy / fault.file).write_text(text.replace(fault.right, fault.wrong))
     yield copy
-    path.write_text(text)
+    for file, text in texts.items():
+        (copy / file).write_text(text)
 
 
-def run_suite(copy: Path, suite: str, about: str) -> subprocess.CompletedProcess[str]:
+def run_suite(copy: Path, suite: str, about: str, *options: str) -> subprocess.CompletedProcess[str]:
     environment = os.environ | {"PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1", "CI": "true"}
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *(["-k", about] if about else []), suite]
-    return subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True, timeout=280)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *(["-k", about] if about else []), *options, suite]
+    return subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True, timeout=600)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("suite", "about"), sorted({(fault.suite, fault.about) for fault in FAULTS}))
-def test_without_a_fault_the_copy_passes(copy: Path, suite: str, about: str) -> None:
-    done = run_suite(copy, suite, about)
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("suite", SUITES)
+def test_without_a_fault_the_copy_passes(copy: Path, suite: str) -> None:
+    done = run_suite(copy, suite, SUITES[suite], "-x")
     assert done.returncode == 0, done.stdout[-2000:]
     assert " passed" in done.stdout
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
-def test_a_planted_fault_is_caught(planted: Path, fault: Fault) -> None:
-    done = run_suite(planted, fault.suite, fault.about)
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("faults", TOGETHER.values(), ids=TOGETHER)
+def test_a_planted_fault_is_caught(planted: Path, faults: list[Fault]) -> None:
+    about = " or ".join(fault.about for fault in faults)
+    done = run_suite(planted, faults[0].suite, about, *(["-x"] if len(faults) == 1 else ["--tb=no"]))
     # 1: tests ran and failed. Anything else (2: could not be collected) would prove nothing.
-    assert done.returncode == 1, f"{fault.name} was not caught:\n{done.stdout[-2000:]}"
-    assert " failed" in done.stdout
+    assert done.returncode == 1, f"{[fault.name for fault in faults]} were not caught:\n{done.stdout[-2000:]}"
+    failed = re.findall(r"^FAILED \S+::(\S+)", done.stdout, re.MULTILINE)
+    for fault in faults:
+        own = [name for name in failed if fault.about in re.split(r"[\[\]-]", name)] if len(faults) > 1 else failed
+        assert own, f"{fault.name} was not caught:\n{done.stdout[-2000:]}"

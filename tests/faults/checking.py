@@ -18,7 +18,7 @@ from policysearch.ledger import Ledger, TrialRecord
 from policysearch.selection import winner
 
 BASELINES = 5
-ORPHAN_SECONDS = 10.0
+ORPHAN_SECONDS = 60.0
 
 
 @dataclass(frozen=True)

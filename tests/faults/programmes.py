@@ -127,7 +127,7 @@ def _send(driver: BaseProcess, signum: signal.Signals) -> None:
 
 
 def _gone(scene: Scene) -> None:
-    give_up_at = time.monotonic() + 20
+    give_up_at = time.monotonic() + 60
     while scene.processes():
         assert time.monotonic() < give_up_at, f"processes {scene.processes()} outlive the search"
         time.sleep(0.02)

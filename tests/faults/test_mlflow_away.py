@@ -37,6 +37,9 @@ def test_a_server_that_is_killed_again_and_again_has_every_run_once_in_the_end(
 ) -> None:
     for name, value in PATIENCE.items():
         monkeypatch.setenv(name, value)
+    monkeypatch.setenv(
+        "MLFLOW_HTTP_REQUEST_TIMEOUT", "60"
+    )  # the test machine may be busy; a killed server's door is shut at once
     monkeypatch.setenv("MLFLOW_TRACKING_URI", server.address)
     monkeypatch.delenv("MLFLOW_EXPERIMENT_NAME", raising=False)
     made = StudyInLedger(tmp_path / "home")

@@ -9,13 +9,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from search_fixture import FREE, SEARCH_ALONE_OPTIONS, processes_below, write_bars
+from search_fixture import FREE, NO_MIRROR, SEARCH_ALONE_OPTIONS, command_of, lives, processes_below, write_bars
 
 from policysearch.home import Home
 from policysearch.ledger import Ledger
 
 pytestmark = pytest.mark.timeout(900)  # many processes are started, one after the other
-GONE_SECONDS = 20.0
+GONE_SECONDS = 60.0  # a worker that is left alone waits for ever
 
 
 def close_output(search: "subprocess.Popen[str]") -> None:
@@ -46,18 +46,19 @@ def test_a_search_that_is_stopped_ends_its_workers_says_how_to_go_on_and_keeps_w
     data, home = write_bars(tmp_path / "bars.npz", train=600), tmp_path / "home"
     words = [sys.executable, "-m", "policysearch", "search", "--data", str(data), "--trials", "2", "--epochs", "6"]
     words += SEARCH_ALONE_OPTIONS
-    environment = os.environ | {"POLICYSEARCH_HOME": str(home), "PYTHONUNBUFFERED": "1", "POLICYSEARCH_ENGINE": "grouped"}
+    environment = os.environ | NO_MIRROR | {"POLICYSEARCH_HOME": str(home), "POLICYSEARCH_ENGINE": "grouped"}
+    environment |= {"PYTHONUNBUFFERED": "1"}
     with subprocess.Popen(words, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as search:
         assert search.stdout is not None and search.stderr is not None
         while "% wrong after" not in search.stdout.readline():
             assert search.poll() is None, "it ended before a trial had finished"
-        below = [pid for pid in processes_below(search.pid) if b"drivers.worker" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+        below = [pid for pid in processes_below(search.pid) if b"drivers.worker" in command_of(pid)]
         stop(search)
         err = search.stderr.read()
         assert search.wait(60) == code, err
     assert "the same command goes on from there" in err and "Traceback" not in err and "Exception ignored" not in err
     give_up_at = time.monotonic() + GONE_SECONDS
-    while any(Path(f"/proc/{pid}").exists() for pid in below):
+    while any(map(lives, below)):
         assert time.monotonic() < give_up_at, "its workers outlive it"
         time.sleep(0.1)
     ledger = Ledger(Home(home).ledger_url)

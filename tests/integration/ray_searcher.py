@@ -1,4 +1,7 @@
-"""A process that searches on a Ray cluster with imagined trials: `python ray_searcher.py JSON`; what came of it is one line."""
+"""A process that searches on a Ray cluster with imagined trials: `python ray_searcher.py JSON`; what came of it is one line.
+
+Notes are written to the file `notes` in its directory as they come.
+"""
 
 import json
 import sys
@@ -9,6 +12,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from ray_fixture import ImaginedTasks, packed  # noqa: E402
 
+from policysearch.drivers import Event  # noqa: E402
 from policysearch.drivers.ray_tune import RayDriver  # noqa: E402
 from policysearch.ledger import Ledger  # noqa: E402
 from searchspaces.errors import PolicysearchError  # noqa: E402
@@ -21,12 +25,19 @@ def main(wishes: dict[str, object]) -> None:
     ledger = Ledger.open(str(wishes["ledger"]))
     data = wishes.get("data")
     source = ImaginedTasks(ledger, int(str(wishes["count"])), data, weights, float(str(wishes.get("seconds", 0.0))))  # type: ignore[arg-type]
-    notes, error = [], None
+    notes, error = list[str](), None
+
+    def hear(event: Event) -> None:
+        if event.kind == "note":
+            notes.append(event.text)
+            with (directory / "notes").open("a") as file:
+                file.write(f"{event.text}\n")
+
     try:
         workers = wishes.get("workers")
         share = float(str(wishes.get("gpus", 0.0)))
         driver = RayDriver(int(str(workers)) if workers else None, str(wishes["address"]), share, packed(directory / "witness"))
-        driver.run(source, lambda event: notes.append(event.text) if event.kind == "note" else None)
+        driver.run(source, hear)
     except PolicysearchError as refusal:
         error = str(refusal)
     told = {"error": error, "notes": notes, "starts": source.starts, "ends": source.ends, "without": source.without_result}

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from search_fixture import FREE, SEARCH_ALONE_OPTIONS, write_bars
+from search_fixture import FREE, NO_MIRROR, SEARCH_ALONE_OPTIONS, write_bars
 
 ROOT = Path(__file__).parents[2]
 PROJECT = {
@@ -112,7 +112,7 @@ def python(installed: Path, tmp_path: Path) -> Run:
     def run(*arguments: object, having: bool = True) -> subprocess.CompletedProcess[str]:
         places = [str(ROOT), *([str(installed)] if having else [])]
         environment = os.environ | {"PYTHONPATH": os.pathsep.join(places), "POLICYSEARCH_HOME": str(tmp_path / "home")}
-        environment.pop("MLFLOW_TRACKING_URI", None)
+        environment |= NO_MIRROR
         command = [sys.executable, *map(str, arguments)]
         return subprocess.run(command, capture_output=True, text=True, check=False, env=environment, cwd=tmp_path)
 

@@ -1,12 +1,11 @@
 """A study in a storage of Optuna's, read back by Optuna itself, and looked at in optuna-dashboard in a real browser."""
 
 import shutil
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, suppress
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -229,9 +228,7 @@ def dashboard(made: StudyInLedger, tmp_path: Path) -> Iterator[str]:
     pytest.importorskip("optuna_dashboard")
     address = address_of("sqlite", tmp_path)
     write_to_optuna(read_for_optuna(made.ledger, made.study).study, address)
-    with closing(socket.socket()) as door:
-        door.bind(("127.0.0.1", 0))
-        port = door.getsockname()[1]
+    port = free_port()
     program = Path(sys.executable).with_name("optuna-dashboard")
     log = (tmp_path / "log").open("w")
     with log, subprocess.Popen([program, address, "--host", "127.0.0.1", "--port", str(port)], stdout=log, stderr=log) as server:

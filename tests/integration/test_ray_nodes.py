@@ -17,9 +17,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
+from ports import free_port
 from postgres_server import PostgresServer, running_server
-from ray_fixture import RAY, Head, begin, free_port, head, outcome, search
-from search_fixture import FREE, SEARCH_ALONE_OPTIONS, write_bars
+from ray_fixture import ENOUGH, RAY, Head, begin, head, outcome, search
+from search_fixture import FREE, NO_MIRROR, SEARCH_ALONE_OPTIONS, write_bars
 
 from policysearch.kept_weights import KeptWeights
 from policysearch.ledger import Ledger
@@ -34,7 +35,7 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Head]:
     """A head without cores, and without a token."""
-    with head(tmp_path_factory.mktemp("h"), 0, PYTHONPATH=str(ROOT)) as found:
+    with head(tmp_path_factory.mktemp("h"), 0, PYTHONPATH=str(ROOT), **NO_MIRROR) as found:
         yield found
 
 
@@ -160,15 +161,22 @@ def test_a_node_that_can_not_reach_the_ledger_is_refused_by_name(cluster: Head, 
 
 def test_a_node_that_joins_later_and_does_not_fit_gives_its_trials_back(cluster: Head, tmp_path: Path) -> None:
     with node(cluster, 1):
-        process = begin(tmp_path, cluster.environment, address=cluster.address, workers=2, count=11, seconds=4.0)
-        give_up_at = time.monotonic() + 120
-        while not (tmp_path / "witness").exists():
-            assert time.monotonic() < give_up_at and process.poll() is None
-            time.sleep(0.1)
+        process = begin(tmp_path, cluster.environment, address=cluster.address, workers=2, count=30, seconds=4.0)
+        wait_for("", tmp_path / "witness", process)
         with node(cluster, 1, PYTHONPATH=others_torch(tmp_path)):
+            wait_for("torch 9.9.9 there", tmp_path / "notes", process)
+            (tmp_path / ENOUGH).touch()
             told = outcome(process)
-    assert told["error"] is None and len(set(told["ends"])) == len(told["ends"]) == 11 and told["without"] == []
+    assert told["error"] is None and len(set(told["ends"])) == len(told["ends"]) == 30 and told["without"] == []
     assert [note for note in told["notes"] if "torch 9.9.9 there" in note and "its trials go to other workers" in note]
+
+
+def wait_for(words: str, file: Path, process: "subprocess.Popen[str]") -> None:
+    """Until they stand in the file, while the process runs."""
+    give_up_at = time.monotonic() + 120
+    while not file.exists() or words not in file.read_text():
+        assert time.monotonic() < give_up_at and process.poll() is None, words
+        time.sleep(0.1)
 
 
 def test_nodes_that_are_killed_every_few_seconds_cost_no_result() -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from search_fixture import FREE, SEARCH_ALONE, processes_below, write_bars
+from search_fixture import FREE, SEARCH_ALONE, command_of, lives, processes_below, write_bars
 
 from policysearch.home import Home
 from policysearch.ledger import Ledger, TrialRecord
@@ -25,7 +25,7 @@ from trials.values import Score
 
 TRIALS = 3
 NAME = "bars"
-STOP_SECONDS = 20.0  # generous for a busy machine; a worker left in its trial would take minutes
+STOP_SECONDS = 60.0  # generous for a busy machine; a worker that is left alone waits for ever
 SCRIPT = """
 import json, signal, sys
 from policysearch import Study
@@ -110,17 +110,10 @@ def seconds_until_gone(pids: list[int]) -> float:
     """How long processes live on; at most `STOP_SECONDS` are waited for them."""
     began = time.monotonic()
     while time.monotonic() - began < STOP_SECONDS:
-        if not any(_lives(pid) for pid in pids):
+        if not any(map(lives, pids)):
             break
         time.sleep(0.05)
     return time.monotonic() - began
-
-
-def _lives(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
 
 
 @pytest.fixture(scope="module")
@@ -293,7 +286,7 @@ def test_a_ray_search_stops_too_and_goes_on_with_the_other_driver(tmp_path: Path
     search.until("epoch", 2)
     everything = [search.process.pid, *processes_below(search.process.pid)]
     if stop == signal.SIGKILL:  # two agents of Ray that train nothing take a minute or two to notice
-        everything = [pid for pid in everything if Path(f"/proc/{pid}/cmdline").read_bytes().startswith(b"ray::ImplicitFunc")]
+        everything = [pid for pid in everything if command_of(pid).startswith(b"ray::ImplicitFunc")]
         assert len(everything) == 1
     if stop == signal.SIGINT:
         os.killpg(search.process.pid, stop)  # as a terminal does

@@ -29,9 +29,13 @@ def shown(search: "subprocess.Popen[bytes]", directories: list[Path]) -> Iterato
         yield from found_in(directory)
 
 
+def files_in(directory: Path) -> Iterator[Path]:
+    """By os.walk, which passes over a directory that is gone meanwhile, as Ray's own are; rglob of Python 3.11 raises."""
+    return (Path(folder, name) for folder, _, names in os.walk(directory) for name in names)
+
+
 def found_in(directory: Path) -> Iterator[str]:
-    # os.walk passes over a directory that is gone meanwhile, as Ray's own are; rglob of Python 3.11 raises
-    for file in (Path(folder, name) for folder, _, names in os.walk(directory) for name in names):
+    for file in files_in(directory):
         try:
             if file.is_file() and file.stat().st_size < LARGEST_FILE_BYTES and MARK in file.read_bytes():
                 yield str(file)
@@ -60,6 +64,6 @@ def test_while_a_search_runs_and_afterwards(driver: str, tmp_path: Path, postgre
         assert search.returncode == 0, (tmp_path / "said").read_text()
         seen |= set(shown(search, [tmp_path]))
     assert seen == set()
-    files = {file.name for file in (tmp_path / "home").rglob("*") if file.is_file()}
+    files = {file.name for file in files_in(tmp_path / "home")}
     assert {"policy.json", "report.html", "mlflow.db"} <= files, "there was something to look through"
     assert list(found_in(Path(__file__).parent)), "what is looked for can be found"

@@ -10,9 +10,9 @@ from simulation.worlds import ALLOWED, GAINS, NULLS, coverage, least_rate, tally
 @pytest.mark.slow
 @pytest.mark.parametrize("world", NULLS[:3], ids=lambda world: world.name)
 def test_where_nothing_is_better_better_is_claimed_in_at_most_one_study_of_twenty(world: World) -> None:
-    found = tally(world, range(100))
+    found = tally(world, range(50))
     assert least_rate(found.kinds["better"], found.studies) <= ALLOWED
-    assert found.kinds["baseline-wins"] > 50  # and mostly the user is told to take what is free
+    assert found.kinds["baseline-wins"] > 25  # and mostly the user is told to take what is free
 
 
 @pytest.mark.slow
@@ -31,8 +31,8 @@ def test_the_told_optimism_is_the_true_one() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("seeds", [2, 5])
 def test_intervals_of_equal_policies_miss_0_no_more_often_than_they_may(seeds: int) -> None:
-    above, below = coverage(World("pairs", seeds=seeds, test=2000), 150, 0.025)
-    assert least_rate(above + below, 150) <= 0.05
+    above, below = coverage(World("pairs", seeds=seeds, test=2000), 50, 0.025)
+    assert least_rate(above + below, 50) <= 0.05
 
 
 def test_a_study_is_played_alike_again() -> None:

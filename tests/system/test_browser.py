@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -169,7 +170,10 @@ def ui(made: StudyInLedger) -> Iterator[Ui]:
         assert mirror_study(made.ledger, made.name, locate(made.home.root), made.home.study_directory(made.name)).behind == 0
         with served(made.home.root, made.name) as served_ui:
             yield served_ui
-    assert _commands_with(str(made.home.root)) == []
+    give_up_at = time.monotonic() + 60
+    while left := _commands_with(str(made.home.root)):
+        assert time.monotonic() < give_up_at, left
+        time.sleep(0.1)
 
 
 @contextmanager
@@ -182,7 +186,7 @@ def served(home: Path, study: str) -> Iterator[Ui]:
         runs, comparison = (next(link for link in links if part in link) for part in ("/runs?", "/compare-runs?"))
         yield Ui(runs.partition("/#/")[0], runs, comparison)
         process.send_signal(signal.SIGTERM)
-        assert process.wait(60) == 0, said
+        assert process.wait(250) == 0, said
 
 
 def _said_until(process: "subprocess.Popen[str]", last: str) -> list[str]:

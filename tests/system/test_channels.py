@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from search_fixture import NO_MIRROR
 
 from policysearch import load_policy
 from policysearch.home import Home
@@ -61,7 +62,7 @@ def test_from_the_command_to_the_test_figure(channels: int, data: Callable[[Path
 
     def typed(*words: str) -> str:
         command = [sys.executable, "-m", "policysearch", *words, "--home", str(tmp_path / "home")]
-        environment = {name: value for name, value in os.environ.items() if name != "MLFLOW_TRACKING_URI"}
+        environment = os.environ | NO_MIRROR
         done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=600)
         assert (done.returncode, "Traceback" in done.stdout + done.stderr) == (0, False), done.stdout + done.stderr
         return done.stdout

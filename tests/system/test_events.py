@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from search_fixture import FREE, SEARCH_ALONE_OPTIONS, write_bars
+from search_fixture import FREE, SEARCH_ALONE_OPTIONS, without_mirror, write_bars
 
 from policysearch.cli import INTERRUPTED, run
 from policysearch.cli.app import cli
@@ -36,18 +36,11 @@ WHOLE = (
 )
 
 
-class NoMirror:
-    """MLflow is not what is tested here."""
-
-    def finish(self, timeout_seconds: float) -> None:
-        pass
-
-
 @pytest.fixture
 def typed(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Type:
     """Types a command in this process, with a home of its own; gives exit code, output and complaints."""
     monkeypatch.setenv("POLICYSEARCH_HOME", str(tmp_path / "home"))
-    monkeypatch.setattr("policysearch.tracking.shipper.start_shipper", lambda home, study: NoMirror())  # it takes seconds a run
+    without_mirror(monkeypatch)
 
     def type_in(*words: object) -> tuple[int, str, str]:
         capsys.readouterr()

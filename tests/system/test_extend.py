@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from search_fixture import FREE, SEARCH_ALONE, write_bars
+from search_fixture import FREE, SEARCH_ALONE, without_mirror, write_bars
 
 from policysearch import Study
 from policysearch.cli import run
@@ -26,7 +26,7 @@ Type = Callable[..., tuple[int, str, str]]
 def typed(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Type:
     monkeypatch.setenv("POLICYSEARCH_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("POLICYSEARCH_ENGINE", "grouped")
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    without_mirror(monkeypatch)
     monkeypatch.chdir(tmp_path)
 
     def type_in(*words: object) -> tuple[int, str, str]:

@@ -96,7 +96,7 @@ def test_a_study_of_many_trials_is_taken_up_again_and_timed(tmp_path: Path) -> N
 
 @pytest.mark.slow
 def test_the_kill_loop_ends_and_counts_what_it_saw(tmp_path: Path) -> None:
-    smallest = ("--modes", "memory", "--experiments", 1, "--trials", 4)
+    smallest = ("--modes", "memory", "--experiments", 1, "--trials", 4, "--patience-seconds", 1)
     printed = run("kill_loop_plain.py", *smallest, "--seed", 1, "--json", tmp_path / "found.json")  # this seed kills once
     (found,) = json.loads((tmp_path / "found.json").read_text())["experiments"]
     assert found["executions"] >= 4 and found["drivers"] > found["kills"]
