@@ -13,6 +13,7 @@ from urllib.request import urlopen
 
 import optuna
 import pytest
+from ports import free_port
 from postgres_server import CANARY, PostgresServer
 from study_fixture import EPOCHS, StudyInLedger
 
