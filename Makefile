@@ -16,7 +16,7 @@ EVERYTHING := .[search,dev,postgres,timm,datasets]
 
 help:
 	@echo "make demo         a real search on the shipped sample, end to end"
-	@echo "make test         formatting, lint, types and the quick tests"
+	@echo "make test         formatting, lint, types and the quick tests (make lint, make quick: a part of it)"
 	@echo "make slow         the tests that take longer"
 	@echo "make soak         100,000 fuzzed policy files: each accepted and run, or refused in one line; 1,000 kills; 20 nodes; 200 claimers; 200 races to the test set: nothing lost; verdicts of 7,000 studies with planted truth"
 	@echo "make core         the tests of the core, in an environment without the search extra"

@@ -43,7 +43,7 @@ def build(channels, classes, side):
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Head]:
     """A head without cores, and without a token."""
-    with head(tmp_path_factory.mktemp("h"), 0, token=None, **{"PYTHONPATH": str(ROOT), **NO_MIRROR}) as found:
+    with head(tmp_path_factory.mktemp("h"), 0, token=None, PYTHONPATH=str(ROOT), **NO_MIRROR) as found:
         yield found
 
 
