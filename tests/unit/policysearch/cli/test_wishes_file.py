@@ -150,3 +150,12 @@ def test_a_study_gives_the_file_and_the_command_that_make_it_again(tmp_path: Pat
 )
 def test_what_is_written_is_read_as_the_same(value: Any) -> None:
     assert parse_yaml("\n".join(yaml_lines(value)).encode(), "text") == value
+
+
+def test_the_example_of_the_page_is_such_a_file(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[4] / "docs" / "study-file.md").read_text()
+    example = page.partition("```yaml\n")[2].partition("```")[0]
+    found = given("--config", written(tmp_path / "study.yaml", example))
+    assert (found["data"], found["name"], found["test"]) == (str(tmp_path / "photos"), "birds", True)
+    assert found["forbid"] == "hue,rotate>15"
+    Study(**{name: found[name] for name in found if name in Study.__dataclass_fields__})
