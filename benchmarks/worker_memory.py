@@ -7,7 +7,8 @@ Each is `policysearch search` on CIFAR-10 as a person types it, in a home of its
 processes are looked at twice a second: their proportional set sizes (PSS: a page that several share counts in parts) add up to
 what the search really takes, and the peak of that is told. The mapped files of the images are looked at too: what each process
 has of them in its memory (RSS), which is what copies would take, and their PSS, which they take together. A process that has
-images in its memory is one that trains: the table says how many did at once, for trials may be too short for all. Linux only.
+images in its memory is one that trains: the table says how many did at once, for trials may be too short for all. A search has no
+more workers than cores; where more are wished here, it is told that there are as many cores (memory asks for none). Linux only.
 """
 
 import argparse
@@ -25,6 +26,13 @@ from marked_processes import Marked
 LOOK_SECONDS = 0.5
 LONGEST_SECONDS = 3600.0
 MIB = 1024**2
+WITH_CORES = """
+import os, sys
+cores = int(sys.argv.pop(1))
+os.sched_getaffinity = lambda process: set(range(cores))
+from policysearch.cli import main
+main()
+"""
 
 
 @dataclass(frozen=True)
@@ -85,7 +93,8 @@ def look(processes: Marked, images: Path) -> Seen:
 def search(home: Path, name: str, workers: int, wishes: Sequence[str]) -> Run:
     """One search, watched from its beginning to its end."""
     processes, seen, began = Marked(), list[Seen](), time.monotonic()
-    command = [sys.executable, "-m", "policysearch", "search", *wishes, "--home", str(home)]
+    entry = ["-m", "policysearch"] if workers <= len(os.sched_getaffinity(0)) else ["-c", WITH_CORES, str(workers)]
+    command = [sys.executable, *entry, "search", *wishes, "--home", str(home)]
     command += ["--workers", str(workers), "--study", name]
     process = processes.start(command, home / f"log-{name}", {"MLFLOW_TRACKING_URI": f"sqlite:///{home / 'mlflow.db'}"})
     try:
