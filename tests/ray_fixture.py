@@ -154,7 +154,7 @@ def head(directory: Path, cores: int = 2, *options: str, token: Path | None = No
     ip = ""
     found = Head(process, ip, f"ray://127.0.0.1:{client}", f"http://127.0.0.1:{dashboard}", environment, directory)
     try:
-        give_up_at = time.monotonic() + 90
+        give_up_at = time.monotonic() + 200
         while "Ray runtime started" not in (text := (directory / "head.log").read_text()):
             assert process.poll() is None and time.monotonic() < give_up_at, text
             time.sleep(0.1)

@@ -93,7 +93,7 @@ def node(cluster: Head, cores: int, before: str = "", **variables: str) -> Itera
     with log.open("wb") as file:
         process = subprocess.Popen(command, env=cluster.environment | variables, stdout=file, stderr=file, start_new_session=True)
     try:
-        give_up_at = time.monotonic() + 90
+        give_up_at = time.monotonic() + 200
         while "Ray runtime started" not in log.read_text():
             assert process.poll() is None and time.monotonic() < give_up_at, log.read_text()
             time.sleep(0.1)
@@ -185,7 +185,7 @@ def test_a_node_that_joins_later_and_does_not_fit_gives_its_trials_back(cluster:
 
 def wait_for(words: str, file: Path, process: "subprocess.Popen[str]") -> None:
     """Until they stand in the file, while the process runs."""
-    give_up_at = time.monotonic() + 120
+    give_up_at = time.monotonic() + 200
     while not file.exists() or words not in file.read_text():
         assert time.monotonic() < give_up_at and process.poll() is None, words
         time.sleep(0.1)
