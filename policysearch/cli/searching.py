@@ -13,14 +13,14 @@ from policysearch.cli.telling import telling, telling_options
 from policysearch.cli.wishes_file import Wish, config_option
 
 DEMO_TRIALS = 6
-DEMO_EPOCHS = 7
+DEMO_EPOCHS = 6
 DEMO_FINALISTS = 1
-DEMO_SEEDS = 2
+DEMO_SEEDS = 3
 DEMO_TEXT = """\
 A real study, small: RandAugment policies against five free baselines, on 4,000 training and 1,000 validation images
 of Fashion-MNIST (Zalando Research, MIT licence) that ship with policysearch. It goes all the way: is the budget long
 enough, the search, the best again with fresh seeds, and one look at 2,000 test images, on which the verdict rests.
-With 7 epochs, 6 policies and 2 seeds it shows how a study goes, and is too small to tell policies apart that are
+With 6 epochs, 6 policies and 3 seeds it shows how a study goes, and is too small to tell policies apart that are
 nearly as good: a budget that is found too short is said, and it goes on all the same. On two cores it takes less
 than four minutes; Ctrl-C stops it, and the same command goes on from there.
 """

@@ -316,9 +316,10 @@ def test_a_terminal_that_lacks_a_sign_gets_another(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_ctrl_c_says_how_to_go_on_and_the_same_command_does(tmp_path: Path) -> None:
     data = write_bars(tmp_path / "bars.npz", train=600)
-    words = [sys.executable, "-m", "policysearch", "search", "--data", str(data), "--trials", "2", "--epochs", "10"]
+    words = [sys.executable, "-m", "policysearch", "search", "--data", str(data), "--trials", "2", "--epochs", "6"]
     words += SEARCH_ALONE_OPTIONS
-    environment = os.environ | NO_MIRROR | {"POLICYSEARCH_HOME": str(tmp_path / "home"), "PYTHONUNBUFFERED": "1"}
+    environment = os.environ | NO_MIRROR | {"POLICYSEARCH_HOME": str(tmp_path / "home"), "POLICYSEARCH_ENGINE": "grouped"}
+    environment |= {"PYTHONUNBUFFERED": "1"}
     with subprocess.Popen(words, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as search:
         assert search.stdout is not None
         while "% wrong after" not in search.stdout.readline():
