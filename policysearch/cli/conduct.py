@@ -57,7 +57,7 @@ def conduct(
         conduct(replace(study, any_budget=True), trials, test, how, extending, register)
 
 
-def require_registrable(name: str, study: "Study") -> None:
+def check_register(name: str, study: "Study") -> None:
     """Raise BadInput before hours of search rather than after."""
     from policysearch.home import Home
     from policysearch.tracking.models import require_registrable

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from policysearch.cli.conduct import conduct, is_terminal, require_registrable
+from policysearch.cli.conduct import check_register, conduct, is_terminal
 from policysearch.cli.options import domain_options, finalist_options, home_option, reading_options
 from policysearch.cli.telling import telling, telling_options
 from policysearch.cli.wishes_file import Wish, config_option
@@ -139,7 +139,7 @@ def search(
     with telling(quiet, as_json) as how:
         study = Study(calibrate=not no_calibration, **wishes)
         if register is not None:
-            require_registrable(register, study)
+            check_register(register, study)
         if test and not yes and is_terminal():
             click.confirm("The test set will be opened at the end, once, for the winner and one baseline. Go on?", abort=True)
         conduct(study, trials, test, how, register=register)

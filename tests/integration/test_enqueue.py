@@ -59,7 +59,7 @@ def test_the_command_line_takes_several_and_shows_their_role(
     wishes: dict[str, Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     conducted = list[Study]()
-    monkeypatch.setattr(searching, "conduct", lambda study, trials, test, how: conducted.append(study))
+    monkeypatch.setattr(searching, "conduct", lambda study, trials, test, how, **others: conducted.append(study))
     names = ("zoo:randaugment-svhn-core", "zoo:fast-autoaugment-svhn")
     options = [item for name in names for item in ("--enqueue", name)]
     given = [item for name in ("data", "epochs", "home", "workers") for item in (f"--{name}", str(wishes[name]))]
