@@ -52,7 +52,7 @@ class NoMirror:
 
 def without_mirror(monkeypatch: pytest.MonkeyPatch) -> None:
     """Commands typed in this process start no mirror: it takes seconds a run."""
-    monkeypatch.setattr("policysearch.tracking.shipper.start_shipper", lambda home, study, register: NoMirror())
+    monkeypatch.setattr("policysearch.tracking.shipper.start_shipper", lambda home, study, register=None: NoMirror())
 
 
 def imagined(trial_uid: str, wrong: int, log_loss_sum: float = 30.0, seconds: float = 10.0) -> TrialResult:
