@@ -23,6 +23,8 @@ from policysearch.ledger import Ledger, TrialRecord
 from searchspaces.policy_json import digest, read_policy_file
 from trials.values import Score
 
+pytestmark = pytest.mark.slow  # of the quick tests, faults/test_kills kills a search and goes on with it
+
 TRIALS = 3
 NAME = "bars"
 STOP_SECONDS = 60.0  # generous for a busy machine; a worker that is left alone waits for ever
@@ -274,7 +276,6 @@ def test_an_interrupted_look_at_the_test_set_is_finished_for_the_model_it_claime
     assert again.figure == figure, "the look is spent, whoever has won"
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGKILL])
 def test_a_ray_search_stops_too_and_goes_on_with_the_other_driver(tmp_path: Path, stop: signal.Signals) -> None:
     (tmp_path / "script.py").write_text(SCRIPT)
@@ -303,7 +304,6 @@ def test_a_ray_search_stops_too_and_goes_on_with_the_other_driver(tmp_path: Path
     assert left == [] or stop == signal.SIGKILL
 
 
-@pytest.mark.slow
 def test_a_search_on_a_cluster_that_was_there_leaves_it_as_it_was(tmp_path: Path) -> None:
     import ray
     from ray.cluster_utils import Cluster
