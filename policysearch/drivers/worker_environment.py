@@ -1,8 +1,8 @@
 """The variables that a worker's process starts with: one thread, and memory that it keeps.
 
 A training asks for the same megabytes at every step. glibc hands what is freed back to the kernel and takes it anew, page by
-page, which is a tenth or more of the small net's time on a CPU (docs/performance.md). Told to keep up to 256 MiB, in large pages, it
-does not. That changes no result, and other C libraries don't read it. What the user has set stands, but for the threads.
+page, which is a tenth or more of the small net's time on a CPU (docs/performance.md). Told to keep up to 256 MiB, in large pages,
+it does not. That changes no result, and other C libraries don't read it. What the user has set stands, but for the threads.
 """
 
 from collections.abc import Mapping, MutableMapping
