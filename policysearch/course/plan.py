@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from statistics import median
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 from policysearch.course.course import Course
 from policysearch.course.planned import ALL_ROLES
@@ -22,9 +22,6 @@ from searchspaces.policy_json import digest
 from searchspaces.space import RECIPE
 from trials.rehearsal import trial_seconds
 from trials.values import TrialResult
-
-if TYPE_CHECKING:
-    from policysearch.setting import Setting
 
 LONGER = 3  # how many times the budget the long runs of the calibration have
 MARGIN = 1.1  # of the time that is kept for what follows the search: it can't be had twice
@@ -136,7 +133,7 @@ def rehearsed_pace(course: Course, rehearsal: TrialResult) -> Pace:
     return lambda epochs: trial_seconds(rehearsal.span_seconds, STEPS, images, batch, epochs)
 
 
-def measured_pace(rows: Iterable[Standing], setting: "Setting") -> Pace | None:
+def measured_pace(rows: Iterable[Standing], setting: Setting) -> Pace | None:
     """What trainings take, by those of the study that are over; None before one is."""
     whole = [row for row in rows if row.status == "done" and row.seconds is not None and row.role != "rehearsal"]
     if not whole:

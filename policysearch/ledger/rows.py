@@ -21,6 +21,15 @@ def _utc(moment: datetime) -> datetime:
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
+def _started_at(row: Row[Any]) -> datetime | None:
+    return None if row.started_at is None else _utc(row.started_at)
+
+
+def _progress(row: Row[Any]) -> tuple[int, int, int] | None:
+    """The last epoch that a worker noted, images wrong and in all."""
+    return None if row.progress_epoch is None else (row.progress_epoch, row.progress_wrong, row.progress_total)
+
+
 def study_record(row: Row[Any]) -> StudyRecord:
     """From a row of `study`."""
     identity, wishes = json.loads(row.identity), json.loads(row.wishes)
@@ -40,8 +49,8 @@ def trial_record(row: Row[Any]) -> TrialRecord:
         words=row.words,
         spec=json.loads(row.spec),
         attempts=row.attempts,
-        started_at=None if row.started_at is None else _utc(row.started_at),
-        progress=None if row.progress_epoch is None else (row.progress_epoch, row.progress_wrong, row.progress_total),
+        started_at=_started_at(row),
+        progress=_progress(row),
         result=None if row.body is None else trial_result(row.body),
         budget_epochs=row.budget_epochs,
         point=row.point,
@@ -63,9 +72,9 @@ def standing(row: Row[Any]) -> Standing:
         budget_epochs=row.budget_epochs,
         params=json.loads(row.params),
         attempts=row.attempts,
-        started_at=None if row.started_at is None else _utc(row.started_at),
+        started_at=_started_at(row),
         lease_until=row.lease_until,
-        progress=None if row.progress_epoch is None else (row.progress_epoch, row.progress_wrong, row.progress_total),
+        progress=_progress(row),
         status=row.status,
         wrong=row.wrong,
         total=row.total,

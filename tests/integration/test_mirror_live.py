@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +110,12 @@ def test_its_curve_grows_in_a_running_run_which_its_result_ends(watched: Watched
     points = watched.points()
     watched.close()
     assert watched.points() == points
+
+
+def test_a_model_of_the_test_is_no_news_for_its_progress_is_on_images_it_is_trained_on(watched: Watched) -> None:
+    ledger, study, trial = watched.made.ledger, watched.made.study, watched.trial
+    assert Live().news(ledger, study, [trial]) == [trial]
+    assert Live().news(ledger, study, [replace(trial, role="confirmation")]) == []
 
 
 def test_a_curve_that_another_attempt_did_not_repeat_is_begun_anew_and_a_failed_trial_keeps_its(watched: Watched) -> None:

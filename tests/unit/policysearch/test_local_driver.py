@@ -219,25 +219,29 @@ def test_a_gpu_that_fails_ends_that_trial_alone_and_the_next_runs_in_a_new_proce
 
 
 def _seen(context: Any, folder: str) -> tuple[int, int]:
-    """Which GPUs the trial may use, while the others run."""
+    """Which GPUs the trial may use, while the others run; and what its process was told of memory."""
     import os
     import time
     from pathlib import Path
 
-    (Path(folder) / f"{context.directory.name}").write_text(os.environ["CUDA_VISIBLE_DEVICES"])
+    told = [os.environ[name] for name in ("CUDA_VISIBLE_DEVICES", "MALLOC_TRIM_THRESHOLD_")]
+    (Path(folder) / f"{context.directory.name}").write_text(" ".join(told))
     while len(list(Path(folder).iterdir())) < 4:
         time.sleep(0.02)
     return 3, 10
 
 
-def test_workers_share_out_the_gpus_that_are_visible_in_turn(
+def test_workers_share_out_the_gpus_that_are_visible_in_turn_and_keep_memory(
     ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-5,3")
+    monkeypatch.delenv("MALLOC_TRIM_THRESHOLD_", raising=False)
     (tmp_path / "seen").mkdir()
     driver = LocalDriver(4, visible_gpus(), pack(partial(_seen, folder=str(tmp_path / "seen"))))
     driver.run(Source(ledger, list(tasks(ledger, 4))), lambda event: None)
-    assert sorted(file.read_text() for file in (tmp_path / "seen").iterdir()) == ["3", "3", "GPU-5", "GPU-5"]
+    assert sorted(file.read_text() for file in (tmp_path / "seen").iterdir()) == [
+        f"{gpu} {256 * 1024**2}" for gpu in ("3", "3", "GPU-5", "GPU-5")
+    ]
 
 
 def test_trials_over_several_gpus_get_groups_of_them() -> None:
